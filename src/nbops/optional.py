@@ -1,0 +1,62 @@
+"""Libraries that not everybody has: asked for with a purpose, recognised without importing them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+
+from nbops.errors import MissingError
+
+# What to install for a module whose distribution or extra has another name.
+_INSTALL = {
+    "psycopg": "nbops[postgres]",
+    "s3fs": "nbops[s3]",
+    "sklearn": "scikit-learn",
+}
+
+
+def need(name: str, *, to: str) -> ModuleType:
+    """Import a library, or say what it is needed for and how to get it.
+
+    Args:
+        name: the module's import name, such as ``"docker"``.
+        to: what it is needed for, as an infinitive: ``"deploy a model"``.
+
+    Returns:
+        The imported module.
+
+    Raises:
+        MissingError: the library cannot be imported; the hint installs it.
+
+    Example:
+        >>> need("json", to="read a file").__name__
+        'json'
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        distribution = _INSTALL.get(name, name.partition(".")[0])
+        raise MissingError(
+            f"to {to}, nbops needs {name!r}, which cannot be imported here ({error})",
+            code="library_missing",
+            hint=f"pip install '{distribution}'",
+        ) from error
+
+
+def loaded(name: str) -> ModuleType | None:
+    """Return a module only if something has already imported it.
+
+    An object can be a DataFrame only if pandas is loaded: this answers "is it one?" at no cost.
+
+    Args:
+        name: the module's import name.
+
+    Returns:
+        The module, or None when nobody has imported it yet.
+
+    Example:
+        >>> loaded("sys") is not None
+        True
+    """
+    return sys.modules.get(name)

@@ -1,0 +1,356 @@
+"""The nouns of nbops as frozen structs: the same fields in Python, in SQL, in JSON and in TypeScript.
+
+Times are seconds since the epoch in UTC (``…_at``), durations are seconds (``…_s``), sizes are bytes (``…_bytes``). Ids
+are UUIDv7 as 32 hexadecimal digits, so that sorting by id is sorting by time. Adding a field needs a default and a
+migration in ``nbops.store.migrations``; renaming one is not done after a release.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Literal
+
+import msgspec
+
+from nbops_serving.manifest import Signature
+
+RunKind = Literal["session", "named", "notebook"]
+RunStatus = Literal["running", "finished", "failed", "interrupted", "cancelled"]
+CellStatus = Literal["running", "ok", "error", "interrupted", "cancelled", "exited", "invalid"]
+
+
+def new_id() -> str:
+    """Make a UUIDv7 (RFC 9562) as 32 hexadecimal digits: 48 bits of milliseconds, then random.
+
+    Example:
+        >>> len(new_id()), new_id()[12]
+        (32, '7')
+    """
+    milliseconds = time.time_ns() // 1_000_000
+    noise = int.from_bytes(os.urandom(10), "big")
+    value = (milliseconds << 80) | (0x7 << 76) | ((noise >> 68) << 64) | (0b10 << 62) | (noise & ((1 << 62) - 1))
+    return f"{value:032x}"
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Anything the store keeps under an id."""
+
+    id: str
+
+
+class CellError(msgspec.Struct, frozen=True, kw_only=True):
+    """An exception as the user saw it."""
+
+    name: str
+    message: str
+    traceback: str = ""
+
+
+class OutputSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cell showed, cut to a bounded size."""
+
+    text: str = ""
+    """The head of what was printed, and of the result's plain text."""
+    total_bytes: int = 0
+    """How much was printed in all."""
+    media_types: list[str] = []
+    """The richest types displayed, such as ``image/png``."""
+
+
+class Environment(Record, frozen=True, kw_only=True):
+    """Interpreter, platform and packages; ``id`` is the hash of the rest, so equal environments are one row."""
+
+    python: str
+    platform: str
+    packages: dict[str, str]
+    """Distribution name → version."""
+    variables: dict[str, str] = {}
+    """Settings that change numbers: hash seed, thread counts, time zone, locale."""
+    created_at: float
+
+
+class Run(Record, frozen=True, kw_only=True):
+    """One continuous piece of work: a live session, a named part of it, or a papermill execution."""
+
+    name: str
+    kind: RunKind
+    status: RunStatus = "running"
+    started_at: float
+    ended_at: float | None = None
+    parent_id: str | None = None
+    """The session run that a named run is a part of."""
+    execution_id: str | None = None
+    """The cell execution in which a named run was opened."""
+    sweep_id: str | None = None
+    cause: str = "person"
+    """Who or what started it: ``person``, ``sweep``, ``schedule``, ``trigger``."""
+    notebook: str | None = None
+    """Path of the notebook, relative to the project when inside it."""
+    error: CellError | None = None
+    user: str = ""
+    host: str = ""
+    pid: int = 0
+    environment_id: str | None = None
+    git_commit: str | None = None
+    git_branch: str | None = None
+    git_dirty: bool | None = None
+    """Whether tracked files differed from the commit; None outside a repository."""
+    output: str | None = None
+    """Where the executed notebook was written, for papermill executions."""
+    tags: dict[str, str] = {}
+    note: str = ""
+
+
+class CellExecution(Record, frozen=True, kw_only=True):
+    """One execution of one cell in a Run."""
+
+    run_id: str
+    position: int
+    """1 for the first cell of the run, then 2, 3, …"""
+    source: str
+    """As typed, before IPython's transforms."""
+    status: CellStatus = "running"
+    started_at: float
+    ended_at: float | None = None
+    cell_id: str | None = None
+    """The notebook's own id of the cell, where the front end tells it."""
+    execution_count: int | None = None
+    error: CellError | None = None
+    outputs: OutputSummary | None = None
+    host: str = ""
+    pid: int = 0
+
+
+class Param(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that steers a run; logging it again replaces it."""
+
+    run_id: str
+    name: str
+    value: str | int | float | bool | None
+    """Other types are kept as their JSON or, failing that, their bounded text."""
+    at: float
+
+
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """A number that a run produced, at a step; the same name may have many rows."""
+
+    run_id: str
+    name: str
+    step: int | None
+    value: float
+    at: float
+
+
+class Artifact(Record, frozen=True, kw_only=True):
+    """Bytes kept by hash, with the name the user gave them."""
+
+    run_id: str | None
+    execution_id: str | None = None
+    name: str
+    digest: str
+    """sha256 of the bytes, which is their address among the blobs."""
+    size_bytes: int
+    media_type: str = "application/octet-stream"
+    at: float
+
+
+class Dataset(Record, frozen=True, kw_only=True):
+    """A table seen by a cell or a model, known by its fingerprint and profile."""
+
+    name: str
+    fingerprint: str
+    rows: int
+    columns: list[str]
+    profile_digest: str | None = None
+    """Blob that holds the profile (sketches by column) as JSON."""
+    run_id: str | None = None
+    at: float
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """One function, class or constant of a module, and the cell it came from."""
+
+    name: str
+    kind: Literal["function", "class", "value", "import"]
+    digest: str
+    execution_id: str | None = None
+    cell_id: str | None = None
+    requested: bool = False
+    """Asked for by the user, as against needed by what was asked for."""
+
+
+class ModuleVersion(Record, frozen=True, kw_only=True):
+    """Source of functions taken from a notebook, frozen under a content hash."""
+
+    module: str
+    """Dotted import name, such as ``churn.features``."""
+    version: str
+    digest: str
+    path: str
+    """Where the module file was written, relative to the project."""
+    source: str
+    definitions: list[Definition]
+    provenance: Literal["live", "static"]
+    """Whether the definitions were taken from recorded executions or from the notebook's text alone."""
+    run_id: str | None = None
+    notebook: str | None = None
+    created_at: float
+
+
+class Model(Record, frozen=True, kw_only=True):
+    """A name people say."""
+
+    name: str
+    aliases: dict[str, int] = {}
+    """Alias such as ``production`` → number of a version."""
+    created_at: float
+
+
+class ModelVersion(Record, frozen=True, kw_only=True):
+    """One fitted estimator of a Model, tied to what made it."""
+
+    model: str
+    number: int
+    """1, 2, 3, … under the model's name, given by the store that all share."""
+    digest: str
+    """sha256 of the stored model bytes."""
+    flavour: str
+    signature: Signature
+    type_name: str
+    """Dotted class of the estimator."""
+    run_id: str | None = None
+    execution_id: str | None = None
+    dataset_ids: list[str] = []
+    module_version_ids: list[str] = []
+    params: dict[str, Any] = {}
+    """The estimator's own parameters, as JSON values or bounded text."""
+    profile_digest: str | None = None
+    """Blob with the profile of the training sample, which drift is measured against."""
+    created_at: float
+
+
+class CheckResult(Record, frozen=True, kw_only=True):
+    """A check's verdict on a ModelVersion."""
+
+    model_version_id: str
+    check: str
+    verdict: Literal["passed", "failed", "skipped"]
+    message: str
+    measured: dict[str, float] = {}
+    at: float
+
+
+class Bundle(Record, frozen=True, kw_only=True):
+    """A content-addressed folder from which an image is built."""
+
+    model_version_id: str
+    digest: str
+    path: str
+    rung: str
+    requirements: list[str]
+    size_bytes: int
+    created_at: float
+
+
+DeploymentStatus = Literal["starting", "ready", "failed", "stopped"]
+
+
+class Deployment(Record, frozen=True, kw_only=True):
+    """One Bundle running on an engine."""
+
+    endpoint: str
+    """Name of the endpoint it serves."""
+    bundle_id: str
+    model_version_id: str
+    number: int
+    """The model version's number, shown beside the endpoint."""
+    engine: str
+    status: DeploymentStatus
+    address: str | None = None
+    """Direct address of the server, ``http://127.0.0.1:PORT``."""
+    handle: dict[str, str | int] = {}
+    """What the engine needs to find it again: container id, process id, image."""
+    log_path: str | None = None
+    """Folder of its prediction log."""
+    error: str | None = None
+    started_at: float
+    ready_at: float | None = None
+    stopped_at: float | None = None
+
+
+class Endpoint(Record, frozen=True, kw_only=True):
+    """A name and a stable address with a split over deployments."""
+
+    name: str
+    engine: str
+    address: str
+    """Stable address that clients use."""
+    split: dict[str, int] = {}
+    """Deployment id → share of traffic in percent."""
+    status: Literal["up", "stopped"] = "up"
+    handle: dict[str, str | int] = {}
+    """What the engine needs to find the edge again."""
+    created_at: float
+    updated_at: float
+
+
+class ColumnDrift(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one column of a window is from the training profile."""
+
+    column: str
+    test: str
+    statistic: float
+    p_value: float
+    """Corrected over the columns of the window."""
+    effect: float
+    """Size of the difference on a scale from 0 to 1, free of the noise that few rows make."""
+    drifted: bool
+    message: str = ""
+
+
+class Window(Record, frozen=True, kw_only=True):
+    """A stretch of an endpoint's prediction log, measured against the profile of the model that answered."""
+
+    endpoint: str
+    model_version_id: str
+    from_at: float
+    to_at: float
+    rows: int
+    columns: list[ColumnDrift]
+    verdict: Literal["stable", "drifted", "too few rows"]
+    requests: int = 0
+    errors: int = 0
+    latency_ms: dict[str, float] = {}
+    """Percentiles of the time to answer, ``p50``, ``p95``, ``p99``, in milliseconds."""
+    at: float
+
+
+SweepStatus = Literal["running", "finished", "failed", "cancelled"]
+
+
+class Sweep(Record, frozen=True, kw_only=True):
+    """Runs made by one search."""
+
+    name: str
+    notebook: str
+    space: dict[str, list[Any]]
+    """Parameter → the values it takes."""
+    fixed: dict[str, Any] = {}
+    objective: str | None = None
+    """``max:NAME`` or ``min:NAME`` of a metric."""
+    status: SweepStatus = "running"
+    total: int
+    """How many runs the search asks for."""
+    jobs: int = 1
+    best_run_id: str | None = None
+    cause: str = "person"
+    started_at: float
+    ended_at: float | None = None
+
+
+NOUNS: tuple[type[Record], ...] = (
+    Environment, Run, CellExecution, Artifact, Dataset, ModuleVersion, Model, ModelVersion, CheckResult, Bundle,
+    Deployment, Endpoint, Window, Sweep,
+)  # fmt: skip
+"""Every record that is kept under an id, in the order a model lives."""

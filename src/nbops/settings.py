@@ -1,0 +1,142 @@
+"""Where this project's store and blobs are, and every other setting: environment > pyproject.toml > default."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+
+from nbops.errors import SettingsError
+
+STORE_FOLDER = ".nbops"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set, already resolved.
+
+    Each field is read from ``NBOPS_<FIELD>`` in the environment, else from ``<field>`` under ``[tool.nbops]`` of the
+    project's ``pyproject.toml``, else the default stands.
+    """
+
+    root: str
+    """The project's folder: the nearest one upwards that has ``.nbops``, else the current one."""
+    store: str
+    """A path to the SQLite file, or ``postgresql://…`` of the team's store."""
+    blobs: str
+    """Folder or fsspec address under which bytes are kept by their hash."""
+    record: bool = True
+    """Whether cells are recorded at all."""
+    output_bytes: int = 10_000
+    """How much of a cell's text output is kept in its record, in bytes."""
+    engine: str = ""
+    """The engine that deploys when none is named; empty: docker where it answers, else process."""
+    base_image: str = "nbops-base:bookworm"
+    """The image that containers are built on."""
+    connect_timeout_s: float = 5.0
+    """How long to wait for another process or a server that holds the store, in seconds."""
+
+    @property
+    def folder(self) -> Path:
+        """The ``.nbops`` folder of this project."""
+        return Path(self.root) / STORE_FOLDER
+
+    @property
+    def journal(self) -> Path:
+        """The local SQLite file every process of this project writes to."""
+        return self.folder / "store.db" if is_server(self.store) else Path(self.store)
+
+
+def is_server(store: str) -> bool:
+    """Tell an address of a shared store from a path to a local one."""
+    return store.startswith(("postgresql://", "postgres://"))
+
+
+def find_root(start: Path) -> Path:
+    """Find the project's folder as git does: the nearest one upwards that has ``.nbops``, else ``start``."""
+    for folder in (start, *start.parents):
+        if (folder / STORE_FOLDER).is_dir():
+            return folder
+    return start
+
+
+def load_settings(start: str | os.PathLike[str] | None = None, env: Mapping[str, str] | None = None) -> Settings:
+    """Resolve all settings for a folder.
+
+    Args:
+        start: where to look upwards from; the current folder when not given.
+        env: the environment to read; the process's own when not given.
+
+    Returns:
+        The settings, every path absolute.
+
+    Raises:
+        SettingsError: a value cannot be understood, or pyproject.toml has an unknown key.
+
+    Example:
+        >>> load_settings("/tmp", env={"NBOPS_STORE": "/tmp/other.db"}).store
+        '/tmp/other.db'
+    """
+    env = os.environ if env is None else env
+    root = find_root(Path(start or Path.cwd()).absolute())
+    values: dict[str, Any] = {**_pyproject(root), **_environment(env)}
+    values["root"] = str(root)
+    folder = root / STORE_FOLDER
+    values["store"] = _absolute(values.get("store") or folder / "store.db", root)
+    values["blobs"] = _absolute(values.get("blobs") or folder / "blobs", root)
+    return msgspec.convert(values, Settings)
+
+
+def _fields() -> dict[str, Any]:
+    return {name: kind for name, kind in get_type_hints(Settings).items() if name != "root"}
+
+
+def _pyproject(root: Path) -> dict[str, Any]:
+    path = root / "pyproject.toml"
+    if not path.is_file():
+        return {}
+    try:
+        table = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("nbops", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}", hint=f"edit {path}") from error
+    fields = _fields()
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        if isinstance(value, dict):
+            continue  # [tool.nbops.checks] and its like belong to their rooms
+        if name not in fields:
+            raise SettingsError(
+                f"{path}: [tool.nbops] has no setting {name!r}; there are: {', '.join(sorted(fields))}",
+                hint=f"edit {path}",
+            )
+        values[name] = _understood(name, value, fields[name], str(path))
+    return values
+
+
+def _environment(env: Mapping[str, str]) -> dict[str, Any]:
+    fields = _fields()
+    return {
+        name: _understood(name, env[key], kind, f"the environment's {key}")
+        for name, kind in fields.items()
+        if (key := f"NBOPS_{name.upper()}") in env and env[key] != ""
+    }
+
+
+def _understood(name: str, value: object, kind: Any, where: str) -> Any:
+    if kind is bool and isinstance(value, str):
+        value = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(value.lower(), value)
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        wanted = " or ".join(getattr(part, "__name__", str(part)) for part in (get_args(kind) or (kind,)))
+        raise SettingsError(f"{where}: {name} = {value!r} is not a {wanted}", hint=f"set {name} to a {wanted}") from error
+
+
+def _absolute(location: str | Path, root: Path) -> str:
+    text = str(location)
+    if "://" in text:
+        return text
+    return str((root / Path(text).expanduser()).absolute())

@@ -1,0 +1,136 @@
+"""What every store can do: the seam that rooms above hold, and that the contract tests run over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from nbops.records import Metric, Param, Record, Run
+
+R = TypeVar("R", bound=Record)
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A run with what a list shows of it: its parameters and the last value of each metric."""
+
+    run: Run
+    params: dict[str, Any]
+    metrics: dict[str, float]
+    cells: int
+    """How many cell executions the run has."""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One write, for those who follow the store."""
+
+    seq: int
+    noun: str
+    """Table name: ``runs``, ``cells``, ``metrics``, …"""
+    id: str
+    """The record's id; for params and metrics the id of their run."""
+
+
+class Store(Protocol):
+    """The record of everything, shared by all processes of a project.
+
+    Every write is committed when the call returns. Methods may be called from any thread.
+    """
+
+    location: str
+    """Path or address, without any password."""
+    is_read_only: bool
+
+    def put(self, *records: Record) -> None:
+        """Insert or replace whole records, all of them or none."""
+        ...
+
+    def update(self, kind: type[R], id: str, **fields: Any) -> None:
+        """Set some fields of one record; NotFoundError when there is none."""
+        ...
+
+    def get(self, kind: type[R], id: str) -> R:
+        """Return the record with exactly this id, or raise NotFoundError."""
+        ...
+
+    def find(
+        self,
+        kind: type[R],
+        *,
+        order_by: str = "-id",
+        limit: int | None = None,
+        offset: int = 0,
+        **equals: Any,
+    ) -> list[R]:
+        """List records whose fields equal the given values; ``order_by`` is a field, ``-`` first for descending."""
+        ...
+
+    def count(self, kind: type[R], **equals: Any) -> int:
+        """Count records whose fields equal the given values."""
+        ...
+
+    def resolve(self, kind: type[R], reference: str) -> R:
+        """Find one record by unique id prefix, name, ``NAME@number``, ``NAME@alias`` or ``last``.
+
+        Raises NotFoundError when nothing answers (with near names), UsageError when several do (listing them).
+        """
+        ...
+
+    def add_version(self, version: Record) -> Record:
+        """Store a ModelVersion under the next free number of its model, made by the store that all share.
+
+        The given ``number`` is ignored. The Model row is made when it is the first.
+        """
+        ...
+
+    def log_params(self, params: Sequence[Param]) -> None:
+        """Set parameters; a name that the run has already is replaced."""
+        ...
+
+    def log_metrics(self, metrics: Sequence[Metric]) -> None:
+        """Append metric values."""
+        ...
+
+    def params(self, run_id: str) -> dict[str, Any]:
+        """Parameters of a run, by name."""
+        ...
+
+    def metrics(self, run_id: str) -> list[Metric]:
+        """Every metric value of a run in the order it was logged."""
+        ...
+
+    def search_runs(
+        self,
+        where: str | None = None,
+        *,
+        order_by: str | None = None,
+        limit: int | None = 100,
+        offset: int = 0,
+    ) -> list[RunSummary]:
+        """Runs that match an expression such as ``metrics.accuracy > 0.9 and params.depth = 4``, newest first.
+
+        ``order_by`` is a comma-separated list of fields, each with ``-`` for descending. UsageError for an
+        expression that cannot be parsed, with the place.
+        """
+        ...
+
+    def delete(self, kind: type[R], id: str) -> None:
+        """Remove one record; a run takes its cells, params, metrics and artifacts with it."""
+        ...
+
+    def changes(self, since: int, *, limit: int = 1000) -> list[Change]:
+        """Writes after sequence number ``since``, oldest first."""
+        ...
+
+    def last_change(self) -> int:
+        """Sequence number of the newest write; cheap enough to ask five times a second."""
+        ...
+
+    def check(self) -> list[str]:
+        """Problems found by the database's own integrity check and by ours; empty when sound."""
+        ...
+
+    def close(self) -> None:
+        """Write what is left and let go of the database; safe to call twice."""
+        ...
