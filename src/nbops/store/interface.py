@@ -115,6 +115,10 @@ class Store(Protocol):
         """
         ...
 
+    def count_runs(self, where: str | None = None) -> int:
+        """Count the runs that ``search_runs`` would list without a limit; a list shows it as its length."""
+        ...
+
     def delete(self, kind: type[R], id: str) -> None:
         """Remove one record; a run takes its cells, params, metrics and artifacts with it."""
         ...
