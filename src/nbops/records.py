@@ -91,6 +91,8 @@ class Run(Record, frozen=True, kw_only=True):
     user: str = ""
     host: str = ""
     pid: int = 0
+    process: str = ""
+    """Tells its process from a later one with the same pid (``nbops.store.process.this_process()``)."""
     environment_id: str | None = None
     git_commit: str | None = None
     git_branch: str | None = None
