@@ -1,0 +1,5 @@
+"""``python -m nbops`` is ``nbops``."""
+
+from nbops.cli import entry_point
+
+entry_point()

@@ -1,0 +1,86 @@
+"""Parse a command line with the grammar, do it on the workspace, print the answer."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import msgspec
+
+from nbops.cli.progress import terminal
+from nbops.errors import NbopsError
+from nbops.grammar import Verb
+from nbops.grammar.commands import build, invoke
+from nbops.views import to_text, view_of
+from nbops.workspace import Workspace
+
+
+def perform(words: list[str]) -> int:
+    """Do what a command line says.
+
+    Args:
+        words: the words after ``nbops``.
+
+    Returns:
+        The exit code.
+    """
+    group = build(_do, door="shell", candidates=candidates)
+    if _completes(group):
+        return 0
+    if words[:1] == ["--version"]:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"nbops {version('nbops')}\n")
+        return 0
+    if words[:1] == ["-C"] and len(words) > 1:
+        _enter(words[1])
+        words = words[2:]
+    result = invoke(group, words)
+    return result if isinstance(result, int) else 0
+
+
+def _completes(group: Any) -> bool:
+    """Answer the shell's own question for completion, when that is what this call is."""
+    instruction = os.environ.get("_NBOPS_COMPLETE")
+    if not instruction:
+        return False
+    from click.shell_completion import shell_complete
+
+    shell_complete(group, {}, "nbops", "_NBOPS_COMPLETE", instruction)
+    return True
+
+
+def _enter(folder: str) -> None:
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise NbopsError(f"cannot work in {folder!r}: {error.strerror}", hint="nbops -C FOLDER VERB") from error
+
+
+def candidates(nouns: str) -> list[str]:
+    """Offer ids and names that are in the store just now."""
+    from nbops.grammar.completion import names_of
+
+    with Workspace.opened(read_only=True) as workspace:
+        return names_of(workspace.store, nouns)
+
+
+def _do(verb: Verb, values: dict[str, Any], as_json: bool) -> int:
+    with Workspace.opened() as workspace, terminal():
+        answer = getattr(workspace, verb.name)(**values)
+    if verb.gives is int:
+        return int(answer)
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(answer), indent=2) + b"\n")
+    else:
+        sys.stdout.write(to_text(view_of(answer), colour=sys.stdout.isatty()) + "\n")
+    return _exit_code(answer)
+
+
+def _exit_code(answer: object) -> int:
+    """Let scripts see a red result: failed checks, runs and findings are not a success."""
+    items = answer if isinstance(answer, list) else [answer]
+    if any(getattr(item, "verdict", None) == "failed" for item in items):
+        return 1
+    return 1 if getattr(answer, "status", None) == "failed" else 0

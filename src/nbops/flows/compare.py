@@ -1,0 +1,121 @@
+"""What differs between runs: parameters, metrics, code of cells, packages, commits."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from nbops.errors import UsageError
+from nbops.records import CellExecution, Environment, Run
+from nbops.store.interface import Store
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing with its value in each run; None where a run does not have it."""
+
+    name: str
+    values: list[Any]
+    differs: bool
+
+
+class CellChange(msgspec.Struct, frozen=True, kw_only=True):
+    """The code of one run against the first run's, as a unified diff."""
+
+    run_id: str
+    diff: str
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Two or more runs side by side."""
+
+    runs: list[Run]
+    params: list[Difference]
+    metrics: list[Difference]
+    """Last value of each metric."""
+    facts: list[Difference]
+    """Status, duration, notebook, commit, Python."""
+    packages: list[Difference]
+    """Only packages whose version differs."""
+    code: list[CellChange]
+
+
+def compare(store: Store, references: Sequence[str]) -> Comparison:
+    """Put runs side by side.
+
+    Args:
+        store: the project's store.
+        references: two or more runs, each by id, unique start of an id, name or ``last``.
+
+    Returns:
+        The comparison; the first run is what the others' code is held against.
+
+    Raises:
+        UsageError: fewer than two runs, or one named twice.
+        NotFoundError: a run that does not exist.
+    """
+    runs = [store.resolve(Run, reference) for reference in references]
+    if len({run.id for run in runs}) < 2:
+        raise UsageError(
+            f"compare takes two or more different runs, not {' '.join(references) or 'none'}",
+            hint="nbops compare RUN RUN",
+        )
+    environments = [_environment(store, run) for run in runs]
+    return Comparison(
+        runs=runs,
+        params=_differences([store.params(run.id) for run in runs]),
+        metrics=_differences([_last_values(store, run) for run in runs]),
+        facts=_differences([_facts(run, environment) for run, environment in zip(runs, environments, strict=True)]),
+        packages=[
+            row for row in _differences([env.packages if env else {} for env in environments]) if row.differs
+        ],
+        code=_code(store, runs),
+    )
+
+
+def _last_values(store: Store, run: Run) -> dict[str, float]:
+    return {metric.name: metric.value for metric in store.metrics(run.id)}
+
+
+def _environment(store: Store, run: Run) -> Environment | None:
+    found = store.find(Environment, id=run.environment_id, limit=1) if run.environment_id else []
+    return found[0] if found else None
+
+
+def _facts(run: Run, environment: Environment | None) -> dict[str, Any]:
+    return {
+        "status": run.status,
+        "seconds": round(run.ended_at - run.started_at, 3) if run.ended_at else None,
+        "notebook": run.notebook,
+        "cause": run.cause,
+        "commit": run.git_commit and run.git_commit[:12] + (" + edits" if run.git_dirty else ""),
+        "python": environment.python if environment else None,
+        "user": run.user,
+        "host": run.host,
+    }
+
+
+def _differences(columns: Sequence[dict[str, Any]]) -> list[Difference]:
+    names = list(dict.fromkeys(name for column in columns for name in column))
+    rows = []
+    for name in names:
+        values = [column.get(name) for column in columns]
+        # repr tells 1 from True and 1.0, which are different parameters; NaN equals itself.
+        rows.append(Difference(name=name, values=values, differs=len({repr(value) for value in values}) > 1))
+    return rows
+
+
+def _code(store: Store, runs: Sequence[Run]) -> list[CellChange]:
+    sources = [_source_lines(store, run) for run in runs]
+    changes = []
+    for run, lines in zip(runs[1:], sources[1:], strict=True):
+        diff = difflib.unified_diff(sources[0], lines, fromfile=runs[0].name, tofile=run.name, lineterm="")
+        changes.append(CellChange(run_id=run.id, diff="\n".join(diff)))
+    return changes
+
+
+def _source_lines(store: Store, run: Run) -> list[str]:
+    cells = store.find(CellExecution, run_id=run.id, order_by="position", limit=None)
+    return [line for cell in cells for line in (f"# cell {cell.cell_id or cell.position}", *cell.source.splitlines())]

@@ -1,0 +1,109 @@
+"""Open anything by its id or name, with what belongs to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from nbops.errors import NotFoundError, UsageError
+from nbops.records import (
+    NOUNS,
+    Artifact,
+    CellExecution,
+    Endpoint,
+    Environment,
+    Metric,
+    Model,
+    ModelVersion,
+    ModuleVersion,
+    Record,
+    Run,
+)
+from nbops.store.interface import Store
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One record with what belongs to it."""
+
+    noun: str
+    """The record's type: ``Run``, ``ModelVersion``, …"""
+    record: dict[str, Any]
+    params: dict[str, Any] = {}
+    metrics: list[Metric] = []
+    cells: list[CellExecution] = []
+    """The first cells of a run, in the order they ran."""
+    parts: list[Run] = []
+    """Runs that are a named part of this one."""
+    artifacts: list[Artifact] = []
+    modules: list[ModuleVersion] = []
+    models: list[ModelVersion] = []
+    environment: Environment | None = None
+
+
+SHOWN = 50
+"""How many of each list a page shows; the list verbs page through the rest."""
+
+
+def show(store: Store, reference: str) -> Page:
+    """Open one record of whatever kind answers to a reference.
+
+    Args:
+        store: the project's store.
+        reference: an id, a unique start of one, a name, ``NAME@3``, ``NAME@production`` or ``last`` (the last run).
+
+    Returns:
+        The record with what belongs to it.
+
+    Raises:
+        NotFoundError: nothing answers to it.
+        UsageError: several records do.
+    """
+    record = _resolve(store, reference)
+    page = Page(noun=type(record).__name__, record=msgspec.to_builtins(record))
+    if isinstance(record, Run):
+        return _run_page(store, record, page)
+    if isinstance(record, CellExecution):
+        return msgspec.structs.replace(page, artifacts=store.find(Artifact, execution_id=record.id, limit=SHOWN))
+    if isinstance(record, Model):
+        return msgspec.structs.replace(
+            page, models=store.find(ModelVersion, model=record.name, order_by="-number", limit=SHOWN)
+        )
+    return page
+
+
+def _run_page(store: Store, run: Run, page: Page) -> Page:
+    environment = store.find(Environment, id=run.environment_id, limit=1) if run.environment_id else []
+    return msgspec.structs.replace(
+        page,
+        params=store.params(run.id),
+        metrics=store.metrics(run.id)[-500:],
+        cells=store.find(CellExecution, run_id=run.id, order_by="position", limit=SHOWN),
+        parts=store.find(Run, parent_id=run.id, order_by="id", limit=SHOWN),
+        artifacts=store.find(Artifact, run_id=run.id, order_by="id", limit=SHOWN),
+        modules=store.find(ModuleVersion, run_id=run.id, order_by="id", limit=SHOWN),
+        models=store.find(ModelVersion, run_id=run.id, order_by="id", limit=SHOWN),
+        environment=environment[0] if environment else None,
+    )
+
+
+def _resolve(store: Store, reference: str) -> Record:
+    if reference == "last":
+        return store.resolve(Run, "last")
+    # Names people say first: "churn" is the endpoint or the model before it is a run of that name.
+    order: tuple[type[Record], ...] = (Endpoint, ModelVersion, Model, Run, ModuleVersion, *NOUNS)
+    kinds = list(dict.fromkeys(order))
+    if "@" not in reference:
+        kinds.remove(ModelVersion)
+        kinds.append(ModelVersion)
+    ambiguous: UsageError | None = None
+    for kind in kinds:
+        try:
+            return store.resolve(kind, reference)
+        except NotFoundError:
+            continue
+        except UsageError as error:
+            ambiguous = ambiguous or error
+    if ambiguous is not None:
+        raise ambiguous
+    raise NotFoundError(f"nothing here has the id or name {reference!r}", hint="nbops runs")

@@ -1,0 +1,26 @@
+"""Ids and names that may stand on a command line just now."""
+
+from __future__ import annotations
+
+from nbops.records import Endpoint, Model, ModelVersion, Run
+from nbops.store.interface import Store
+
+_RECENT = 30
+
+
+def names_of(store: Store, nouns: str) -> list[str]:
+    """Offer what answers to a noun, newest first.
+
+    Args:
+        store: the project's store.
+        nouns: ``runs``, ``models`` or ``endpoints``.
+    """
+    if nouns == "endpoints":
+        return [endpoint.name for endpoint in store.find(Endpoint, limit=_RECENT)]
+    if nouns == "models":
+        models = store.find(Model, limit=_RECENT)
+        aliases = [f"{model.name}@{alias}" for model in models for alias in model.aliases]
+        versions = [f"{version.model}@{version.number}" for version in store.find(ModelVersion, limit=_RECENT)]
+        return [*(model.name for model in models), *aliases, *versions]
+    runs = store.find(Run, limit=_RECENT)
+    return ["last", *dict.fromkeys(run.name for run in runs), *(run.id for run in runs)]

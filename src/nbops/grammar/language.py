@@ -1,0 +1,52 @@
+"""The words in which a verb is described."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Door = Literal["shell", "notebook", "rest"]
+Topic = Literal["start", "runs", "functions", "retraining", "models", "endpoints", "watching"]
+
+
+class Option(msgspec.Struct, frozen=True, kw_only=True):
+    """One argument or option of a verb."""
+
+    name: str
+    """The Python argument; ``order_by`` is typed ``--order-by``."""
+    help: str
+    kind: Literal["text", "integer", "number", "flag", "path", "choice", "pairs"] = "text"
+    """``pairs`` collects ``NAME=VALUE`` into a dict."""
+    is_argument: bool = False
+    """Typed by place rather than by ``--name``."""
+    is_many: bool = False
+    is_required: bool = False
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    short: str | None = None
+    metavar: str | None = None
+    completes: str | None = None
+    """What ``TAB`` offers: the table name of a noun (``runs``, ``models``, …)."""
+
+    @property
+    def flag(self) -> str:
+        """How the option is typed: ``--order-by``, or ``NAME`` for an argument."""
+        return (self.metavar or self.name.upper()) if self.is_argument else "--" + self.name.replace("_", "-")
+
+
+class Verb(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing a person can ask of nbops."""
+
+    name: str
+    topic: Topic
+    summary: str
+    """One line, imperative, with a full stop."""
+    gives: Any
+    """The type of the answer, which is also the REST reply."""
+    options: tuple[Option, ...] = ()
+    changes: bool = False
+    """Whether it changes anything: POST rather than GET."""
+    doors: tuple[Door, ...] = ("shell", "notebook", "rest")
+    examples: tuple[str, ...] = ()
+    """Full command lines as typed after ``nbops`` or ``%nbops``."""

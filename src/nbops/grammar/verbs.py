@@ -1,0 +1,319 @@
+"""Every verb, in the order a newcomer meets them."""
+
+from __future__ import annotations
+
+import difflib
+
+from nbops.errors import UsageError
+from nbops.flows.compare import Comparison
+from nbops.flows.demo import Journey
+from nbops.flows.doctor import Finding
+from nbops.flows.show import Page
+from nbops.grammar.language import Option, Verb
+from nbops.records import (
+    CellExecution,
+    CheckResult,
+    Deployment,
+    Endpoint,
+    Model,
+    ModelVersion,
+    ModuleVersion,
+    Sweep,
+    Window,
+)
+from nbops.store.interface import RunSummary
+from nbops.workspace import Prediction, Status, Synced
+
+LIMIT = Option(name="limit", kind="integer", default=50, short="-n", help="How many at most.")
+OFFSET = Option(name="offset", kind="integer", default=0, help="How many to pass over first.")
+RUN = Option(
+    name="run", is_argument=True, default="last", completes="runs", help="A run: id, unique start of an id, name or last."
+)
+ENDPOINT = Option(
+    name="endpoint", is_argument=True, is_required=True, completes="endpoints", help="The endpoint's name."
+)
+MODEL = Option(
+    name="model",
+    is_argument=True,
+    is_required=True,
+    completes="models",
+    help="A model: churn, churn@3, churn@production; in a notebook also a live variable.",
+)
+
+VERBS: tuple[Verb, ...] = (
+    Verb(
+        name="demo",
+        topic="start",
+        summary="Take a real notebook the whole way to an answering endpoint, with a time for each stage.",
+        gives=Journey,
+        changes=True,
+        doors=("shell",),
+        options=(
+            Option(name="folder", is_argument=True, kind="path", default="nbops-demo", help="Where the demo project is made."),
+            Option(name="engine", kind="choice", choices=("docker", "process"), help="The engine to deploy on."),
+        ),
+        examples=("demo", "demo ~/nbops-demo --engine process"),
+    ),
+    Verb(
+        name="doctor",
+        topic="start",
+        summary="Say what is here, what is missing, and the command that cures it.",
+        gives=list[Finding],
+        examples=("doctor",),
+    ),
+    Verb(
+        name="status",
+        topic="start",
+        summary="Say what is true of this session and this project.",
+        gives=Status,
+        examples=("status",),
+    ),
+    Verb(
+        name="lab",
+        topic="start",
+        summary="Open JupyterLab with the side panel on this project.",
+        gives=int,
+        changes=True,
+        doors=("shell",),
+        options=(
+            Option(name="port", kind="integer", default=8888, help="The port to listen on."),
+            Option(name="browser", kind="flag", default=True, help="Open a browser window."),
+        ),
+        examples=("lab", "lab --port 8890 --no-browser"),
+    ),
+    Verb(
+        name="runs",
+        topic="runs",
+        summary="List runs, newest first, or those that match an expression.",
+        gives=list[RunSummary],
+        options=(
+            Option(name="where", short="-w", help="An expression: metrics.accuracy > 0.9 and params.depth = 4."),
+            Option(name="order_by", short="-o", help="Fields to sort by, - for descending: -metrics.accuracy,name."),
+            LIMIT,
+            OFFSET,
+        ),
+        examples=("runs", 'runs --where "metrics.accuracy > 0.9 and params.depth = 4" --order-by=-metrics.accuracy'),
+    ),
+    Verb(
+        name="cells",
+        topic="runs",
+        summary="List the cells of a run in the order they ran.",
+        gives=list[CellExecution],
+        options=(RUN, LIMIT, OFFSET),
+        examples=("cells", "cells last --json"),
+    ),
+    Verb(
+        name="show",
+        topic="runs",
+        summary="Open anything by its id or name: a run, cell, module, model, bundle, endpoint, window.",
+        gives=Page,
+        options=(
+            Option(name="id", is_argument=True, default="last", completes="runs", help="An id, a unique start of one, or a name."),
+        ),
+        examples=("show", "show churn@3"),
+    ),
+    Verb(
+        name="compare",
+        topic="runs",
+        summary="Say what differs between runs: parameters, metrics, cells, packages, commits.",
+        gives=Comparison,
+        options=(
+            Option(name="runs", is_argument=True, is_many=True, is_required=True, completes="runs", metavar="RUN", help="Two or more runs."),
+        ),
+        examples=("compare 01981a 01981b",),
+    ),
+    Verb(
+        name="extract",
+        topic="functions",
+        summary="Take functions and classes out of the notebook into a versioned module.",
+        gives=ModuleVersion,
+        changes=True,
+        options=(
+            Option(name="names", is_argument=True, is_many=True, is_required=True, metavar="NAME", help="Functions, classes or constants."),
+            Option(name="to", is_required=True, metavar="PKG.MODULE", help="The module to write, such as churn.features."),
+            Option(name="notebook", kind="path", help="Read this notebook instead of the live session."),
+            Option(name="parameter", is_many=True, metavar="NAME", help="Turn this global into a keyword parameter."),
+        ),
+        examples=("extract build_features train --to churn.features", "extract clean --to churn.clean --notebook churn.ipynb"),
+    ),
+    Verb(
+        name="modules",
+        topic="functions",
+        summary="List the modules taken from notebooks, newest version first.",
+        gives=list[ModuleVersion],
+        options=(LIMIT, OFFSET),
+        examples=("modules",),
+    ),
+    Verb(
+        name="retrain",
+        topic="retraining",
+        summary="Run a notebook with parameters through papermill, once or over a grid.",
+        gives=Sweep,
+        changes=True,
+        options=(
+            Option(name="notebook", is_argument=True, kind="path", is_required=True, help="The notebook to run."),
+            Option(name="param", short="-p", kind="pairs", metavar="NAME=VALUE", help="Set a parameter for every run."),
+            Option(name="grid", short="-g", kind="pairs", metavar="NAME=V1,V2", help="Try each of these values."),
+            Option(name="objective", metavar="max:METRIC", help="What makes a run the best: max:NAME or min:NAME."),
+            Option(name="jobs", short="-j", kind="integer", default=2, help="How many runs at a time."),
+            Option(name="name", help="A name for the sweep; the notebook's when not given."),
+        ),
+        examples=(
+            "retrain churn.ipynb -p lr=0.1",
+            "retrain churn.ipynb --grid depth=2,4,8 --grid lr=0.1,0.01 --objective max:accuracy --jobs 2",
+        ),
+    ),
+    Verb(
+        name="sweeps",
+        topic="retraining",
+        summary="List sweeps with their best run.",
+        gives=list[Sweep],
+        options=(LIMIT, OFFSET),
+        examples=("sweeps",),
+    ),
+    Verb(
+        name="models",
+        topic="models",
+        summary="List the models, or the versions of one.",
+        gives=list[ModelVersion],
+        options=(
+            Option(name="name", is_argument=True, completes="models", help="Only the versions of this model."),
+            LIMIT,
+            OFFSET,
+        ),
+        examples=("models", "models churn"),
+    ),
+    Verb(
+        name="check",
+        topic="models",
+        summary="Run every check on a model version and record the verdicts.",
+        gives=list[CheckResult],
+        changes=True,
+        options=(MODEL,),
+        examples=("check churn@3",),
+    ),
+    Verb(
+        name="promote",
+        topic="models",
+        summary="Give a model version an alias such as production.",
+        gives=Model,
+        changes=True,
+        options=(
+            MODEL,
+            Option(name="alias", is_argument=True, is_required=True, help="The alias."),
+        ),
+        examples=("promote churn@3 production",),
+    ),
+    Verb(
+        name="deploy",
+        topic="endpoints",
+        summary="Put a model behind a stable address, checked before it takes any traffic.",
+        gives=Endpoint,
+        changes=True,
+        options=(
+            MODEL,
+            Option(name="name", help="The endpoint's name; the model's when not given."),
+            Option(name="engine", kind="choice", choices=("docker", "process"), help="Where it runs."),
+            Option(name="sample", help="In a notebook: the variable with rows the model was trained on."),
+        ),
+        examples=("deploy churn@3 --name churn", "deploy model --name churn --sample X_train"),
+    ),
+    Verb(
+        name="endpoints",
+        topic="endpoints",
+        summary="List endpoints with what runs behind them.",
+        gives=list[Endpoint],
+        examples=("endpoints",),
+    ),
+    Verb(
+        name="deployments",
+        topic="endpoints",
+        summary="List what runs or ran behind an endpoint, newest first.",
+        gives=list[Deployment],
+        options=(
+            Option(name="endpoint", is_argument=True, completes="endpoints", help="Only those of this endpoint."),
+            LIMIT,
+            OFFSET,
+        ),
+        examples=("deployments churn",),
+    ),
+    Verb(
+        name="predict",
+        topic="endpoints",
+        summary="Ask an endpoint; without rows, with its own example.",
+        gives=Prediction,
+        changes=True,
+        options=(
+            ENDPOINT,
+            Option(name="rows", is_argument=True, help="A JSON or CSV file, JSON text, or - for standard input; in a notebook also a variable."),
+        ),
+        examples=("predict churn", "predict churn rows.json", "predict churn '[{\"age\": 41}]'"),
+    ),
+    Verb(
+        name="rollback",
+        topic="endpoints",
+        summary="Go back to what answered before the last deploy.",
+        gives=Endpoint,
+        changes=True,
+        options=(ENDPOINT,),
+        examples=("rollback churn",),
+    ),
+    Verb(
+        name="logs",
+        topic="endpoints",
+        summary="Show the newest lines an endpoint's server wrote.",
+        gives=str,
+        options=(ENDPOINT, Option(name="lines", kind="integer", default=100, short="-n", help="How many lines.")),
+        examples=("logs churn -n 20",),
+    ),
+    Verb(
+        name="stop",
+        topic="endpoints",
+        summary="Stop an endpoint and everything behind it; its records and logs stay.",
+        gives=Endpoint,
+        changes=True,
+        options=(ENDPOINT,),
+        examples=("stop churn",),
+    ),
+    Verb(
+        name="monitor",
+        topic="watching",
+        summary="Measure drift, latency and errors of an endpoint's requests against the training data.",
+        gives=Window,
+        changes=True,
+        options=(
+            ENDPOINT,
+            Option(name="hours", kind="number", help="Only the last hours; everything since the deploy when not given."),
+        ),
+        examples=("monitor churn", "monitor churn --hours 24"),
+    ),
+    Verb(
+        name="sync",
+        topic="start",
+        summary="Forward what the local journal still holds to the team's store.",
+        gives=Synced,
+        changes=True,
+        examples=("sync",),
+    ),
+)
+
+
+def verb_named(name: str) -> Verb:
+    """Return the verb of this name.
+
+    Raises:
+        UsageError: there is none; near names are shown.
+
+    Example:
+        >>> verb_named("runs").topic
+        'runs'
+    """
+    for verb in VERBS:
+        if verb.name == name:
+            return verb
+    near = difflib.get_close_matches(name, [verb.name for verb in VERBS], n=3)
+    raise UsageError(
+        f"nbops has no verb {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""),
+        code="unknown_verb",
+        hint=f"nbops {near[0]} --help" if near else "nbops --help",
+    )

@@ -1,0 +1,145 @@
+"""``%nbops VERB …`` and ``%%nbops run NAME``: parse with the grammar, do on the workspace, show as rich output."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from nbops import capture
+from nbops.errors import UsageError
+from nbops.grammar import Verb
+from nbops.grammar.commands import build, complete, invoke
+from nbops.grammar.completion import names_of
+from nbops.magics.progress import notebook
+from nbops.views import bundle_of
+from nbops.workspace import Live, Workspace
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+class Answer:
+    """What a line magic returns: shows itself, and ``value`` is the record behind it.
+
+    Example:
+        >>> Answer("hello").value
+        'hello'
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return bundle_of(self.value)
+
+    def __repr__(self) -> str:
+        return bundle_of(self.value)["text/plain"]
+
+
+def line_magic(shell: InteractiveShell, line: str) -> Answer | None:
+    """Do one ``%nbops`` line in a live notebook.
+
+    Args:
+        shell: the notebook's shell.
+        line: what follows ``%nbops``.
+
+    Returns:
+        The answer, which shows itself; None after ``--help``.
+    """
+    workspace = Workspace.open(live=_live(shell))
+
+    def do(verb: Verb, values: dict[str, Any], as_json: bool) -> Answer:
+        with notebook():
+            value = getattr(workspace, verb.name)(**values)
+        return Answer(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() if as_json else value)
+
+    try:
+        words = _words(line)
+        answer: Answer | None = invoke(build(do, door="notebook", candidates=_candidates), words)
+        return answer
+    finally:
+        workspace.close()
+
+
+def cell_magic(shell: InteractiveShell, line: str, cell: str) -> None:
+    """Do one ``%%nbops`` cell.
+
+    Args:
+        shell: the notebook's shell.
+        line: ``run NAME`` or ``extract --to PKG.MODULE``.
+        cell: the rest of the cell.
+
+    Raises:
+        UsageError: another line than these.
+    """
+    words = _words(line)
+    if words[:1] == ["run"] and len(words) == 2:
+        with capture.run(words[1]):
+            shell.run_cell(cell, store_history=False).raise_error()
+        return
+    if words[:1] == ["extract"]:
+        shell.run_cell(cell, store_history=False).raise_error()
+        _extract_cell(shell, cell, words[1:])
+        return
+    raise UsageError(f"%%nbops does not know {line!r}", hint="%%nbops run NAME, or %%nbops extract --to pkg.module")
+
+
+def completions(shell: InteractiveShell, text: str) -> list[str]:
+    """Offer what may come next on a ``%nbops`` line.
+
+    Args:
+        shell: the notebook's shell.
+        text: the line up to the cursor, with the magic's name.
+    """
+    _, _, rest = text.lstrip().partition(" ")
+    words = rest.split(" ")
+    group = build(lambda *_: None, door="notebook", candidates=_candidates)
+    offered = complete(group, [word for word in words[:-1] if word], words[-1])
+    if len(words) > 1 and not words[-1].startswith("-"):
+        # A live variable may stand wherever a model or rows may.
+        offered += [name for name in shell.user_ns if name.startswith(words[-1] or "\0") and not name.startswith("_")]
+    return offered
+
+
+def _extract_cell(shell: InteractiveShell, cell: str, words: list[str]) -> None:
+    from nbops.source import definitions
+
+    names = definitions(cell)
+    if not names:
+        raise UsageError("this cell defines no function or class", hint="%%nbops extract --to pkg.module above a def")
+    answer = line_magic(shell, shlex.join(["extract", *names, *words]))
+    if answer is not None:
+        from IPython.display import display
+
+        display(answer)
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"cannot read {line!r}: {error}", hint="close the quote") from error
+
+
+def _live(shell: InteractiveShell) -> Live:
+    recorder = capture.current()
+    if recorder is None:
+        return Live(
+            namespace=shell.user_ns, cells=[], run_id=None, execution_id=None, notebook=None, recording=False,
+            notice=capture.notice(),
+        )  # fmt: skip
+    return Live(
+        namespace=shell.user_ns,
+        cells=recorder.cells(),
+        run_id=recorder.run_id,
+        execution_id=recorder.execution_id,
+        notebook=recorder.notebook,
+        recording=True,
+    )
+
+
+def _candidates(nouns: str) -> list[str]:
+    with Workspace.opened(read_only=True) as workspace:
+        return names_of(workspace.store, nouns)

@@ -1,0 +1,451 @@
+"""What each answer shows: one small function per type, chosen by the answer itself."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import singledispatch
+from typing import Any
+
+from nbops.flows.compare import Comparison, Difference
+from nbops.flows.demo import Journey
+from nbops.flows.doctor import Finding
+from nbops.flows.show import Page
+from nbops.records import (
+    CellExecution,
+    CheckResult,
+    Deployment,
+    Endpoint,
+    Metric,
+    Model,
+    ModelVersion,
+    ModuleVersion,
+    Sweep,
+    Window,
+)
+from nbops.store.interface import RunSummary
+from nbops.views.parts import Code, Facts, Heading, Note, Part, Table
+from nbops.workspace import Prediction, Status, Synced
+
+SHORT = 13
+"""How many digits of an id are shown: 12 of its millisecond and one more for runs of the same one."""
+
+
+@singledispatch
+def view_of(answer: object) -> list[Part]:
+    """Describe an answer as parts; unknown types show as text.
+
+    Example:
+        >>> view_of("hello")
+        [Code(text='hello', language='text')]
+    """
+    return [Code(str(answer))]
+
+
+@view_of.register
+def _(answer: list) -> list[Part]:  # type: ignore[type-arg]
+    if not answer:
+        return [Note("nothing here yet")]
+    draw = _LISTS.get(type(answer[0]))
+    return draw(answer) if draw else [Code("\n".join(str(item) for item in answer))]
+
+
+# --- values -------------------------------------------------------------------------------------------------------
+
+
+def short(id: str | None) -> str:
+    """Cut an id to what is shown."""
+    return id[:SHORT] if id else ""
+
+
+def number(value: object) -> str:
+    """Write a number as people read it: at most six significant digits."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "" if value is None else str(value)
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.6g}" if math.isfinite(value) else str(value)
+
+
+def seconds(start: float, end: float | None) -> str:
+    """Write how long something took or has been taking."""
+    taken = (end if end is not None else time.time()) - start
+    if taken < 60:
+        return f"{taken:.1f} s"
+    return f"{int(taken // 60)} min {int(taken % 60)} s"
+
+
+def when(at: float | None) -> str:
+    """Write a moment in local time."""
+    return "" if at is None else datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def size(size_bytes: float) -> str:
+    """Write a size in kB, MB or GB of 1000."""
+    for unit in ("B", "kB", "MB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:.3g} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.3g} GB"
+
+
+def first_line(source: str) -> str:
+    """Show the first line of a cell that says something."""
+    lines = [line.strip() for line in source.splitlines() if line.strip()]
+    return (lines[0] + (" …" if len(lines) > 1 else "")) if lines else ""
+
+
+# --- lists --------------------------------------------------------------------------------------------------------
+
+
+def _runs(answer: Sequence[RunSummary]) -> list[Part]:
+    metrics = _most_common(name for row in answer for name in row.metrics)
+    params = _most_common(name for row in answer for name in row.params)
+    columns = ["run", "name", "status", "started", "took", "cells", *params, *metrics]
+    rows = [
+        [
+            short(row.run.id),
+            row.run.name,
+            row.run.status,
+            when(row.run.started_at),
+            seconds(row.run.started_at, row.run.ended_at),
+            str(row.cells),
+            *(number(row.params.get(name)) for name in params),
+            *(number(row.metrics.get(name)) for name in metrics),
+        ]
+        for row in answer
+    ]
+    return [Table(columns, rows, numeric=frozenset(range(4, len(columns))), status=frozenset({2}))]
+
+
+def _most_common(names: Any, most: int = 4) -> list[str]:
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return sorted(counts, key=lambda name: (-counts[name], name))[:most]
+
+
+def _cells(answer: Sequence[CellExecution]) -> list[Part]:
+    rows = [
+        [
+            str(cell.position),
+            "" if cell.execution_count is None else f"[{cell.execution_count}]",
+            cell.status,
+            seconds(cell.started_at, cell.ended_at) if cell.ended_at or cell.status == "running" else "",
+            first_line(cell.source),
+            f"{cell.error.name}: {cell.error.message}" if cell.error else "",
+        ]
+        for cell in answer
+    ]
+    return [Table(["", "count", "status", "took", "source", "error"], rows, frozenset({0, 3}), frozenset({2}))]
+
+
+def _modules(answer: Sequence[ModuleVersion]) -> list[Part]:
+    rows = [
+        [
+            version.module,
+            version.version,
+            ", ".join(part.name for part in version.definitions if part.requested),
+            version.path,
+            when(version.created_at),
+            version.provenance,
+        ]
+        for version in answer
+    ]
+    return [Table(["module", "version", "functions", "file", "made", "from"], rows)]
+
+
+def _sweeps(answer: Sequence[Sweep]) -> list[Part]:
+    rows = [
+        [
+            short(sweep.id),
+            sweep.name,
+            sweep.status,
+            str(sweep.total),
+            sweep.objective or "",
+            short(sweep.best_run_id),
+            when(sweep.started_at),
+            seconds(sweep.started_at, sweep.ended_at),
+        ]
+        for sweep in answer
+    ]
+    columns = ["sweep", "name", "status", "runs", "objective", "best run", "started", "took"]
+    return [Table(columns, rows, frozenset({3, 7}), frozenset({2}))]
+
+
+def _models(answer: Sequence[ModelVersion]) -> list[Part]:
+    rows = [
+        [
+            f"{version.model}@{version.number}",
+            version.type_name.rpartition(".")[2],
+            version.flavour,
+            str(len(version.signature.columns)),
+            short(version.run_id),
+            when(version.created_at),
+        ]
+        for version in answer
+    ]
+    return [Table(["model", "type", "flavour", "columns", "run", "made"], rows, frozenset({3}))]
+
+
+def _checks(answer: Sequence[CheckResult]) -> list[Part]:
+    rows = [[result.check, result.verdict, result.message] for result in answer]
+    return [Table(["check", "verdict", "what was found"], rows, status=frozenset({1}))]
+
+
+def _endpoints(answer: Sequence[Endpoint]) -> list[Part]:
+    rows = [
+        [endpoint.name, endpoint.status, endpoint.address, endpoint.engine, _split(endpoint), when(endpoint.updated_at)]
+        for endpoint in answer
+    ]
+    return [Table(["endpoint", "status", "address", "engine", "traffic", "since"], rows, status=frozenset({1}))]
+
+
+def _split(endpoint: Endpoint) -> str:
+    return ", ".join(f"{short(id)} {share} %" for id, share in endpoint.split.items())
+
+
+def _deployments(answer: Sequence[Deployment]) -> list[Part]:
+    rows = [
+        [
+            short(deployment.id),
+            deployment.endpoint,
+            f"@{deployment.number}",
+            deployment.status,
+            deployment.engine,
+            when(deployment.started_at),
+            deployment.error or "",
+        ]
+        for deployment in answer
+    ]
+    columns = ["deployment", "endpoint", "version", "status", "engine", "started", "error"]
+    return [Table(columns, rows, status=frozenset({3}))]
+
+
+def _findings(answer: Sequence[Finding]) -> list[Part]:
+    rows = [[finding.topic, finding.state, finding.message, finding.cure or ""] for finding in answer]
+    return [Table(["what", "state", "found", "cure"], rows, status=frozenset({1}))]
+
+
+_LISTS: dict[type, Callable[[Any], list[Part]]] = {
+    RunSummary: _runs,
+    CellExecution: _cells,
+    ModuleVersion: _modules,
+    Sweep: _sweeps,
+    ModelVersion: _models,
+    CheckResult: _checks,
+    Endpoint: _endpoints,
+    Deployment: _deployments,
+    Finding: _findings,
+}
+
+
+# --- single answers -----------------------------------------------------------------------------------------------
+
+
+@view_of.register
+def _(answer: Status) -> list[Part]:
+    recording = "on" if answer.recording else f"off{': ' + answer.notice if answer.notice else ''}"
+    facts = [("project", answer.project), ("store", answer.store), ("recording", recording)]
+    if answer.run is not None:
+        facts.append(("run", f"{short(answer.run.id)} {answer.run.name}, {answer.cells} cells"))
+    facts.append(("holds", ", ".join(f"{count} {noun}" for noun, count in answer.counts.items())))
+    return [Facts(facts)]
+
+
+@view_of.register
+def _(answer: Page) -> list[Part]:
+    record = answer.record
+    title = record.get("name") or record.get("module") or record.get("model") or record.get("check") or ""
+    parts: list[Part] = [Heading(f"{answer.noun} {title}".strip(), short(record.get("id")))]
+    hidden = {"source", "traceback", "name", "id", "signature", "definitions"}
+    facts = [(name, _value(name, value)) for name, value in record.items() if name not in hidden and value not in (None, "", [], {})]
+    parts.append(Facts(facts))
+    if answer.params:
+        parts += [Heading("Parameters"), Facts([(name, number(value)) for name, value in answer.params.items()])]
+    if answer.metrics:
+        parts += [Heading("Metrics"), _metrics(answer.metrics)]
+    for title, rows in (("Models", answer.models), ("Modules", answer.modules), ("Cells", answer.cells)):
+        if rows:
+            parts += [Heading(title), *view_of(list(rows))]
+    if answer.parts:
+        rows_of_parts = [[short(run.id), run.name, run.status, seconds(run.started_at, run.ended_at)] for run in answer.parts]
+        parts += [Heading("Parts"), Table(["run", "name", "status", "took"], rows_of_parts, frozenset({3}), frozenset({2}))]
+    if answer.artifacts:
+        rows_of_artifacts = [[artifact.name, artifact.media_type, size(artifact.size_bytes)] for artifact in answer.artifacts]
+        parts += [Heading("Artifacts"), Table(["name", "type", "size"], rows_of_artifacts, frozenset({2}))]
+    if answer.environment is not None:
+        environment = answer.environment
+        parts.append(Note(f"Python {environment.python} on {environment.platform}, {len(environment.packages)} packages"))
+    if source := record.get("source"):
+        parts.append(Code(source, "python"))
+    if (error := record.get("error")) and isinstance(error, dict) and error.get("traceback"):
+        parts.append(Code(error["traceback"]))
+    return parts
+
+
+def _value(name: str, value: Any) -> str:
+    if name.endswith("_at") and isinstance(value, int | float):
+        return when(value)
+    if name.endswith("_bytes") and isinstance(value, int | float):
+        return size(value)
+    if name == "error" and isinstance(value, dict):
+        return f"{value.get('name')}: {value.get('message')}"
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return number(value)
+
+
+def _metrics(metrics: Sequence[Metric]) -> Table:
+    series: dict[str, list[Metric]] = {}
+    for metric in metrics:
+        series.setdefault(metric.name, []).append(metric)
+    rows = [
+        [
+            name,
+            number(values[-1].value),
+            number(min(point.value for point in values)),
+            number(max(point.value for point in values)),
+            str(len(values)),
+        ]
+        for name, values in series.items()
+    ]
+    return Table(["metric", "last", "lowest", "highest", "values"], rows, frozenset({1, 2, 3, 4}))
+
+
+@view_of.register
+def _(answer: Comparison) -> list[Part]:
+    columns = ["", *(f"{run.name} {short(run.id)}" for run in answer.runs)]
+    parts: list[Part] = []
+    for title, rows in (
+        ("Parameters", answer.params),
+        ("Metrics", answer.metrics),
+        ("Runs", answer.facts),
+        ("Packages that differ", answer.packages),
+    ):
+        if rows:
+            parts += [Heading(title), _side_by_side(columns, rows)]
+    for change, run in zip(answer.code, answer.runs[1:], strict=True):
+        if change.diff:
+            parts += [Heading(f"Code of {run.name}", f"against {answer.runs[0].name}"), Code(_bounded(change.diff), "diff")]
+        else:
+            parts.append(Note(f"{run.name} ran the same code as {answer.runs[0].name}"))
+    return parts
+
+
+def _side_by_side(columns: Sequence[str], rows: Sequence[Difference]) -> Table:
+    cells = [[row.name, *(number(value) for value in row.values)] for row in rows]
+    marked = frozenset(i for i, row in enumerate(rows) if row.differs)
+    return Table(columns, cells, frozenset(range(1, len(columns))), marked=marked)
+
+
+def _bounded(text: str, most: int = 4000) -> str:
+    return text if len(text) <= most else text[:most] + "\n… cut here; the rest is in --json"
+
+
+@view_of.register
+def _(answer: ModuleVersion) -> list[Part]:
+    names = ", ".join(part.name for part in answer.definitions if part.requested)
+    return [
+        Heading(f"{answer.module} {answer.version}", answer.path),
+        Note(f"from {names}; use it with: from {answer.module} import {names}", "plain"),
+    ]
+
+
+@view_of.register
+def _(answer: Sweep) -> list[Part]:
+    space = ", ".join(f"{name} in {values}" for name, values in answer.space.items()) or "one run"
+    facts = [("status", answer.status), ("runs", str(answer.total)), ("tried", space)]
+    if answer.objective:
+        facts.append(("objective", answer.objective))
+    if answer.best_run_id:
+        facts.append(("best run", short(answer.best_run_id)))
+    facts.append(("took", seconds(answer.started_at, answer.ended_at)))
+    return [Heading(f"Sweep {answer.name}", short(answer.id)), Facts(facts)]
+
+
+@view_of.register
+def _(answer: Model) -> list[Part]:
+    aliases = ", ".join(f"{alias} → @{number}" for alias, number in answer.aliases.items())
+    return [Heading(f"Model {answer.name}"), Note(aliases or "no alias yet", "plain")]
+
+
+@view_of.register
+def _(answer: Endpoint) -> list[Part]:
+    facts = [("address", answer.address), ("engine", answer.engine), ("traffic", _split(answer)), ("status", answer.status)]
+    return [
+        Heading(f"Endpoint {answer.name}"),
+        Facts([fact for fact in facts if fact[1]]),
+        *([Note(f"open {answer.address} for its page, or: nbops predict {answer.name}")] if answer.status == "up" else []),
+    ]
+
+
+@view_of.register
+def _(answer: Prediction) -> list[Part]:
+    rows = [
+        [
+            str(i),
+            _value("", prediction),
+            "" if not answer.probabilities else _value("", answer.probabilities[i]),
+        ]
+        for i, prediction in enumerate(answer.predictions[:50])
+    ]
+    parts: list[Part] = [
+        Heading(answer.model, f"request {answer.request_id}"),
+        Table(["row", "prediction", "probabilities"] if answer.probabilities else ["row", "prediction"],
+              [row if answer.probabilities else row[:2] for row in rows], frozenset({0})),
+    ]  # fmt: skip
+    if len(answer.predictions) > len(rows):
+        parts.append(Note(f"and {len(answer.predictions) - len(rows)} more; --json has all"))
+    parts += [Note(_value("", warning), "busy") for warning in answer.warnings or ()]
+    return parts
+
+
+@view_of.register
+def _(answer: Window) -> list[Part]:
+    rows = [
+        [
+            column.column,
+            "drifted" if column.drifted else "stable",
+            column.test,
+            number(column.effect),
+            f"{column.p_value:.2g}",
+            column.message,
+        ]
+        for column in sorted(answer.columns, key=lambda column: (not column.drifted, -column.effect))[:50]
+    ]
+    latency = ", ".join(f"{name} {number(value)} ms" for name, value in answer.latency_ms.items())
+    facts = [
+        ("verdict", answer.verdict),
+        ("rows", str(answer.rows)),
+        ("requests", f"{answer.requests}, of which {answer.errors} failed"),
+        ("latency", latency),
+        ("from", when(answer.from_at)),
+        ("to", when(answer.to_at)),
+    ]
+    columns = ["column", "verdict", "test", "effect", "p", "what was found"]
+    return [
+        Heading(f"Endpoint {answer.endpoint}", short(answer.id)),
+        Facts([fact for fact in facts if fact[1]]),
+        Table(columns, rows, frozenset({3, 4}), frozenset({1})),
+    ]
+
+
+@view_of.register
+def _(answer: Synced) -> list[Part]:
+    return [Note(answer.message, "good" if not answer.waiting else "busy")]
+
+
+@view_of.register
+def _(answer: Journey) -> list[Part]:
+    rows = [[stage.title, f"{stage.seconds:.1f} s", stage.result] for stage in answer.stages]
+    return [
+        Heading("The whole way", f"{sum(stage.seconds for stage in answer.stages):.1f} s"),
+        Table(["stage", "took", "what came out"], rows, frozenset({1})),
+        Heading("Look at it"),
+        Facts([(name, value) for name, value in answer.summary.items()]),
+        *([Note(answer.notice, "busy")] if answer.notice else []),
+    ]

@@ -1,0 +1,66 @@
+"""What a view is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Tone = Literal["plain", "good", "bad", "busy", "faint"]
+
+TONES: dict[str, Tone] = {
+    "ok": "good", "finished": "good", "ready": "good", "up": "good", "passed": "good", "stable": "good",
+    "failed": "bad", "error": "bad", "drifted": "bad", "missing": "bad", "invalid": "bad", "exited": "bad",
+    "running": "busy", "starting": "busy", "warning": "busy",
+    "interrupted": "busy", "cancelled": "faint", "stopped": "faint", "skipped": "faint", "too few rows": "faint",
+}  # fmt: skip
+"""How a word of status is coloured."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A line above what follows."""
+
+    text: str
+    aside: str = ""
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence."""
+
+    text: str
+    tone: Tone = "faint"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names with their values."""
+
+    rows: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under columns; numbers stand right-aligned."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numeric: frozenset[int] = frozenset()
+    """Columns that hold numbers."""
+    status: frozenset[int] = frozenset()
+    """Columns that hold words of status."""
+    marked: frozenset[int] = field(default_factory=frozenset)
+    """Rows to point out."""
+    empty: str = "nothing here yet"
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text in a fixed width, kept as it is."""
+
+    text: str
+    language: Literal["python", "diff", "text"] = "text"
+
+
+Part = Heading | Note | Facts | Table | Code

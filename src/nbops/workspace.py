@@ -1,0 +1,381 @@
+"""The one object all doors hold: an opened project, with one method for each verb.
+
+Each method imports its room inside, so that opening a workspace loads nothing but the store.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from nbops.errors import NotFoundError, UsageError
+from nbops.records import (
+    CellExecution,
+    CheckResult,
+    Deployment,
+    Endpoint,
+    Model,
+    ModelVersion,
+    ModuleVersion,
+    Run,
+    Sweep,
+    Window,
+)
+from nbops.settings import Settings, load_settings
+from nbops.store.interface import RunSummary, Store
+
+if TYPE_CHECKING:
+    from nbops.flows.compare import Comparison
+    from nbops.flows.demo import Journey
+    from nbops.flows.doctor import Finding
+    from nbops.flows.show import Page
+    from nbops.source import SourceCell
+    from nbops.store.blobs import Blobs
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What is true of this session and this project."""
+
+    project: str
+    store: str
+    recording: bool
+    run: Run | None
+    """The run that cells are recorded into just now."""
+    cells: int
+    """How many cells of this run are recorded."""
+    notice: str | None
+    """Why recording is off, when it is."""
+    counts: dict[str, int]
+    """How many runs, models, endpoints, … the store has."""
+
+
+class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+    """What an endpoint answered."""
+
+    predictions: list[Any]
+    model: str
+    request_id: str
+    probabilities: list[Any] | None = None
+    warnings: list[Any] | None = None
+
+
+class Synced(msgspec.Struct, frozen=True, kw_only=True):
+    """How the local journal stands against the team's store."""
+
+    store: str
+    forwarded: int
+    waiting: int
+    message: str
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """What a notebook kernel adds to a workspace: its variables and what it has run."""
+
+    namespace: dict[str, Any]
+    cells: list[SourceCell]
+    run_id: str | None
+    execution_id: str | None
+    notebook: str | None
+    recording: bool
+    notice: str | None = None
+
+
+class Workspace:
+    """An opened project: settings and store, and every verb as a method.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder, Workspace.opened(folder) as workspace:
+        ...     workspace.runs()
+        []
+    """
+
+    def __init__(self, settings: Settings, *, read_only: bool = False, live: Live | None = None) -> None:
+        self.settings = settings
+        self.read_only = read_only
+        self.live = live
+        self._store: Store | None = None
+
+    @classmethod
+    def open(
+        cls, start: str | os.PathLike[str] | None = None, *, read_only: bool = False, live: Live | None = None
+    ) -> Workspace:
+        """Open the project that a folder belongs to.
+
+        Args:
+            start: where to look upwards for ``.nbops``; the current folder when not given.
+            read_only: never write, not even to make the store.
+            live: what a notebook kernel adds.
+        """
+        return cls(load_settings(start), read_only=read_only, live=live)
+
+    @classmethod
+    @contextmanager
+    def opened(cls, start: str | os.PathLike[str] | None = None, *, read_only: bool = False) -> Iterator[Workspace]:
+        """Open a project for the time of a ``with`` block."""
+        workspace = cls.open(start, read_only=read_only)
+        try:
+            yield workspace
+        finally:
+            workspace.close()
+
+    def close(self) -> None:
+        """Let go of the store; safe to call twice."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    @property
+    def store(self) -> Store:
+        """The project's store, opened at its first use."""
+        if self._store is None:
+            from nbops.store import open_store
+
+            self._store = open_store(self.settings, read_only=self.read_only)
+        return self._store
+
+    @property
+    def blobs(self) -> Blobs:
+        """Bytes kept by their hash."""
+        from nbops.store.blobs import Blobs
+
+        return Blobs(self.settings.blobs)
+
+    @property
+    def root(self) -> Path:
+        """The project's folder."""
+        return Path(self.settings.root)
+
+    # --- start ------------------------------------------------------------------------------------------------------
+
+    def demo(self, folder: str, engine: str | None = None) -> Journey:
+        """Take a real notebook the whole way to an answering endpoint."""
+        from nbops.flows.demo import demo
+
+        return demo(Path(folder), engine=engine)
+
+    def doctor(self) -> list[Finding]:
+        """Say what is here, what is missing, and the command that cures it."""
+        from nbops.flows.doctor import examine
+
+        return examine(self.settings)
+
+    def lab(self, port: int, browser: bool) -> int:
+        """Open JupyterLab with the side panel on this project; returns its exit code."""
+        from nbops.flows.lab import open_lab
+
+        return open_lab(self.root, port=port, browser=browser)
+
+    def status(self) -> Status:
+        """Say what is true of this session and this project."""
+        live, store = self.live, self.store
+        run = store.get(Run, live.run_id) if live is not None and live.run_id else None
+        return Status(
+            project=self.settings.root,
+            store=store.location,
+            recording=live is not None and live.recording,
+            run=run,
+            cells=store.count(CellExecution, run_id=run.id) if run else 0,
+            notice=live.notice if live else None,
+            counts={
+                kind.__name__: store.count(kind)
+                for kind in (Run, CellExecution, ModuleVersion, Sweep, ModelVersion, Endpoint)
+            },
+        )
+
+    def sync(self) -> Synced:
+        """Forward what the local journal still holds to the team's store."""
+        from nbops.store import forward
+
+        forwarded, waiting, message = forward(self.store)
+        return Synced(store=self.store.location, forwarded=forwarded, waiting=waiting, message=message)
+
+    # --- runs -------------------------------------------------------------------------------------------------------
+
+    def runs(
+        self, where: str | None = None, order_by: str | None = None, limit: int | None = 50, offset: int = 0
+    ) -> list[RunSummary]:
+        """List runs, newest first, or those that match an expression."""
+        return self.store.search_runs(where, order_by=order_by, limit=limit, offset=offset)
+
+    def cells(self, run: str = "last", limit: int | None = 50, offset: int = 0) -> list[CellExecution]:
+        """List the cells of a run in the order they ran."""
+        found = self.store.resolve(Run, run)
+        return self.store.find(CellExecution, run_id=found.id, order_by="position", limit=limit, offset=offset)
+
+    def show(self, id: str = "last") -> Page:
+        """Open anything by its id or name."""
+        from nbops.flows.show import show
+
+        return show(self.store, id)
+
+    def compare(self, runs: Sequence[str]) -> Comparison:
+        """Say what differs between runs."""
+        from nbops.flows.compare import compare
+
+        return compare(self.store, runs)
+
+    # --- functions --------------------------------------------------------------------------------------------------
+
+    def extract(
+        self, names: Sequence[str], to: str, notebook: str | None = None, parameter: Sequence[str] = ()
+    ) -> ModuleVersion:
+        """Take functions and classes out of the notebook into a versioned module."""
+        from nbops.extract import extract
+        from nbops.source import read_notebook
+
+        if notebook is not None:
+            path = Path(notebook)
+            cells, namespace, run_id = read_notebook(path), None, None
+        elif self.live is not None:
+            path = Path(self.live.notebook) if self.live.notebook else None
+            cells, namespace, run_id = self.live.cells, self.live.namespace, self.live.run_id
+        else:
+            raise UsageError(
+                "outside of a notebook, extract must be told which notebook to read",
+                hint=f"nbops extract {' '.join(names)} --to {to} --notebook FILE.ipynb",
+            )
+        return extract(
+            list(names),
+            cells=cells,
+            to=to,
+            root=self.root,
+            namespace=namespace,
+            store=self.store,
+            run_id=run_id,
+            notebook=str(path) if path else None,
+            parameters=list(parameter),
+        )
+
+    def modules(self, limit: int | None = 50, offset: int = 0) -> list[ModuleVersion]:
+        """List the modules taken from notebooks, newest version first."""
+        return self.store.find(ModuleVersion, limit=limit, offset=offset)
+
+    # --- retraining -------------------------------------------------------------------------------------------------
+
+    def retrain(
+        self,
+        notebook: str,
+        param: Mapping[str, str] | None = None,
+        grid: Mapping[str, str] | None = None,
+        objective: str | None = None,
+        jobs: int = 2,
+        name: str | None = None,
+    ) -> Sweep:
+        """Run a notebook with parameters through papermill, once or over a grid."""
+        from nbops.retrain import sweep
+
+        return sweep(
+            Path(notebook),
+            fixed=dict(param or {}),
+            grid={key: text.split(",") for key, text in (grid or {}).items()},
+            objective=objective,
+            jobs=jobs,
+            name=name,
+            store=self.store,
+            settings=self.settings,
+        )
+
+    def sweeps(self, limit: int | None = 50, offset: int = 0) -> list[Sweep]:
+        """List sweeps with their best run."""
+        return self.store.find(Sweep, limit=limit, offset=offset)
+
+    # --- models -----------------------------------------------------------------------------------------------------
+
+    def models(self, name: str | None = None, limit: int | None = 50, offset: int = 0) -> list[ModelVersion]:
+        """List the models, or the versions of one."""
+        if name is None:
+            return self.store.find(ModelVersion, limit=limit, offset=offset)
+        model = self.store.resolve(Model, name)
+        return self.store.find(ModelVersion, model=model.name, order_by="-number", limit=limit, offset=offset)
+
+    def check(self, model: str) -> list[CheckResult]:
+        """Run every check on a model version and record the verdicts."""
+        from nbops.flows.check import check
+
+        return check(self.store.resolve(ModelVersion, model), store=self.store, blobs=self.blobs, root=self.root)
+
+    def promote(self, model: str, alias: str) -> Model:
+        """Give a model version an alias such as production."""
+        if not alias.isidentifier():
+            raise UsageError(f"{alias!r} cannot be an alias: use letters, digits and _", hint=f"nbops promote {model} production")
+        version = self.store.resolve(ModelVersion, model)
+        named = self.store.resolve(Model, version.model)
+        self.store.update(Model, named.id, aliases={**named.aliases, alias: version.number})
+        return self.store.get(Model, named.id)
+
+    # --- endpoints --------------------------------------------------------------------------------------------------
+
+    def deploy(
+        self, model: str, name: str | None = None, engine: str | None = None, sample: str | None = None
+    ) -> Endpoint:
+        """Put a model behind a stable address, checked before it takes any traffic."""
+        from nbops.flows.deploy import deploy_model
+
+        live = self.live.namespace if self.live is not None else {}
+        if sample is not None and sample not in live:
+            raise NotFoundError(f"no variable {sample!r} in this notebook", hint="%who")
+        return deploy_model(
+            live.get(model, model),
+            name=name,
+            sample=live[sample] if sample is not None else None,
+            engine=engine,
+            store=self.store,
+            blobs=self.blobs,
+            settings=self.settings,
+            run_id=self.live.run_id if self.live else None,
+            execution_id=self.live.execution_id if self.live else None,
+        )
+
+    def endpoints(self) -> list[Endpoint]:
+        """List endpoints with what runs behind them."""
+        from nbops.deploy import endpoints
+
+        return endpoints(self.store)
+
+    def deployments(self, endpoint: str | None = None, limit: int | None = 50, offset: int = 0) -> list[Deployment]:
+        """List what runs or ran behind an endpoint, newest first."""
+        named = {} if endpoint is None else {"endpoint": self.store.resolve(Endpoint, endpoint).name}
+        return self.store.find(Deployment, limit=limit, offset=offset, **named)
+
+    def predict(self, endpoint: str, rows: str | None = None) -> Prediction:
+        """Ask an endpoint; without rows, with its own example."""
+        from nbops.deploy import predict
+
+        live = self.live.namespace if self.live is not None else {}
+        given = live[rows] if rows is not None and rows in live else rows
+        return msgspec.convert(predict(self.store.resolve(Endpoint, endpoint), given), Prediction)
+
+    def rollback(self, endpoint: str) -> Endpoint:
+        """Go back to what answered before the last deploy."""
+        from nbops.deploy import rollback
+
+        return rollback(self.store.resolve(Endpoint, endpoint).name, store=self.store, settings=self.settings)
+
+    def logs(self, endpoint: str, lines: int = 100) -> str:
+        """Show the newest lines an endpoint's server wrote."""
+        from nbops.deploy import logs
+
+        return logs(self.store.resolve(Endpoint, endpoint).name, store=self.store, lines=lines)
+
+    def stop(self, endpoint: str) -> Endpoint:
+        """Stop an endpoint and everything behind it; its records and logs stay."""
+        from nbops.deploy import stop
+
+        return stop(self.store.resolve(Endpoint, endpoint).name, store=self.store)
+
+    # --- watching ---------------------------------------------------------------------------------------------------
+
+    def monitor(self, endpoint: str, hours: float | None = None) -> Window:
+        """Measure drift, latency and errors of an endpoint's requests against the training data."""
+        import time
+
+        from nbops.monitor import measure
+
+        since = None if hours is None else time.time() - hours * 3600
+        return measure(self.store.resolve(Endpoint, endpoint), store=self.store, blobs=self.blobs, since=since)
