@@ -1,0 +1,113 @@
+"""What every test may use, and the one rule for what is missing here.
+
+A test marked ``docker``, ``browser``, ``postgres`` or ``haproxy`` needs that component. Where it is not there, the test
+is skipped with a line that says what is missing; with ``NBOPS_REQUIRE_ALL=1`` every skip, whatever its reason, is a
+failure.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import socket
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+REQUIRE_ALL = os.environ.get("NBOPS_REQUIRE_ALL") == "1"
+
+# A test process must not see the project, the run or the store of whoever started it.
+for _name in [name for name in os.environ if name.startswith("NBOPS_") and name != "NBOPS_REQUIRE_ALL"]:
+    del os.environ[_name]
+del _name
+
+
+@functools.cache
+def _missing_docker() -> str | None:
+    import docker
+
+    try:
+        client = docker.from_env(timeout=10)
+        try:
+            client.ping()
+            tags = {tag for image in client.images.list() for tag in image.tags}
+        finally:
+            client.close()
+    except docker.errors.DockerException as error:
+        return f"no Docker engine answers ({error}): apt-get install docker.io, then dockerd"
+    if "nbops-base:bookworm" not in tags:
+        return "the containers' base image is not there: python -m nbops.deploy.base_image"
+    return None
+
+
+@functools.cache
+def _missing_browser() -> str | None:
+    return None if shutil.which("chromium") else "no Chromium: apt-get install chromium"
+
+
+@functools.cache
+def _missing_postgres() -> str | None:
+    found = any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or shutil.which("initdb")
+    return None if found else "no PostgreSQL server programs: apt-get install postgresql"
+
+
+@functools.cache
+def _missing_haproxy() -> str | None:
+    return None if shutil.which("haproxy") else "no HAProxy: apt-get install haproxy"
+
+
+MISSING: dict[str, Callable[[], str | None]] = {
+    "docker": _missing_docker,
+    "browser": _missing_browser,
+    "postgres": _missing_postgres,
+    "haproxy": _missing_haproxy,
+}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose component is not here, and say what would bring it."""
+    for name, missing in MISSING.items():
+        if item.get_closest_marker(name) is not None and (reason := missing()):
+            pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where everything is required, a skip is a failure."""
+    report = yield
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"NBOPS_REQUIRE_ALL is set, and {item.nodeid} was skipped: {reason}"
+    return report
+
+
+@pytest.fixture
+def require() -> Callable[[str], None]:
+    """Ask for a component from inside a test: ``require("docker")``."""
+
+    def ask(name: str) -> None:
+        if reason := MISSING[name]():
+            pytest.skip(reason)
+
+    return ask
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project folder with its own ``.nbops``, which is the current folder during the test."""
+    folder = tmp_path / "project"
+    (folder / ".nbops").mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of the loopback address that nothing listens on just now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
