@@ -290,7 +290,8 @@ class Endpoint(Record, frozen=True, kw_only=True):
     """Stable address that clients use."""
     split: dict[str, int] = {}
     """Deployment id → share of traffic in percent."""
-    status: Literal["up", "stopped"] = "up"
+    status: Literal["up", "down", "stopped"] = "up"
+    """``down``: it should answer and does not; ``stopped``: somebody stopped it."""
     handle: dict[str, str | int] = {}
     """What the engine needs to find the edge again."""
     created_at: float
