@@ -1,0 +1,154 @@
+"""What a notebook or a script calls by name: ``nbops.log_model``, ``nbops.load_model``, ``nbops.deploy``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbops import capture
+from nbops.errors import MissingError
+from nbops.records import Endpoint, ModelVersion
+from nbops.settings import load_settings
+from nbops.store import open_store
+from nbops.store.blobs import Blobs
+
+
+class LiveEndpoint:
+    """A deployed model as a notebook holds it.
+
+    ``name`` and ``address`` say where it is; ``predict(rows)`` asks it.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.record = endpoint
+        self.name = endpoint.name
+        self.address = endpoint.address
+
+    def predict(self, rows: Any) -> list[Any]:
+        """Ask the endpoint.
+
+        Args:
+            rows: a DataFrame, a list of dicts, or one dict; columns as the model was trained on.
+
+        Returns:
+            One prediction per row, in the order of the rows.
+
+        Raises:
+            DeployError: the endpoint does not answer, or refuses a row (which row and field is said).
+        """
+        from nbops.deploy import predict
+
+        predictions: list[Any] = predict(self.record, rows)["predictions"]
+        return predictions
+
+    def __repr__(self) -> str:
+        return f"Endpoint {self.name} at {self.address}"
+
+
+def log_model(model: Any, *, name: str, sample: Any, trust: bool = False) -> ModelVersion:
+    """Keep a fitted model under a name, tied to the run and the cell that made it.
+
+    Args:
+        model: a fitted estimator or pipeline, anything with ``predict``, or a function of a frame.
+        name: what people call it, such as ``"churn"``.
+        sample: rows it was trained on, shape (rows, columns): a DataFrame, an array or a list of dicts. Column names,
+            types, ranges and the reference for drift are learnt from it.
+        trust: keep a model of types that nbops does not know by pickle, which runs code when it is loaded.
+
+    Returns:
+        The new version, numbered under its name.
+
+    Raises:
+        BundleError: the model cannot be stored, or has types that are not trusted (they are listed).
+
+    Example:
+        >>> import numpy, sklearn.linear_model
+        >>> fitted = sklearn.linear_model.LinearRegression().fit(numpy.eye(3), [1, 2, 3])
+        >>> log_model(fitted, name="line", sample=numpy.eye(3)).number >= 1  # doctest: +SKIP
+        True
+    """
+    from nbops.bundle import register
+
+    settings = load_settings()
+    store = open_store(settings)
+    recorder = capture.current()
+    try:
+        version: ModelVersion = register(
+            model,
+            name=name,
+            sample=sample,
+            trust=trust,
+            store=store,
+            blobs=Blobs(settings.blobs),
+            run_id=capture.current_run_id(),
+            execution_id=recorder.execution_id if recorder is not None else None,
+        )
+    finally:
+        store.close()
+    return version
+
+
+def load_model(reference: str) -> Any:
+    """Load a stored model: ``load_model("churn@production")``.
+
+    Args:
+        reference: ``NAME`` (its newest version), ``NAME@3``, ``NAME@production``, or a unique start of an id.
+
+    Returns:
+        The fitted model.
+
+    Raises:
+        NotFoundError: nothing answers to the reference.
+        BundleError: its bytes are not what was stored.
+    """
+    from nbops.bundle import load
+
+    settings = load_settings()
+    store = open_store(settings, read_only=True)
+    try:
+        return load(store.resolve(ModelVersion, reference), Blobs(settings.blobs))
+    finally:
+        store.close()
+
+
+def deploy(model: Any, *, name: str, sample: Any = None, engine: str | None = None) -> LiveEndpoint:
+    """Put a model behind a stable address, checked before it takes any traffic.
+
+    Args:
+        model: a fitted model, or the reference of a stored one such as ``"churn@3"``.
+        name: the endpoint's name.
+        sample: rows the model was trained on, shape (rows, columns); needed for a model that is not stored yet.
+        engine: ``"docker"`` or ``"process"``; Docker where it answers when not given.
+
+    Returns:
+        The endpoint, with ``.name``, ``.address`` and ``.predict(rows)``.
+
+    Raises:
+        DeployError: the engine cannot start it; what answered before goes on answering.
+        BundleError: a check failed.
+    """
+    from nbops.flows.deploy import deploy_model
+
+    settings = load_settings()
+    store = open_store(settings)
+    recorder = capture.current()
+    if not isinstance(model, str) and sample is None:
+        raise MissingError(
+            "deploying a model that is not stored needs a sample of its training rows",
+            hint=f"nbops.deploy(model, name={name!r}, sample=X_train)",
+        )
+    try:
+        return LiveEndpoint(
+            deploy_model(
+                model,
+                name=name,
+                sample=sample,
+                engine=engine,
+                store=store,
+                blobs=Blobs(settings.blobs),
+                settings=settings,
+                run_id=capture.current_run_id(),
+                execution_id=recorder.execution_id if recorder is not None else None,
+            )
+        )
+    finally:
+        store.close()
