@@ -45,6 +45,8 @@ class CellError(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     message: str
     traceback: str = ""
+    cell_index: int | None = None
+    """Index of the failing cell in the executed notebook, from 0, for runs of a whole notebook."""
 
 
 class OutputSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -348,6 +350,11 @@ class Sweep(Record, frozen=True, kw_only=True):
     jobs: int = 1
     best_run_id: str | None = None
     cause: str = "person"
+    host: str = ""
+    pid: int = 0
+    """The process that drives it."""
+    process: str = ""
+    """Tells that process from a later one with the same pid (``nbops.store.process.this_process()``)."""
     started_at: float
     ended_at: float | None = None
 
