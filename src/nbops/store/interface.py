@@ -46,7 +46,7 @@ class Store(Protocol):
         """Insert or replace whole records, all of them or none."""
         ...
 
-    def update(self, kind: type[R], id: str, **fields: Any) -> None:
+    def update(self, kind: type[R], id: str, /, **fields: Any) -> None:
         """Set some fields of one record; NotFoundError when there is none."""
         ...
 
@@ -57,6 +57,7 @@ class Store(Protocol):
     def find(
         self,
         kind: type[R],
+        /,
         *,
         order_by: str = "-id",
         limit: int | None = None,
@@ -66,7 +67,7 @@ class Store(Protocol):
         """List records whose fields equal the given values; ``order_by`` is a field, ``-`` first for descending."""
         ...
 
-    def count(self, kind: type[R], **equals: Any) -> int:
+    def count(self, kind: type[R], /, **equals: Any) -> int:
         """Count records whose fields equal the given values."""
         ...
 

@@ -1,0 +1,546 @@
+// Written by `python -m nbops.rest.typescript` from the routes and records in Python; do not edit.
+
+/** Bytes kept by hash, with the name the user gave them. */
+export interface Artifact {
+  id: string;
+  run_id: string | null;
+  execution_id: string | null;
+  name: string;
+  digest: string;
+  size_bytes: number;
+  media_type: string;
+  at: number;
+}
+
+/** A content-addressed folder from which an image is built. */
+export interface Bundle {
+  id: string;
+  model_version_id: string;
+  digest: string;
+  path: string;
+  rung: string;
+  requirements: string[];
+  size_bytes: number;
+  created_at: number;
+}
+
+/** The code of one run against the first run's, as a unified diff. */
+export interface CellChange {
+  run_id: string;
+  diff: string;
+}
+
+/** An exception as the user saw it. */
+export interface CellError {
+  name: string;
+  message: string;
+  traceback: string;
+}
+
+/** One execution of one cell in a Run. */
+export interface CellExecution {
+  id: string;
+  run_id: string;
+  position: number;
+  source: string;
+  status: 'cancelled' | 'error' | 'exited' | 'interrupted' | 'invalid' | 'ok' | 'running';
+  started_at: number;
+  ended_at: number | null;
+  cell_id: string | null;
+  execution_count: number | null;
+  error: CellError | null;
+  outputs: OutputSummary | null;
+  host: string;
+  pid: number;
+}
+
+/** One write, for those who follow the store. */
+export interface Change {
+  seq: number;
+  noun: string;
+  id: string;
+}
+
+/** A check's verdict on a ModelVersion. */
+export interface CheckResult {
+  id: string;
+  model_version_id: string;
+  check: string;
+  verdict: 'failed' | 'passed' | 'skipped';
+  message: string;
+  measured: { [name: string]: number };
+  at: number;
+}
+
+/** What is known of one input column from the frame that trained the model. */
+export interface Column {
+  name: string;
+  kind: 'boolean' | 'category' | 'datetime' | 'integer' | 'number' | 'text';
+  optional?: boolean;
+  minimum?: number | null;
+  maximum?: number | null;
+  categories?: string[] | null;
+}
+
+/** How far one column of a window is from the training profile. */
+export interface ColumnDrift {
+  column: string;
+  test: string;
+  statistic: number;
+  p_value: number;
+  effect: number;
+  drifted: boolean;
+  message: string;
+}
+
+/** Two or more runs side by side. */
+export interface Comparison {
+  runs: Run[];
+  params: Difference[];
+  metrics: Difference[];
+  facts: Difference[];
+  packages: Difference[];
+  code: CellChange[];
+}
+
+/** How many rows a list has without its limit. */
+export interface Count {
+  total: number;
+}
+
+/** A table seen by a cell or a model, known by its fingerprint and profile. */
+export interface Dataset {
+  id: string;
+  name: string;
+  fingerprint: string;
+  rows: number;
+  columns: string[];
+  profile_digest: string | null;
+  run_id: string | null;
+  at: number;
+}
+
+/** One function, class or constant of a module, and the cell it came from. */
+export interface Definition {
+  name: string;
+  kind: 'class' | 'function' | 'import' | 'value';
+  digest: string;
+  execution_id: string | null;
+  cell_id: string | null;
+  requested: boolean;
+}
+
+/** One Bundle running on an engine. */
+export interface Deployment {
+  id: string;
+  endpoint: string;
+  bundle_id: string;
+  model_version_id: string;
+  number: number;
+  engine: string;
+  status: 'failed' | 'ready' | 'starting' | 'stopped';
+  address: string | null;
+  handle: { [name: string]: string | number };
+  log_path: string | null;
+  error: string | null;
+  started_at: number;
+  ready_at: number | null;
+  stopped_at: number | null;
+}
+
+/** One thing with its value in each run; None where a run does not have it. */
+export interface Difference {
+  name: string;
+  values: unknown[];
+  differs: boolean;
+}
+
+/** A name and a stable address with a split over deployments. */
+export interface Endpoint {
+  id: string;
+  name: string;
+  engine: string;
+  address: string;
+  split: { [name: string]: number };
+  status: 'stopped' | 'up';
+  handle: { [name: string]: string | number };
+  created_at: number;
+  updated_at: number;
+}
+
+/** Interpreter, platform and packages; ``id`` is the hash of the rest, so equal environments are one row. */
+export interface Environment {
+  id: string;
+  python: string;
+  platform: string;
+  packages: { [name: string]: string };
+  variables: { [name: string]: string };
+  created_at: number;
+}
+
+/** One thing that was looked at. */
+export interface Finding {
+  topic: string;
+  state: 'missing' | 'ok' | 'warning';
+  message: string;
+  cure: string | null;
+}
+
+/** A number that a run produced, at a step; the same name may have many rows. */
+export interface Metric {
+  run_id: string;
+  name: string;
+  step: number | null;
+  value: number;
+  at: number;
+}
+
+/** A name people say. */
+export interface Model {
+  id: string;
+  name: string;
+  aliases: { [name: string]: number };
+  created_at: number;
+}
+
+/** One fitted estimator of a Model, tied to what made it. */
+export interface ModelVersion {
+  id: string;
+  model: string;
+  number: number;
+  digest: string;
+  flavour: string;
+  signature: Signature;
+  type_name: string;
+  run_id: string | null;
+  execution_id: string | null;
+  dataset_ids: string[];
+  module_version_ids: string[];
+  params: { [name: string]: unknown };
+  profile_digest: string | null;
+  created_at: number;
+}
+
+/** Source of functions taken from a notebook, frozen under a content hash. */
+export interface ModuleVersion {
+  id: string;
+  module: string;
+  version: string;
+  digest: string;
+  path: string;
+  source: string;
+  definitions: Definition[];
+  provenance: 'live' | 'static';
+  run_id: string | null;
+  notebook: string | null;
+  created_at: number;
+}
+
+/** What is recorded of one notebook: its newest run, and each cell's newest execution. */
+export interface NotebookCells {
+  run: Run | null;
+  cells: CellExecution[];
+  executions: number;
+}
+
+/** What a cell showed, cut to a bounded size. */
+export interface OutputSummary {
+  text: string;
+  total_bytes: number;
+  media_types: string[];
+}
+
+/** One record with what belongs to it. */
+export interface Page {
+  noun: string;
+  record: { [name: string]: unknown };
+  params: { [name: string]: unknown };
+  metrics: Metric[];
+  cells: CellExecution[];
+  parts: Run[];
+  artifacts: Artifact[];
+  modules: ModuleVersion[];
+  models: ModelVersion[];
+  environment: Environment | null;
+}
+
+/** What an endpoint answered. */
+export interface Prediction {
+  predictions: unknown[];
+  model: string;
+  request_id: string;
+  probabilities: unknown[] | null;
+  warnings: unknown[] | null;
+}
+
+/** Why a request was not answered. */
+export interface Problem {
+  type: string;
+  title: string;
+  detail: string;
+  code: string;
+  hint: string | null;
+  status: number;
+}
+
+/** Which project a path belongs to, and where its store stands. */
+export interface ProjectState {
+  root: string;
+  name: string;
+  store: string;
+  exists: boolean;
+  seq: number;
+  runs: number;
+}
+
+/** One continuous piece of work: a live session, a named part of it, or a papermill execution. */
+export interface Run {
+  id: string;
+  name: string;
+  kind: 'named' | 'notebook' | 'session';
+  status: 'cancelled' | 'failed' | 'finished' | 'interrupted' | 'running';
+  started_at: number;
+  ended_at: number | null;
+  parent_id: string | null;
+  execution_id: string | null;
+  sweep_id: string | null;
+  cause: string;
+  notebook: string | null;
+  error: CellError | null;
+  user: string;
+  host: string;
+  pid: number;
+  process: string;
+  environment_id: string | null;
+  git_commit: string | null;
+  git_branch: string | null;
+  git_dirty: boolean | null;
+  output: string | null;
+  tags: { [name: string]: string };
+  note: string;
+}
+
+/** A run with what a list shows of it: its parameters and the last value of each metric. */
+export interface RunSummary {
+  run: Run;
+  params: { [name: string]: unknown };
+  metrics: { [name: string]: number };
+  cells: number;
+}
+
+/** What goes into a model and what comes out. */
+export interface Signature {
+  columns: Column[];
+  output?: 'class' | 'number' | 'value';
+  classes?: (string | number | boolean)[] | null;
+  takes?: 'array' | 'frame' | 'rows';
+}
+
+/** What is true of this session and this project. */
+export interface Status {
+  project: string;
+  store: string;
+  recording: boolean;
+  run: Run | null;
+  cells: number;
+  notice: string | null;
+  counts: { [name: string]: number };
+}
+
+/** Runs made by one search. */
+export interface Sweep {
+  id: string;
+  name: string;
+  notebook: string;
+  space: { [name: string]: unknown[] };
+  fixed: { [name: string]: unknown };
+  objective: string | null;
+  status: 'cancelled' | 'failed' | 'finished' | 'running';
+  total: number;
+  jobs: number;
+  best_run_id: string | null;
+  cause: string;
+  started_at: number;
+  ended_at: number | null;
+}
+
+/** How the local journal stands against the team's store. */
+export interface Synced {
+  store: string;
+  forwarded: number;
+  waiting: number;
+  message: string;
+}
+
+/** A stretch of an endpoint's prediction log, measured against the profile of the model that answered. */
+export interface Window {
+  id: string;
+  endpoint: string;
+  model_version_id: string;
+  from_at: number;
+  to_at: number;
+  rows: number;
+  columns: ColumnDrift[];
+  verdict: 'drifted' | 'stable' | 'too few rows';
+  requests: number;
+  errors: number;
+  latency_ms: { [name: string]: number };
+  at: number;
+}
+
+/** Something was written to an nbops store. */
+export interface StoreChanged {
+  root: string;
+  seq: number;
+  nouns: string[];
+}
+
+/** Where something stands that takes time. */
+export interface ProgressTold {
+  root: string;
+  request: string;
+  title: string;
+  done: number;
+  total: number | null;
+  unit: string;
+  note: string;
+  state: 'running' | 'ended' | 'failed';
+}
+
+export const API = "nbops/api/v1";
+export const STORE_CHANGED = "urn:nbops:store-changed:v1";
+export const PROGRESS = "urn:nbops:progress:v1";
+
+/** Every route: what it takes and what it gives. */
+export interface Routes {
+  /** Describe this API. */
+  'openapi.json': { takes: {}; gives: { [name: string]: unknown } };
+  /** Say which project a path belongs to, and tell of its news on the event bus from now on. */
+  project: { takes: {}; gives: ProjectState };
+  /** Say what is here, what is missing, and the command that cures it. */
+  doctor: { takes: {}; gives: Finding[] };
+  /** Say what is true of this session and this project. */
+  status: { takes: {}; gives: Status };
+  /** List runs, newest first, or those that match an expression. */
+  runs: { takes: { where?: string; order_by?: string; limit?: number; offset?: number }; gives: RunSummary[] };
+  /** List the cells of a run in the order they ran. */
+  cells: { takes: { run?: string; limit?: number; offset?: number }; gives: CellExecution[] };
+  /** Open anything by its id or name: a run, cell, module, model, bundle, endpoint, window. */
+  show: { takes: { id?: string }; gives: Page };
+  /** Say what differs between runs: parameters, metrics, cells, packages, commits. */
+  compare: { takes: { runs: string[] }; gives: Comparison };
+  /** Take functions and classes out of the notebook into a versioned module. */
+  extract: { takes: { names: string[]; to: string; notebook?: string; parameter?: string[] }; gives: ModuleVersion };
+  /** List the modules taken from notebooks, newest version first. */
+  modules: { takes: { limit?: number; offset?: number }; gives: ModuleVersion[] };
+  /** Run a notebook with parameters through papermill, once or over a grid. */
+  retrain: { takes: { notebook: string; param?: { [name: string]: unknown }; grid?: { [name: string]: unknown }; objective?: string; jobs?: number; name?: string }; gives: Sweep };
+  /** List sweeps with their best run. */
+  sweeps: { takes: { limit?: number; offset?: number }; gives: Sweep[] };
+  /** List the models, or the versions of one. */
+  models: { takes: { name?: string; limit?: number; offset?: number }; gives: ModelVersion[] };
+  /** Run every check on a model version and record the verdicts. */
+  check: { takes: { model: string }; gives: CheckResult[] };
+  /** Give a model version an alias such as production. */
+  promote: { takes: { model: string; alias: string }; gives: Model };
+  /** Put a model behind a stable address, checked before it takes any traffic. */
+  deploy: { takes: { model: string; name?: string; engine?: 'docker' | 'process'; sample?: string }; gives: Endpoint };
+  /** List endpoints with what runs behind them. */
+  endpoints: { takes: {}; gives: Endpoint[] };
+  /** List what runs or ran behind an endpoint, newest first. */
+  deployments: { takes: { endpoint?: string; limit?: number; offset?: number }; gives: Deployment[] };
+  /** Ask an endpoint; without rows, with its own example. */
+  predict: { takes: { endpoint: string; rows?: string }; gives: Prediction };
+  /** Go back to what answered before the last deploy. */
+  rollback: { takes: { endpoint: string }; gives: Endpoint };
+  /** Show the newest lines an endpoint's server wrote. */
+  logs: { takes: { endpoint: string; lines?: number }; gives: string };
+  /** Stop an endpoint and everything behind it; its records and logs stay. */
+  stop: { takes: { endpoint: string }; gives: Endpoint };
+  /** Measure drift, latency and errors of an endpoint's requests against the training data. */
+  monitor: { takes: { endpoint: string; hours?: number }; gives: Window };
+  /** Forward what the local journal still holds to the team's store. */
+  sync: { takes: {}; gives: Synced };
+  /** Count the runs that match an expression. */
+  'runs/count': { takes: { where?: string }; gives: Count };
+  /** List the writes after a sequence number, oldest first. */
+  changes: { takes: { since?: number; limit?: number }; gives: Change[] };
+  /** Say what is recorded of one notebook: its newest run and each cell's newest execution. */
+  notebook: { takes: { path: string }; gives: NotebookCells };
+  /** Download the bytes of an artifact. */
+  content: { takes: { id: string }; gives: Blob };
+  /** List Environment records, newest first, narrowed by their fields. */
+  'records/Environment': { takes: { id?: string; python?: string; platform?: string; order_by?: string; limit?: number; offset?: number }; gives: Environment[] };
+  /** List Run records, newest first, narrowed by their fields. */
+  'records/Run': { takes: { id?: string; name?: string; parent_id?: string; execution_id?: string; sweep_id?: string; cause?: string; notebook?: string; user?: string; host?: string; pid?: number; process?: string; environment_id?: string; git_commit?: string; git_branch?: string; git_dirty?: boolean; output?: string; note?: string; order_by?: string; limit?: number; offset?: number }; gives: Run[] };
+  /** List CellExecution records, newest first, narrowed by their fields. */
+  'records/CellExecution': { takes: { id?: string; run_id?: string; position?: number; source?: string; cell_id?: string; execution_count?: number; host?: string; pid?: number; order_by?: string; limit?: number; offset?: number }; gives: CellExecution[] };
+  /** List Artifact records, newest first, narrowed by their fields. */
+  'records/Artifact': { takes: { id?: string; run_id?: string; execution_id?: string; name?: string; digest?: string; size_bytes?: number; media_type?: string; order_by?: string; limit?: number; offset?: number }; gives: Artifact[] };
+  /** List Dataset records, newest first, narrowed by their fields. */
+  'records/Dataset': { takes: { id?: string; name?: string; fingerprint?: string; rows?: number; profile_digest?: string; run_id?: string; order_by?: string; limit?: number; offset?: number }; gives: Dataset[] };
+  /** List ModuleVersion records, newest first, narrowed by their fields. */
+  'records/ModuleVersion': { takes: { id?: string; module?: string; version?: string; digest?: string; path?: string; source?: string; run_id?: string; notebook?: string; order_by?: string; limit?: number; offset?: number }; gives: ModuleVersion[] };
+  /** List Model records, newest first, narrowed by their fields. */
+  'records/Model': { takes: { id?: string; name?: string; order_by?: string; limit?: number; offset?: number }; gives: Model[] };
+  /** List ModelVersion records, newest first, narrowed by their fields. */
+  'records/ModelVersion': { takes: { id?: string; model?: string; number?: number; digest?: string; flavour?: string; type_name?: string; run_id?: string; execution_id?: string; profile_digest?: string; order_by?: string; limit?: number; offset?: number }; gives: ModelVersion[] };
+  /** List CheckResult records, newest first, narrowed by their fields. */
+  'records/CheckResult': { takes: { id?: string; model_version_id?: string; check?: string; message?: string; order_by?: string; limit?: number; offset?: number }; gives: CheckResult[] };
+  /** List Bundle records, newest first, narrowed by their fields. */
+  'records/Bundle': { takes: { id?: string; model_version_id?: string; digest?: string; path?: string; rung?: string; size_bytes?: number; order_by?: string; limit?: number; offset?: number }; gives: Bundle[] };
+  /** List Deployment records, newest first, narrowed by their fields. */
+  'records/Deployment': { takes: { id?: string; endpoint?: string; bundle_id?: string; model_version_id?: string; number?: number; engine?: string; address?: string; log_path?: string; error?: string; order_by?: string; limit?: number; offset?: number }; gives: Deployment[] };
+  /** List Endpoint records, newest first, narrowed by their fields. */
+  'records/Endpoint': { takes: { id?: string; name?: string; engine?: string; address?: string; order_by?: string; limit?: number; offset?: number }; gives: Endpoint[] };
+  /** List Window records, newest first, narrowed by their fields. */
+  'records/Window': { takes: { id?: string; endpoint?: string; model_version_id?: string; rows?: number; requests?: number; errors?: number; order_by?: string; limit?: number; offset?: number }; gives: Window[] };
+  /** List Sweep records, newest first, narrowed by their fields. */
+  'records/Sweep': { takes: { id?: string; name?: string; notebook?: string; objective?: string; total?: number; jobs?: number; best_run_id?: string; cause?: string; order_by?: string; limit?: number; offset?: number }; gives: Sweep[] };
+}
+
+/** The method of every route. */
+export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
+  'openapi.json': 'GET',
+  project: 'GET',
+  doctor: 'GET',
+  status: 'GET',
+  runs: 'GET',
+  cells: 'GET',
+  show: 'GET',
+  compare: 'GET',
+  extract: 'POST',
+  modules: 'GET',
+  retrain: 'POST',
+  sweeps: 'GET',
+  models: 'GET',
+  check: 'POST',
+  promote: 'POST',
+  deploy: 'POST',
+  endpoints: 'GET',
+  deployments: 'GET',
+  predict: 'POST',
+  rollback: 'POST',
+  logs: 'GET',
+  stop: 'POST',
+  monitor: 'POST',
+  sync: 'POST',
+  'runs/count': 'GET',
+  changes: 'GET',
+  notebook: 'GET',
+  content: 'GET',
+  'records/Environment': 'GET',
+  'records/Run': 'GET',
+  'records/CellExecution': 'GET',
+  'records/Artifact': 'GET',
+  'records/Dataset': 'GET',
+  'records/ModuleVersion': 'GET',
+  'records/Model': 'GET',
+  'records/ModelVersion': 'GET',
+  'records/CheckResult': 'GET',
+  'records/Bundle': 'GET',
+  'records/Deployment': 'GET',
+  'records/Endpoint': 'GET',
+  'records/Window': 'GET',
+  'records/Sweep': 'GET'
+};

@@ -1,0 +1,218 @@
+"""Thin handlers: understand the request, do the verb in a thread, send what it gives."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+from jupyter_core.utils import ensure_async
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+
+from nbops.errors import UsageError
+from nbops.progress import watching
+from nbops.rest.arguments import from_query, understand
+from nbops.rest.news import ProgressNews
+from nbops.rest.openapi import openapi_document
+from nbops.rest.problems import Problem, plain_problem, problem_of
+from nbops.rest.projects import Projects
+from nbops.rest.routes import PREFIX, ROUTES, Action, Bytes, Route
+from nbops.workspace import Workspace
+
+AUTH_RESOURCE = "nbops"
+"""What an authorizer of the Jupyter server is asked about."""
+
+
+class Service:
+    """What all handlers share: the opened projects and the threads that do the work."""
+
+    def __init__(self, projects: Projects, *, readers: ThreadPoolExecutor, tell_progress: Callable[..., None]) -> None:
+        self.projects = projects
+        self.readers = readers
+        # Work that takes minutes has its own threads, so that it never keeps a list waiting.
+        self.workers = ThreadPoolExecutor(4, thread_name_prefix="nbops-work")
+        self.tell_progress = tell_progress
+
+    async def run(self, executor: Executor, do: Callable[..., Any], *args: Any) -> Any:
+        """Call in a thread, with this task's context variables."""
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(executor, functools.partial(context.run, do, *args))
+
+
+class NbopsHandler(APIHandler):
+    """What all our addresses have in common: authorisation's name, JSON out, problems as documents."""
+
+    auth_resource = AUTH_RESOURCE
+
+    def initialize(self, service: Service) -> None:
+        self.service = service
+
+    async def allow(self, action: Action) -> None:
+        """Ask the server's authorizer, which on a shared server may let some people only read."""
+        user = self.current_user
+        if user is None or not await ensure_async(self.authorizer.is_authorized(self, user, action, AUTH_RESOURCE)):
+            raise web.HTTPError(403, f"you are not allowed to {action} here")
+
+    def send(self, content: bytes, *, status: int = 200, media_type: str = "application/json") -> None:
+        self.set_status(status)
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.finish(content, set_content_type=media_type)
+
+    def send_problem(self, problem: Problem) -> None:
+        self.send(msgspec.json.encode(problem), status=problem.status, media_type="application/problem+json")
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Tornado calls this for what was raised outside of our own fence."""
+        error = (kwargs.get("exc_info") or (None, None, None))[1]
+        detail = error.log_message if isinstance(error, web.HTTPError) else None
+        self.send_problem(plain_problem(status_code, detail))
+
+    def project_path(self) -> str:
+        return self.get_query_argument("project", "", strip=False)
+
+
+class RouteHandler(NbopsHandler):
+    """One address of ``ROUTES``."""
+
+    def initialize(self, service: Service, routes: dict[str, Route]) -> None:  # type: ignore[override]
+        super().initialize(service)
+        self.routes = routes
+        self.SUPPORTED_METHODS = tuple(routes)
+
+    @web.authenticated
+    async def get(self) -> None:
+        await self._answer(self.routes["GET"])
+
+    @web.authenticated
+    async def delete(self) -> None:
+        await self._answer(self.routes["DELETE"])
+
+    @web.authenticated
+    async def post(self) -> None:
+        await self._answer(self.routes["POST"])
+
+    async def _answer(self, route: Route) -> None:
+        await self.allow(route.action)
+        try:
+            settings = await self.service.run(self.service.readers, self.service.projects.settings, self.project_path())
+            values = understand(route, self._given(route), root=self.service.projects.root)
+            if route.method == "GET":
+                project = self.service.projects.project(settings)
+                reply = await self.service.run(self.service.readers, _read, project.reader, route, values)
+            else:
+                sink = ProgressNews(self.service.tell_progress, root=settings.root, request=self._request_name())
+                with watching(sink):
+                    reply = await self.service.run(self.service.workers, _change, settings, route, values)
+        except Exception as error:  # The fence around a request: every failure is answered.
+            problem = problem_of(error)
+            if problem.status >= 500:
+                self.log.error("nbops %s %s failed", route.method, route.name, exc_info=error)
+            self.send_problem(problem)
+            return
+        self._send_reply(reply)
+
+    def _given(self, route: Route) -> dict[str, Any]:
+        query = {
+            name: [text.decode("utf-8", "replace") for text in texts]
+            for name, texts in self.request.query_arguments.items()
+        }
+        if route.method != "POST":
+            return from_query(route, query)
+        body = self._body()
+        if set(body) & set(query):
+            raise UsageError("options belong into the body, the query has only ?project=", hint=f"POST {route.name}")
+        return {**from_query(route, query), **body}
+
+    def _body(self) -> dict[str, Any]:
+        if not self.request.body:
+            return {}
+        try:
+            return msgspec.json.decode(self.request.body, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"the body is not a JSON object: {error}", hint='{"model": "churn@3"}') from error
+
+    def _request_name(self) -> str:
+        return self.request.headers.get("X-Request-ID", "")[:80]
+
+    def _send_reply(self, reply: bytes | Bytes) -> None:
+        if isinstance(reply, Bytes):
+            self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{_quoted(reply.name)}")
+            self.send(reply.content, media_type="application/octet-stream")
+        else:
+            self.send(reply)
+
+
+class ProjectHandler(NbopsHandler):
+    """Which project a path belongs to. Asking is what keeps its news coming."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        await self.allow("read")
+        projects = self.service.projects
+        try:
+            settings = await self.service.run(self.service.readers, projects.settings, self.project_path())
+            project = projects.project(settings)
+            state = await self.service.run(self.service.readers, project.state)
+        except Exception as error:  # The fence around a request: every failure is answered.
+            problem = problem_of(error)
+            if problem.status >= 500:
+                self.log.error("nbops cannot open a project", exc_info=error)
+            self.send_problem(problem)
+            return
+        projects.watch(project, since=state.seq)
+        self.send(msgspec.json.encode(state))
+
+
+class OpenApiHandler(NbopsHandler):
+    """The description of all this."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        await self.allow("read")
+        self.send(msgspec.json.encode(openapi_document()))
+
+
+def _read(open_reader: Callable[[], Workspace], route: Route, values: dict[str, Any]) -> bytes | Bytes:
+    return _encoded(route.do(open_reader(), values))
+
+
+def _change(settings: Any, route: Route, values: dict[str, Any]) -> bytes | Bytes:
+    # Opened for the one request: whoever only looks never holds a store open for writing.
+    workspace = Workspace(settings)
+    try:
+        return _encoded(route.do(workspace, values))
+    finally:
+        workspace.close()
+
+
+def _encoded(reply: Any) -> bytes | Bytes:
+    return reply if isinstance(reply, Bytes) else msgspec.json.encode(reply)
+
+
+def _quoted(name: str) -> str:
+    from urllib.parse import quote
+
+    return quote(name, safe="")
+
+
+def handlers(service: Service, base_url: str) -> list[tuple[str, type[web.RequestHandler], dict[str, Any]]]:
+    """Every address with its handler, for the Jupyter server."""
+
+    def address(name: str) -> str:
+        return url_path_join(base_url, PREFIX, name)
+
+    found: list[tuple[str, type[web.RequestHandler], dict[str, Any]]] = [
+        (address("openapi.json"), OpenApiHandler, {"service": service}),
+        (address("project"), ProjectHandler, {"service": service}),
+    ]
+    for name in dict.fromkeys(route.name for route in ROUTES):
+        of_name = {route.method: route for route in ROUTES if route.name == name}
+        found.append((address(name), RouteHandler, {"service": service, "routes": of_name}))
+    return found
