@@ -21,7 +21,6 @@ REQUIRE_ALL = os.environ.get("NBOPS_REQUIRE_ALL") == "1"
 # A test process must not see the project, the run or the store of whoever started it.
 for _name in [name for name in os.environ if name.startswith("NBOPS_") and name != "NBOPS_REQUIRE_ALL"]:
     del os.environ[_name]
-del _name
 
 
 @functools.cache
