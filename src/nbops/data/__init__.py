@@ -7,6 +7,7 @@ results is left to those who ask.
 
 from __future__ import annotations
 
+from nbops.data.fingerprint import Fingerprint, fingerprint
 from nbops.data.signature import signature_of
 
-__all__ = ["signature_of"]
+__all__ = ["Fingerprint", "fingerprint", "signature_of"]
