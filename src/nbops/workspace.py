@@ -303,7 +303,9 @@ class Workspace:
     def promote(self, model: str, alias: str) -> Model:
         """Give a model version an alias such as production."""
         if not alias.isidentifier():
-            raise UsageError(f"{alias!r} cannot be an alias: use letters, digits and _", hint=f"nbops promote {model} production")
+            raise UsageError(
+                f"{alias!r} cannot be an alias: use letters, digits and _", hint=f"nbops promote {model} production"
+            )
         version = self.store.resolve(ModelVersion, model)
         named = self.store.resolve(Model, version.model)
         self.store.update(Model, named.id, aliases={**named.aliases, alias: version.number})

@@ -67,7 +67,9 @@ class Bars:
         """A stage is over."""
         total = stage.total or 1
         done = stage.done if stage.failed else total
-        self._drawn().update(self._tasks.pop(id(stage)), completed=done, total=total, note="failed" if stage.failed else stage.note)
+        self._drawn().update(
+            self._tasks.pop(id(stage)), completed=done, total=total, note="failed" if stage.failed else stage.note
+        )
 
     def close(self) -> None:
         """Leave the last picture standing."""

@@ -68,9 +68,7 @@ def compare(store: Store, references: Sequence[str]) -> Comparison:
         params=_differences([store.params(run.id) for run in runs]),
         metrics=_differences([_last_values(store, run) for run in runs]),
         facts=_differences([_facts(run, environment) for run, environment in zip(runs, environments, strict=True)]),
-        packages=[
-            row for row in _differences([env.packages if env else {} for env in environments]) if row.differs
-        ],
+        packages=[row for row in _differences([env.packages if env else {} for env in environments]) if row.differs],
         code=_code(store, runs),
     )
 

@@ -73,7 +73,9 @@ def _example() -> Path:
     for path in (checkout, installed):
         if path.is_file():
             return path
-    raise MissingError(f"the example notebook is neither at {checkout} nor at {installed}", hint="pip install --force-reinstall nbops")
+    raise MissingError(
+        f"the example notebook is neither at {checkout} nor at {installed}", hint="pip install --force-reinstall nbops"
+    )
 
 
 class _Demo:
@@ -167,7 +169,10 @@ class _Demo:
             results = check(version, store=self.store, blobs=self.blobs, root=self.folder)
             red = [result for result in results if result.verdict == "failed"]
             if red:
-                raise NbopsError(f"{version.model}@{version.number}: {red[0].message}", hint=f"nbops -C {self.folder} check {version.model}")
+                raise NbopsError(
+                    f"{version.model}@{version.number}: {red[0].message}",
+                    hint=f"nbops -C {self.folder} check {version.model}",
+                )
             passed = sum(result.verdict == "passed" for result in results)
             self.result = f"{version.model}@{version.number}: {passed} checks passed"
         return version
@@ -211,7 +216,14 @@ class _Demo:
         return window
 
     def summary(
-        self, run: Run, module: ModuleVersion, sweep: Sweep, version: ModelVersion, endpoint: Endpoint, answer: str, window: Window
+        self,
+        run: Run,
+        module: ModuleVersion,
+        sweep: Sweep,
+        version: ModelVersion,
+        endpoint: Endpoint,
+        answer: str,
+        window: Window,
     ) -> dict[str, str]:
         return {
             "run": run.id[:13],
@@ -231,7 +243,11 @@ class _Demo:
 
         if endpoint.engine == "docker" or self.engine == "process":
             return None
-        missing = [f"{message}: {cure}" for topic, is_well, message, cure in examine_engines(self.settings) if not is_well and topic == "docker"]
+        missing = [
+            f"{message}: {cure}"
+            for topic, is_well, message, cure in examine_engines(self.settings)
+            if not is_well and topic == "docker"
+        ]
         return f"deployed as a process, not as a container: {missing[0]}" if missing else None
 
 

@@ -69,11 +69,15 @@ def _store(settings: Settings) -> Iterator[Finding]:
         problems = store.check()
         size = settings.journal.stat().st_size
         sound = f"{store.location}, {size / 1e6:.1f} MB, sound"
-        yield Finding(topic="store", state="ok", message=sound) if not problems else Finding(
-            topic="store",
-            state="warning",
-            message="; ".join(problems[:3]),
-            cure=f"cp {settings.journal} {settings.journal}.damaged && sqlite3 {settings.journal}.damaged .recover",
+        yield (
+            Finding(topic="store", state="ok", message=sound)
+            if not problems
+            else Finding(
+                topic="store",
+                state="warning",
+                message="; ".join(problems[:3]),
+                cure=f"cp {settings.journal} {settings.journal}.damaged && sqlite3 {settings.journal}.damaged .recover",
+            )
         )
     except NbopsError as error:
         yield Finding(topic="store", state="missing", message=error.message, cure=error.hint)
@@ -99,7 +103,9 @@ def _git(_: Settings) -> Iterator[Finding]:
     if shutil.which("git"):
         yield Finding(topic="git", state="ok", message="commits are recorded with each run")
     else:
-        yield Finding(topic="git", state="warning", message="is not on PATH: runs have no commit", cure="apt-get install git")
+        yield Finding(
+            topic="git", state="warning", message="is not on PATH: runs have no commit", cure="apt-get install git"
+        )
 
 
 def _kernels(_: Settings) -> Iterator[Finding]:

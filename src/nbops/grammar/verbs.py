@@ -27,7 +27,11 @@ from nbops.workspace import Prediction, Status, Synced
 LIMIT = Option(name="limit", kind="integer", default=50, short="-n", help="How many at most.")
 OFFSET = Option(name="offset", kind="integer", default=0, help="How many to pass over first.")
 RUN = Option(
-    name="run", is_argument=True, default="last", completes="runs", help="A run: id, unique start of an id, name or last."
+    name="run",
+    is_argument=True,
+    default="last",
+    completes="runs",
+    help="A run: id, unique start of an id, name or last.",
 )
 ENDPOINT = Option(
     name="endpoint", is_argument=True, is_required=True, completes="endpoints", help="The endpoint's name."
@@ -49,7 +53,13 @@ VERBS: tuple[Verb, ...] = (
         changes=True,
         doors=("shell",),
         options=(
-            Option(name="folder", is_argument=True, kind="path", default="nbops-demo", help="Where the demo project is made."),
+            Option(
+                name="folder",
+                is_argument=True,
+                kind="path",
+                default="nbops-demo",
+                help="Where the demo project is made.",
+            ),
             Option(name="engine", kind="choice", choices=("docker", "process"), help="The engine to deploy on."),
         ),
         examples=("demo", "demo ~/nbops-demo --engine process"),
@@ -108,7 +118,13 @@ VERBS: tuple[Verb, ...] = (
         summary="Open anything by its id or name: a run, cell, module, model, bundle, endpoint, window.",
         gives=Page,
         options=(
-            Option(name="id", is_argument=True, default="last", completes="runs", help="An id, a unique start of one, or a name."),
+            Option(
+                name="id",
+                is_argument=True,
+                default="last",
+                completes="runs",
+                help="An id, a unique start of one, or a name.",
+            ),
         ),
         examples=("show", "show churn@3"),
     ),
@@ -118,7 +134,15 @@ VERBS: tuple[Verb, ...] = (
         summary="Say what differs between runs: parameters, metrics, cells, packages, commits.",
         gives=Comparison,
         options=(
-            Option(name="runs", is_argument=True, is_many=True, is_required=True, completes="runs", metavar="RUN", help="Two or more runs."),
+            Option(
+                name="runs",
+                is_argument=True,
+                is_many=True,
+                is_required=True,
+                completes="runs",
+                metavar="RUN",
+                help="Two or more runs.",
+            ),
         ),
         examples=("compare 01981a 01981b",),
     ),
@@ -129,12 +153,24 @@ VERBS: tuple[Verb, ...] = (
         gives=ModuleVersion,
         changes=True,
         options=(
-            Option(name="names", is_argument=True, is_many=True, is_required=True, metavar="NAME", help="Functions, classes or constants."),
-            Option(name="to", is_required=True, metavar="PKG.MODULE", help="The module to write, such as churn.features."),
+            Option(
+                name="names",
+                is_argument=True,
+                is_many=True,
+                is_required=True,
+                metavar="NAME",
+                help="Functions, classes or constants.",
+            ),
+            Option(
+                name="to", is_required=True, metavar="PKG.MODULE", help="The module to write, such as churn.features."
+            ),
             Option(name="notebook", kind="path", help="Read this notebook instead of the live session."),
             Option(name="parameter", is_many=True, metavar="NAME", help="Turn this global into a keyword parameter."),
         ),
-        examples=("extract build_features train --to churn.features", "extract clean --to churn.clean --notebook churn.ipynb"),
+        examples=(
+            "extract build_features train --to churn.features",
+            "extract clean --to churn.clean --notebook churn.ipynb",
+        ),
     ),
     Verb(
         name="modules",
@@ -245,7 +281,11 @@ VERBS: tuple[Verb, ...] = (
         changes=True,
         options=(
             ENDPOINT,
-            Option(name="rows", is_argument=True, help="A JSON or CSV file, JSON text, or - for standard input; in a notebook also a variable."),
+            Option(
+                name="rows",
+                is_argument=True,
+                help="A JSON or CSV file, JSON text, or - for standard input; in a notebook also a variable.",
+            ),
         ),
         examples=("predict churn", "predict churn rows.json", "predict churn '[{\"age\": 41}]'"),
     ),
@@ -283,7 +323,9 @@ VERBS: tuple[Verb, ...] = (
         changes=True,
         options=(
             ENDPOINT,
-            Option(name="hours", kind="number", help="Only the last hours; everything since the deploy when not given."),
+            Option(
+                name="hours", kind="number", help="Only the last hours; everything since the deploy when not given."
+            ),
         ),
         examples=("monitor churn", "monitor churn --hours 24"),
     ),

@@ -67,23 +67,29 @@ def _count(stage: Stage) -> str:
 
 def _text(stages: list[Stage]) -> str:
     return "\n".join(
-        "  ".join(part for part in (f"{_sign(stage)} {stage.title}", _count(stage), f"{stage.seconds:.1f} s", stage.note) if part)
+        "  ".join(
+            part
+            for part in (f"{_sign(stage)} {stage.title}", _count(stage), f"{stage.seconds:.1f} s", stage.note)
+            if part
+        )
         for stage in stages
     )
 
 
 def _html(stages: list[Stage]) -> str:
-    faint = "var(--jp-ui-font-color2,#616161)"
-    rows = []
-    for stage in stages:
-        bar = ""
-        if stage.total and not stage.ended_at:
-            bar = f'<progress max="{stage.total:g}" value="{stage.done:g}" aria-label="{escape(stage.title)}" style="width:120px"></progress>'
-        rows.append(
-            f'<tr><td style="text-align:left;padding:1px 10px 1px 0">{_sign(stage)} {escape(stage.title)}</td>'
-            f'<td style="padding:1px 10px 1px 0">{bar}</td>'
-            f'<td style="text-align:right;padding:1px 10px 1px 0;color:{faint}">{escape(_count(stage))}</td>'
-            f'<td style="text-align:right;padding:1px 10px 1px 0;color:{faint}">{stage.seconds:.1f} s</td>'
-            f'<td style="text-align:left;color:{faint}">{escape(stage.note)}</td></tr>'
-        )
-    return f'<table class="nbops" style="border-collapse:collapse;font-size:13px">{"".join(rows)}</table>'
+    rows = "".join(_row(stage) for stage in stages)
+    return f'<table class="nbops" style="border-collapse:collapse;font-size:13px">{rows}</table>'
+
+
+def _row(stage: Stage) -> str:
+    words = (f"{_sign(stage)} {stage.title}", _count(stage), f"{stage.seconds:.1f} s", stage.note)
+    cells = [f'<td style="text-align:left;padding:1px 10px 1px 0">{escape(word)}</td>' for word in words]
+    cells.insert(1, f"<td>{_bar(stage)}</td>")
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _bar(stage: Stage) -> str:
+    if not stage.total or stage.ended_at:
+        return ""
+    name = escape(stage.title, quote=True)
+    return f'<progress max="{stage.total:g}" value="{stage.done:g}" aria-label="{name}" style="width:120px"></progress>'

@@ -6,8 +6,8 @@ reads after papermill, nbconvert and on GitHub.
 """
 
 from nbops.views.answers import view_of
-from nbops.views.parts import Code, Facts, Heading, Note, Part, Table
 from nbops.views.html import to_html
+from nbops.views.parts import Code, Facts, Heading, Note, Part, Table
 from nbops.views.text import to_text
 
 __all__ = ["Code", "Facts", "Heading", "Note", "Part", "Table", "bundle_of", "to_html", "to_text", "view_of"]

@@ -205,7 +205,7 @@ def _endpoints(answer: Sequence[Endpoint]) -> list[Part]:
 
 
 def _split(endpoint: Endpoint) -> str:
-    return ", ".join(f"{short(id)} {share} %" for id, share in endpoint.split.items())
+    return ", ".join(f"{short(deployment)} {share} %" for deployment, share in endpoint.split.items())
 
 
 def _deployments(answer: Sequence[Deployment]) -> list[Part]:
@@ -262,7 +262,11 @@ def _(answer: Page) -> list[Part]:
     title = record.get("name") or record.get("module") or record.get("model") or record.get("check") or ""
     parts: list[Part] = [Heading(f"{answer.noun} {title}".strip(), short(record.get("id")))]
     hidden = {"source", "traceback", "name", "id", "signature", "definitions"}
-    facts = [(name, _value(name, value)) for name, value in record.items() if name not in hidden and value not in (None, "", [], {})]
+    facts = [
+        (name, _value(name, value))
+        for name, value in record.items()
+        if name not in hidden and value not in (None, "", [], {})
+    ]
     parts.append(Facts(facts))
     if answer.params:
         parts += [Heading("Parameters"), Facts([(name, number(value)) for name, value in answer.params.items()])]
@@ -272,14 +276,23 @@ def _(answer: Page) -> list[Part]:
         if rows:
             parts += [Heading(title), *view_of(list(rows))]
     if answer.parts:
-        rows_of_parts = [[short(run.id), run.name, run.status, seconds(run.started_at, run.ended_at)] for run in answer.parts]
-        parts += [Heading("Parts"), Table(["run", "name", "status", "took"], rows_of_parts, frozenset({3}), frozenset({2}))]
+        rows_of_parts = [
+            [short(run.id), run.name, run.status, seconds(run.started_at, run.ended_at)] for run in answer.parts
+        ]
+        parts += [
+            Heading("Parts"),
+            Table(["run", "name", "status", "took"], rows_of_parts, frozenset({3}), frozenset({2})),
+        ]
     if answer.artifacts:
-        rows_of_artifacts = [[artifact.name, artifact.media_type, size(artifact.size_bytes)] for artifact in answer.artifacts]
+        rows_of_artifacts = [
+            [artifact.name, artifact.media_type, size(artifact.size_bytes)] for artifact in answer.artifacts
+        ]
         parts += [Heading("Artifacts"), Table(["name", "type", "size"], rows_of_artifacts, frozenset({2}))]
     if answer.environment is not None:
         environment = answer.environment
-        parts.append(Note(f"Python {environment.python} on {environment.platform}, {len(environment.packages)} packages"))
+        parts.append(
+            Note(f"Python {environment.python} on {environment.platform}, {len(environment.packages)} packages")
+        )
     if source := record.get("source"):
         parts.append(Code(source, "python"))
     if (error := record.get("error")) and isinstance(error, dict) and error.get("traceback"):
@@ -330,7 +343,10 @@ def _(answer: Comparison) -> list[Part]:
             parts += [Heading(title), _side_by_side(columns, rows)]
     for change, run in zip(answer.code, answer.runs[1:], strict=True):
         if change.diff:
-            parts += [Heading(f"Code of {run.name}", f"against {answer.runs[0].name}"), Code(_bounded(change.diff), "diff")]
+            parts += [
+                Heading(f"Code of {run.name}", f"against {answer.runs[0].name}"),
+                Code(_bounded(change.diff), "diff"),
+            ]
         else:
             parts.append(Note(f"{run.name} ran the same code as {answer.runs[0].name}"))
     return parts
@@ -375,11 +391,20 @@ def _(answer: Model) -> list[Part]:
 
 @view_of.register
 def _(answer: Endpoint) -> list[Part]:
-    facts = [("address", answer.address), ("engine", answer.engine), ("traffic", _split(answer)), ("status", answer.status)]
+    facts = [
+        ("address", answer.address),
+        ("engine", answer.engine),
+        ("traffic", _split(answer)),
+        ("status", answer.status),
+    ]
     return [
         Heading(f"Endpoint {answer.name}"),
         Facts([fact for fact in facts if fact[1]]),
-        *([Note(f"open {answer.address} for its page, or: nbops predict {answer.name}")] if answer.status == "up" else []),
+        *(
+            [Note(f"open {answer.address} for its page, or: nbops predict {answer.name}")]
+            if answer.status == "up"
+            else []
+        ),
     ]
 
 

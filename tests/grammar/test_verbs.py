@@ -1,0 +1,111 @@
+import inspect
+from typing import Any
+
+import pytest
+
+from nbops.errors import UsageError
+from nbops.grammar import VERBS, Verb, verb_named
+from nbops.grammar.commands import build, complete, invoke
+from nbops.workspace import Workspace
+
+
+def parse(*words: str, door: str = "shell") -> tuple[str, dict[str, Any], bool]:
+    seen: list[tuple[str, dict[str, Any], bool]] = []
+    group = build(
+        lambda verb, values, as_json: seen.append((verb.name, values, as_json)),
+        door=door,  # type: ignore[arg-type]
+        candidates=lambda noun: {"runs": ["last", "0198aa"], "endpoints": ["churn"]}.get(noun, []),
+    )
+    invoke(group, list(words))
+    return seen[0]
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_every_verb_is_a_workspace_method_with_the_same_arguments(verb: Verb) -> None:
+    method = getattr(Workspace, verb.name)
+    wanted = [name for name in inspect.signature(method).parameters if name != "self"]
+    assert [option.name for option in verb.options] == wanted, (
+        f"make the options of {verb.name!r} and Workspace.{verb.name} agree"
+    )
+    assert method.__doc__.startswith(verb.summary.split(",")[0].split(";")[0].rstrip(".")[:20])
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_every_example_of_a_verb_is_understood(verb: Verb) -> None:
+    import shlex
+
+    assert verb.examples, f"give {verb.name!r} an example"
+    for example in verb.examples:
+        assert parse(*shlex.split(example))[0] == verb.name
+
+
+def test_values_reach_the_verb_under_their_python_names() -> None:
+    name, values, as_json = parse("runs", "-w", "metrics.a > 1", "--order-by=-metrics.a", "-n", "3", "--json")
+    assert (name, as_json) == ("runs", True)
+    assert values == {"where": "metrics.a > 1", "order_by": "-metrics.a", "limit": 3, "offset": 0}
+
+
+def test_pairs_become_a_dict_and_keep_later_equal_signs() -> None:
+    _, values, _ = parse("retrain", "a.ipynb", "-p", "query=x=1", "--grid", "depth=2,4")
+    assert (values["param"], values["grid"]) == ({"query": "x=1"}, {"depth": "2,4"})
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["rnus"], "did you mean runs", "nbops runs --help"),
+        (["runs", "--wher", "x"], "--wher", "nbops runs"),
+        (["runs", "-n", "many"], "'many'", "nbops runs"),
+        (["extract", "f"], "--to", "nbops extract"),
+        (["deploy"], "MODEL", "nbops deploy"),
+        (["retrain", "a.ipynb", "-p", "depth"], "NAME=VALUE", "NAME=VALUE"),
+        (["deploy", "m", "--engine", "podman"], "docker", "nbops deploy"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_wrong_call_is_answered_with_the_right_one(words: list[str], message: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(*words)
+    assert message in caught.value.message
+    assert hint in (caught.value.hint or "")
+
+
+def test_verb_of_the_shell_alone_says_so_in_a_notebook() -> None:
+    with pytest.raises(UsageError, match="shell only"):
+        parse("demo", door="notebook")
+
+
+def test_help_groups_verbs_by_topic_and_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    group = build(lambda *_: None, door="shell", candidates=lambda _: [])
+    invoke(group, ["--help"])
+    overview = capsys.readouterr().out
+    invoke(group, ["runs", "--help"])
+    detail = capsys.readouterr().out
+    assert overview.index("Start here") < overview.index("Endpoints:")
+    assert all(verb.name in overview for verb in VERBS)
+    assert "nbops runs --where" in detail
+
+
+@pytest.mark.parametrize(
+    ("words", "incomplete", "offered"),
+    [
+        ([], "ru", ["runs"]),
+        (["runs"], "--ord", ["--order-by"]),
+        (["cells"], "01", ["0198aa"]),
+        (["predict"], "", ["churn"]),
+        (["deploy", "m", "--engine"], "d", ["docker"]),
+    ],
+)
+def test_verbs_options_and_ids_are_completed(words: list[str], incomplete: str, offered: list[str]) -> None:
+    group = build(
+        lambda *_: None,
+        door="shell",
+        candidates=lambda noun: {"runs": ["last", "0198aa"], "endpoints": ["churn"]}.get(noun, []),
+    )
+    assert complete(group, words, incomplete) == offered
+
+
+def test_unknown_verb_lists_near_ones() -> None:
+    assert verb_named("deploy").changes
+    with pytest.raises(UsageError, match="deploy"):
+        verb_named("deplyo")
