@@ -1,0 +1,45 @@
+"""What makes one run of a sweep better than another."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import msgspec
+
+from nbops.errors import UsageError
+
+
+class Objective(msgspec.Struct, frozen=True):
+    """What makes one run better than another."""
+
+    direction: Literal["max", "min"]
+    metric: str
+
+    @classmethod
+    def parse(cls, text: str) -> Objective:
+        """Read ``max:accuracy`` or ``min:loss``.
+
+        Raises:
+            UsageError: the text says neither.
+
+        Example:
+            >>> Objective.parse("max:accuracy").metric
+            'accuracy'
+        """
+        direction, _, metric = text.partition(":")
+        if direction not in {"max", "min"} or not metric.strip():
+            raise UsageError(
+                f"{text!r} is not an objective: it wants a direction and a metric's name",
+                code="wrong_objective",
+                hint="--objective max:accuracy, or --objective min:loss",
+            )
+        return cls("max" if direction == "max" else "min", metric.strip())
+
+    def is_better(self, value: float, than: float | None) -> bool:
+        """Tell whether a value beats another; NaN beats nothing."""
+        if math.isnan(value):
+            return False
+        if than is None:
+            return True
+        return value > than if self.direction == "max" else value < than
