@@ -1,0 +1,228 @@
+"""papermill's notebook client with our kernel around it: cell ids, bounded saves and outputs, an end that is an end.
+
+Imported by functions only, because it builds on classes of papermill and jupyter_client.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_client.asynchronous.client import AsyncKernelClient  # noqa: TID253 - see above
+from papermill.clientwrap import PapermillNotebookClient  # noqa: TID253 - see above
+from papermill.engines import NotebookExecutionManager  # noqa: TID253 - see above
+from papermill.iorw import write_ipynb  # noqa: TID253 - see above
+from papermill.log import logger  # noqa: TID253 - see above
+
+from nbops.retrain import kernels
+
+if TYPE_CHECKING:
+    from nbops.retrain.execution import Execution
+
+_SAVE_PAUSE_S = 1.0
+_REMOTE_SAVE_PAUSE_S = 30.0
+# Saving may take this share of the time at most, however large the notebook has grown.
+_SAVE_SHARE = 0.05
+_STREAM_LIMIT_BYTES = 10_000_000
+
+
+def run_cells(execution: Execution, kernel_name: str, *, output_path: str | None, **options: Any) -> Any:
+    """Run the cells of an execution's notebook in a kernel of its own.
+
+    Args:
+        execution: what is run; its ``nb`` holds the notebook.
+        kernel_name: name of the kernel spec.
+        output_path: where the executed notebook is saved from time to time; None saves nothing.
+        options: papermill's options for progress, logs and time limits.
+
+    Returns:
+        The executed notebook.
+    """
+    watch = {name: options.pop(name) for name in ("progress_bar", "log_output", "autosave_cell_every")}
+    manager = _BoundedSaves(execution, output_path=output_path, **watch)
+    manager.notebook_start()
+    try:
+        _client(manager, execution, kernel_name, log_output=watch["log_output"], **options).run()
+    finally:
+        manager.cleanup_pbar()
+        manager.notebook_complete()
+    return manager.nb
+
+
+def _client(
+    manager: _BoundedSaves,
+    execution: Execution,
+    kernel_name: str,
+    *,
+    start_timeout: int = 60,
+    execution_timeout: int | None = None,
+    **options: Any,
+) -> _RecordedClient:
+    timeout = execution_timeout or options.pop("timeout", None)
+    options.pop("startup_timeout", None)
+    return _RecordedClient(
+        manager,
+        execution=execution,
+        kernel_name=kernel_name,
+        timeout=timeout,
+        startup_timeout=start_timeout,
+        log=logger,
+        **options,
+    )
+
+
+class _BoundedSaves(NotebookExecutionManager):  # type: ignore[misc] # papermill has no types
+    """Saves the running notebook now and then, whole or not at all, instead of at every start and end of a cell."""
+
+    def __init__(self, execution: Execution, *, output_path: str | None, **options: Any) -> None:
+        super().__init__(execution.nb, output_path=output_path, **options)
+        self._execution = execution
+        self._is_remote = output_path is not None and "://" in output_path
+        self._next_save = 0.0
+
+    def save(self, **kwargs: Any) -> None:
+        if "nb" in kwargs:
+            self.nb = kwargs["nb"]
+        self.last_save_time = self.now()
+        if not self.output_path or time.monotonic() < self._next_save:
+            return
+        began = time.monotonic()
+        try:
+            save(self.nb, self.output_path)
+            self._execution.save_error = None
+        except OSError as error:
+            # A full disk must not end the run: what it computes is recorded in the store.
+            self._execution.save_error = error
+        took = time.monotonic() - began
+        pause = _REMOTE_SAVE_PAUSE_S if self._is_remote else _SAVE_PAUSE_S
+        self._next_save = time.monotonic() + max(pause, took / _SAVE_SHARE)
+
+    def cell_start(self, cell: Any, cell_index: int | None = None, **kwargs: Any) -> None:
+        self._execution.cell_index = cell_index
+        super().cell_start(cell, cell_index, **kwargs)
+
+    def notebook_complete(self, **kwargs: Any) -> None:
+        self._next_save = 0.0
+        super().notebook_complete(**kwargs)
+
+
+def save(nb: Any, location: str) -> None:
+    """Write a notebook so that a reader sees the old one or the new one, never half of one.
+
+    Args:
+        nb: the notebook.
+        location: a path, or any address that papermill can write.
+
+    Raises:
+        OSError: it cannot be written; what was there before is still there.
+    """
+    if "://" in location:
+        write_ipynb(nb, location)
+        return
+    import nbformat
+
+    path = Path(location)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A name of its own: two processes that write the same notebook must not share the half-written file.
+    half = path.with_name(f".{path.name}.{kernels.unique()}")
+    try:
+        half.write_text(nbformat.writes(nb), "utf-8")  # type: ignore[no-untyped-call]
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+class _CellIdClient(AsyncKernelClient):
+    """Says which cell is run, as JupyterLab does; nbclient leaves it out."""
+
+    cell_id: str | None = None
+
+    def execute(
+        self,
+        code: str,
+        silent: bool = False,
+        store_history: bool = True,
+        user_expressions: dict[str, Any] | None = None,
+        allow_stdin: bool | None = None,
+        stop_on_error: bool = True,
+    ) -> str:
+        content = {
+            "code": code,
+            "silent": silent,
+            "store_history": store_history,
+            "user_expressions": user_expressions or {},
+            "allow_stdin": self.allow_stdin if allow_stdin is None else allow_stdin,
+            "stop_on_error": stop_on_error,
+        }
+        metadata = {"cellId": self.cell_id} if self.cell_id else None
+        message = self.session.msg("execute_request", content, metadata=metadata)
+        self.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
+
+
+class _RecordedClient(PapermillNotebookClient):  # type: ignore[misc] # papermill has no types
+    def __init__(self, manager: _BoundedSaves, *, execution: Execution, **options: Any) -> None:
+        super().__init__(manager, on_cell_execute=self._say_cell, **options)
+        self._execution = execution
+        self._kernel: kernels.Kernel | None = None
+        self._stream_bytes = (-1, 0)
+
+    def run(self) -> None:
+        """Run all cells, and leave no process of the kernel's group behind."""
+        with kernels.prepared(self.kernel_name, self._execution) as kernel:
+            self._kernel = kernel
+            self.km = kernel.manager
+            self.km.client_factory = _CellIdClient
+            self.owns_km = True
+            self.extra_arguments = kernel.arguments
+            self.execute(env=kernel.env, cwd=kernel.cwd)
+
+    def start_new_kernel(self, **options: Any) -> None:
+        self._execution.raise_if_stopped()
+        super().start_new_kernel(**options)
+        assert self._kernel is not None
+        self._kernel.started()
+        self._execution.kernel_started(self._kernel)
+
+    def _say_cell(self, *, cell: Any, **_: Any) -> None:
+        self._execution.raise_if_stopped()
+        self.kc.cell_id = cell.get("id")
+
+    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
+        """Keep a cell's printed text up to a bound; a notebook of a gigabyte opens nowhere."""
+        if msg["msg_type"] != "stream":
+            return super().output(outs, msg, display_id, cell_index)
+        cell, before = self._stream_bytes
+        before = before if cell == cell_index else 0
+        after = before + len(msg["content"]["text"])
+        self._stream_bytes = (cell_index, after)
+        if after <= _STREAM_LIMIT_BYTES:
+            return super().output(outs, msg, display_id, cell_index)
+        if before <= _STREAM_LIMIT_BYTES:
+            note = f"\n… the rest is left out: this cell printed more than {_STREAM_LIMIT_BYTES // 1_000_000} MB …\n"
+            msg["content"] = {"name": "stderr", "text": note}
+            return super().output(outs, msg, display_id, cell_index)
+        return None
+
+
+@contextlib.contextmanager
+def own_event_loop() -> Any:
+    """Give this thread an event loop of its own and close it after, with whatever still waits in it."""
+    import asyncio
+
+    from jupyter_core.utils import ensure_event_loop
+
+    loop = ensure_event_loop()
+    try:
+        yield
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+        asyncio.set_event_loop(None)

@@ -1,0 +1,369 @@
+"""One execution of one notebook: the run that is recorded around it, and what became of it."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal
+
+from nbops.errors import NbopsError, StoreError
+from nbops.records import CellError, Param, Run, RunStatus, new_id
+from nbops.retrain import parameters as notebook_parameters
+from nbops.retrain import values
+from nbops.settings import Settings, load_settings
+from nbops.store.process import this_host, this_process
+
+if TYPE_CHECKING:
+    from nbops.retrain.kernels import Kernel
+    from nbops.store.interface import Store
+
+StopReason = Literal["cancelled", "timeout"]
+
+_PARAM_TEXT = 2000
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class StoppedError(Exception):
+    """The execution was stopped from outside before it came to its end."""
+
+
+@dataclass
+class Execution:
+    """One notebook on its way through papermill."""
+
+    run: Run
+    env: dict[str, str] = field(default_factory=dict)
+    """What the kernel's environment gets besides this process's own."""
+    cwd: str | None = None
+    """The kernel's working folder; None for this process's own."""
+    source: str | None = None
+    """Code of the injected parameters cell; None leaves papermill's own."""
+    output: str | None = None
+    is_recorded: bool = True
+    nb: Any = None
+    """The notebook as it is executed, with outputs so far."""
+    cell_index: int | None = None
+    """The cell that runs, counted from 0 in the executed notebook."""
+    save_error: OSError | None = None
+    stopped: StopReason | None = None
+    _kernel: Kernel | None = None
+    _lock: Lock = field(default_factory=Lock)
+
+    def adopt(self, nb: Any) -> None:
+        """Take the notebook that papermill prepared, with our own code for the injected parameters."""
+        self.nb = nb
+        nb.metadata.papermill["input_path"] = self.run.notebook
+        nb.metadata.papermill["output_path"] = self.output
+        if self.source is None:
+            return
+        for cell in nb.cells:
+            if "injected-parameters" in cell.metadata.get("tags", []):
+                cell.source = self.source
+                return
+
+    def kernel_started(self, kernel: Kernel) -> None:
+        """Know the kernel from now on, and end it at once if a stop came while it started."""
+        with self._lock:
+            self._kernel = kernel
+            if self.stopped is not None:
+                kernel.kill()
+
+    def interrupt(self, reason: StopReason) -> None:
+        """Stop at the next chance and interrupt the cell that runs, so that it can say where it was."""
+        with self._lock:
+            self.stopped = self.stopped or reason
+            if self._kernel is not None:
+                self._kernel.interrupt()
+
+    def kill(self, reason: StopReason) -> None:
+        """Stop now: the kernel and what it started are ended."""
+        with self._lock:
+            self.stopped = self.stopped or reason
+            if self._kernel is not None:
+                self._kernel.kill()
+
+    def raise_if_stopped(self) -> None:
+        """Raise StoppedError if somebody stopped this execution."""
+        if self.stopped is not None:
+            raise StoppedError(self.stopped)
+
+
+def execute(
+    execution: Execution,
+    node: Any,
+    *,
+    parameters: Mapping[str, Any],
+    kernel_name: str,
+    store: Store,
+    start_timeout_s: float = 60,
+) -> Run:
+    """Run a notebook through papermill and record how it ended; whatever goes wrong is the run's result.
+
+    Args:
+        execution: the run and where its output goes; its row is in the store already.
+        node: the notebook before injection.
+        parameters: checked values by name.
+        kernel_name: name of the kernel spec.
+        store: where the end is recorded.
+        start_timeout_s: how long the kernel may take to answer first, in seconds.
+
+    Returns:
+        The run as it is recorded.
+    """
+    from nbops.retrain import client
+
+    error: CellError | None = None
+    with client.own_event_loop():
+        try:
+            _papermill(execution, node, parameters, kernel_name, start_timeout_s)
+        except Exception as raised:  # noqa: BLE001 - one run's failure, whatever it is, is that run's result
+            error = _understood(raised, execution)
+    run = _ended(execution, error)
+    store.update(
+        Run, run.id, status=run.status, ended_at=run.ended_at, error=run.error, output=run.output, note=run.note
+    )
+    return run
+
+
+def _papermill(
+    execution: Execution, node: Any, parameters: Mapping[str, Any], kernel_name: str, start_timeout_s: float
+) -> None:
+    import papermill
+
+    try:
+        papermill.execute_notebook(
+            node,
+            None,
+            parameters={name: values.plain(value) for name, value in parameters.items()},
+            engine_name="nbops",
+            kernel_name=kernel_name,
+            progress_bar=False,
+            start_timeout=start_timeout_s,
+            execution=execution,
+        )
+    finally:
+        # After a failure papermill has marked the failing cell in the notebook: that is the form worth keeping.
+        _save(execution)
+
+
+def _save(execution: Execution) -> None:
+    from nbops.retrain import client
+
+    if execution.output is None or execution.nb is None:
+        return
+    try:
+        client.save(execution.nb, execution.output)
+        execution.save_error = None
+    except OSError as error:
+        execution.save_error = error
+
+
+def _ended(execution: Execution, error: CellError | None) -> Run:
+    import msgspec
+
+    status: RunStatus = "failed" if error is not None else "finished"
+    if error is not None and execution.stopped == "cancelled":
+        status = "cancelled"
+    note = execution.run.note
+    output = execution.output
+    if execution.save_error is not None:
+        note = f"the executed notebook could not be saved: {execution.save_error}"
+        if output is not None and "://" not in output and not Path(output).exists():
+            output = None
+    return msgspec.structs.replace(
+        execution.run, status=status, ended_at=time.time(), error=error, output=output, note=note
+    )
+
+
+def _understood(raised: Exception, execution: Execution) -> CellError:
+    """Say what went wrong in the user's terms, with the cell."""
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    index = execution.cell_index
+    name, message, traceback = type(raised).__name__, str(raised), ""
+    if isinstance(raised, PapermillExecutionError):
+        index, name, message = raised.cell_index, raised.ename, raised.evalue
+        traceback = _ANSI.sub("", "\n".join(raised.traceback))
+    elif isinstance(raised, DeadKernelError):
+        name, message = "KernelDied", "the kernel's process ended while the cell ran; was it out of memory, or killed?"
+    elif isinstance(raised, NbopsError):
+        message = raised.message
+    if execution.stopped == "timeout":
+        name, message = "RunTimeout", "the run took longer than its time limit"
+    elif execution.stopped == "cancelled":
+        name, message = "Cancelled", "the run was cancelled"
+    return CellError(name=name, message=message[:_PARAM_TEXT], traceback=traceback, cell_index=index)
+
+
+def opened(
+    path: Path,
+    *,
+    settings: Settings,
+    cause: str,
+    name: str | None = None,
+    sweep_id: str | None = None,
+    tags: dict[str, str] | None = None,
+    output: str | None = None,
+) -> Execution:
+    """Make an execution with a run of its own, and the environment that joins the kernel to it.
+
+    Args:
+        path: the notebook.
+        settings: the project's.
+        cause: who or what asked for it.
+        name: the run's name; the notebook's own when not given.
+        sweep_id: the sweep it is part of.
+        tags: of the run.
+        output: where the executed notebook goes; the run's folder under ``.nbops/runs`` when not given.
+    """
+    run_id = new_id()
+    run = Run(
+        id=run_id,
+        name=name or path.stem,
+        kind="notebook",
+        started_at=time.time(),
+        sweep_id=sweep_id,
+        cause=cause,
+        notebook=relative(path, settings),
+        user=_user(),
+        host=this_host(),
+        pid=os.getpid(),
+        process=this_process(),
+        output=output or str(settings.folder / "runs" / run_id / path.name),
+        tags=tags or {},
+    )
+    return Execution(run=run, env=_environment(run, path, settings), cwd=str(path.parent), output=run.output)
+
+
+def _environment(run: Run, path: Path, settings: Settings) -> dict[str, str]:
+    own = {
+        "NBOPS_RUN": run.id,
+        "NBOPS_CAUSE": run.cause,
+        "NBOPS_STORE": settings.store,
+        "NBOPS_BLOBS": settings.blobs,
+        "NBOPS_NOTEBOOK": str(path),
+    }
+    # Text hashes differently in every process unless it is told how: sets would change the order of columns from run
+    # to run. The seed is part of the run's recorded environment.
+    if "PYTHONHASHSEED" not in os.environ:
+        own["PYTHONHASHSEED"] = "0"
+    return own
+
+
+def recorded_params(run_id: str, effective: Mapping[str, Any]) -> list[Param]:
+    """Parameters in the form the store keeps: simple values as they are, others as bounded JSON."""
+    at = time.time()
+    return [Param(run_id=run_id, name=name, value=_simple(value), at=at) for name, value in effective.items()]
+
+
+def _simple(value: Any) -> str | int | float | bool | None:
+    value = values.plain(value)
+    if value is None or isinstance(value, str | int | float | bool):
+        return value[:_PARAM_TEXT] if isinstance(value, str) else value
+    return json.dumps(value, default=str)[:_PARAM_TEXT]
+
+
+def relative(path: Path, settings: Settings) -> str:
+    """Path of a notebook as records keep it: from the project's folder when it is inside."""
+    try:
+        return path.relative_to(settings.root).as_posix()
+    except ValueError:
+        return str(path)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""  # an account without a name, as in some containers
+
+
+@contextlib.contextmanager
+def opened_for_papermill(nb: Any, *, input_path: Any, output_path: str | None) -> Iterator[Execution]:
+    """Record a run that papermill was asked for by somebody else; without a store the notebook runs all the same.
+
+    Args:
+        nb: the notebook with its parameters injected.
+        input_path: what papermill read it from.
+        output_path: where papermill will write it.
+    """
+    from papermill.log import logger
+
+    from nbops.store import open_store
+
+    path = Path(input_path if isinstance(input_path, str) else "notebook.ipynb").absolute()
+    try:
+        settings = load_settings()
+        store = open_store(settings)
+    except NbopsError as error:
+        logger.warning(f"nbops does not record this run: {error}")
+        run = Run(id=new_id(), name=path.stem, kind="notebook", started_at=time.time())
+        yield Execution(run=run, nb=nb, is_recorded=False)
+        return
+    with contextlib.closing(store):
+        cause = os.environ.get("NBOPS_CAUSE", "person")
+        execution = opened(path, settings=settings, cause=cause, output=output_path or "")
+        execution.cwd, execution.nb = None, nb
+        _begin(execution, nb, store)
+        error_seen: CellError | None = None
+        try:
+            yield execution
+            error_seen = _error_in(nb)
+        except BaseException as raised:
+            error_seen = _understood(raised, execution) if isinstance(raised, Exception) else _interrupted(execution)
+            raise
+        finally:
+            _finish(execution, error_seen, store)
+
+
+def _begin(execution: Execution, nb: Any, store: Store) -> None:
+    known = notebook_parameters.of_node(nb, name=execution.run.name)
+    store.put(execution.run)
+    given = dict(nb.metadata.papermill.get("parameters", {}))
+    store.log_params(recorded_params(execution.run.id, defaults(known) | given))
+
+
+def _finish(execution: Execution, error: CellError | None, store: Store) -> None:
+    from papermill.log import logger
+
+    run = _ended(execution, error)
+    with contextlib.suppress(StoreError):
+        store.update(Run, run.id, status=run.status, ended_at=run.ended_at, error=run.error)
+        return
+    logger.warning(f"nbops could not record the end of run {run.id}")
+
+
+def defaults(known: notebook_parameters.NotebookParameters) -> dict[str, Any]:
+    """Default of every parameter; an expression that only the notebook can compute stands as its text."""
+    return {
+        parameter.name: parameter.source if parameter.type == "any" and parameter.default is None else parameter.default
+        for parameter in known.parameters
+    }
+
+
+def _error_in(nb: Any) -> CellError | None:
+    """The error that ended a notebook; papermill stops there without raising, and raises only later."""
+    for index, cell in enumerate(nb.cells):
+        if not cell.metadata.get("papermill", {}).get("exception"):
+            continue
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                if output.ename == "SystemExit" and output.evalue in {"", "0"}:
+                    return None
+                traceback = _ANSI.sub("", "\n".join(output.traceback))
+                return CellError(name=output.ename, message=output.evalue, traceback=traceback, cell_index=index)
+        return CellError(name="CellExecutionError", message="the cell failed without an output", cell_index=index)
+    return None
+
+
+def _interrupted(execution: Execution) -> CellError:
+    return CellError(name="KeyboardInterrupt", message="papermill was interrupted", cell_index=execution.cell_index)

@@ -1,0 +1,126 @@
+"""One kernel per run: where it works, what it is told, how it is reached, and that nothing of it stays."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbops.errors import UsageError
+
+if TYPE_CHECKING:
+    from nbops.retrain.execution import Execution
+
+# A Unix socket's whole path must fit into 107 bytes on Linux; "/k-ipc-5" and the like come after the folder.
+_SOCKET_FOLDER_BYTES = 90
+# Set for the kernel that runs this very process, and wrong for those it starts.
+_NOT_INHERITED = ("JPY_SESSION_NAME", "JPY_PARENT_PID", "JPY_INTERRUPT_EVENT", "NBOPS_RUN", "NBOPS_NOTEBOOK")
+
+
+@dataclass
+class Kernel:
+    """A kernel about to start, or running."""
+
+    manager: Any
+    arguments: list[str]
+    env: dict[str, str]
+    cwd: str | None
+    group: int | None = field(default=None)
+    """Its process group, once it runs."""
+
+    def started(self) -> None:
+        """Note what is needed to end it from another thread."""
+        provisioner = self.manager.provisioner
+        self.group = getattr(provisioner, "pgid", None) or getattr(provisioner, "pid", None)
+
+    def interrupt(self) -> None:
+        """Interrupt the cell that runs, as the stop button does; safe from any thread."""
+        self._signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the kernel and everything it started in its group; safe from any thread and at any time."""
+        self._signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+
+    def _signal(self, number: int) -> None:
+        if self.group is None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, "killpg"):
+                os.killpg(self.group, number)
+            else:
+                os.kill(self.group, number)
+
+
+def unique() -> str:
+    """Make a short name that no other process or thread makes."""
+    return uuid.uuid4().hex[:12]
+
+
+def name_of(node: Any, wanted: str | None) -> str:
+    """Say which kernel spec a notebook is run with, and refuse one that is not installed.
+
+    Args:
+        node: the notebook.
+        wanted: the name given by the user, or None for what the notebook asks for.
+
+    Raises:
+        UsageError: there is no such kernel spec; the message lists those that are there.
+    """
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    name = wanted or node.metadata.get("kernelspec", {}).get("name") or "python3"
+    specs = KernelSpecManager()
+    try:
+        specs.get_kernel_spec(name)
+    except NoSuchKernel as error:
+        there = ", ".join(sorted(specs.find_kernel_specs())) or "none"
+        raise UsageError(
+            f"there is no kernel {name!r} here; installed are: {there}",
+            code="no_such_kernel",
+            hint=f"python -m ipykernel install --user --name {name}, or choose one that is there with --kernel",
+        ) from error
+    return str(name)
+
+
+@contextlib.contextmanager
+def prepared(name: str, execution: Execution) -> Iterator[Kernel]:
+    """Prepare a kernel for one execution, and clear away its files and processes at the end.
+
+    Args:
+        name: name of the kernel spec.
+        execution: what it will run.
+    """
+    folder = tempfile.mkdtemp(prefix="nbops-")
+    kernel = _kernel(name, execution, Path(folder))
+    try:
+        yield kernel
+    finally:
+        # nbclient has shut the kernel down by now; this is for what it left running: pools, servers, sleepers.
+        kernel.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kernel(name: str, execution: Execution, folder: Path) -> Kernel:
+    from jupyter_client.manager import AsyncKernelManager
+
+    options: dict[str, Any] = {"kernel_name": name, "connection_file": str(folder / "kernel.json")}
+    if sys.platform == "linux" and len(os.fsencode(folder)) < _SOCKET_FOLDER_BYTES:
+        # Sockets in a folder of ours: no ports to race for, nobody else can connect.
+        options |= {"transport": "ipc", "ip": str(folder / "k")}
+    manager = AsyncKernelManager(**options)
+    spec = manager.kernel_spec
+    is_python = spec is not None and spec.language.lower() == "python"
+    return Kernel(
+        manager=manager,
+        arguments=["--ext=nbops"] if is_python and execution.is_recorded else [],
+        env={key: value for key, value in os.environ.items() if key not in _NOT_INHERITED} | execution.env,
+        cwd=execution.cwd,
+    )

@@ -1,0 +1,202 @@
+"""What a person asks for: one run of a notebook, a sweep over a grid, and its end before time."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbops.errors import ConflictError, NotFoundError, UsageError
+from nbops.progress import stage
+from nbops.records import Run, Sweep, new_id
+from nbops.retrain import execution as executions
+from nbops.retrain import kernels, values
+from nbops.retrain import parameters as notebook_parameters
+from nbops.retrain.driver import Driver, Limits, Notebook, Trial
+from nbops.retrain.objective import Objective
+from nbops.settings import Settings
+from nbops.store.process import this_host, this_process
+
+if TYPE_CHECKING:
+    from nbops.store.interface import Store
+
+
+def run_notebook(
+    notebook: str | Path,
+    *,
+    store: Store,
+    settings: Settings,
+    parameters: Mapping[str, Any] | None = None,
+    cause: str = "person",
+    name: str | None = None,
+    kernel: str | None = None,
+    timeout_s: float | None = None,
+) -> Run:
+    """Run a notebook once, with other values for some of its parameters, and record it.
+
+    Args:
+        notebook: path of the notebook; the file itself is left alone.
+        store: where the run is recorded.
+        settings: the project's.
+        parameters: parameter → value; text is understood where the type is not text.
+        cause: who or what asked for it.
+        name: the run's name; the notebook's when not given.
+        kernel: name of a kernel spec; the one the notebook asks for when not given.
+        timeout_s: how long the whole run may take, in seconds.
+
+    Returns:
+        The run; ``status`` and ``error`` tell how it ended, ``output`` where the executed notebook is.
+
+    Raises:
+        UsageError: an unknown parameter, a wrong value, a kernel that is not there; nothing was started.
+        SourceError: the file is not a notebook.
+    """
+    book = _opened(notebook, kernel)
+    given = book.known.check(parameters or {})
+    driver = Driver(book, store=store, settings=settings, cause=cause, name=name, limits=Limits(timeout_s))
+    with stage(f"Run {book.path.name}", unit="cells", total=len(book.node.cells)) as now:
+        driver.drive([Trial(1, given)], jobs=1, now=now)
+    return driver.runs[-1]
+
+
+def sweep(
+    notebook: str | Path,
+    *,
+    store: Store,
+    settings: Settings,
+    fixed: Mapping[str, Any] | None = None,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    objective: str | None = None,
+    jobs: int = 1,
+    cause: str = "person",
+    name: str | None = None,
+    kernel: str | None = None,
+    timeout_s: float | None = None,
+    retries: int = 0,
+) -> Sweep:
+    """Run a notebook once for every combination of values, several at a time, and record each as a run.
+
+    Args:
+        notebook: path of the notebook; the file itself is left alone.
+        store: where runs and the sweep are recorded.
+        settings: the project's.
+        fixed: parameter → value for all runs.
+        grid: parameter → the values it takes; all combinations are run.
+        objective: ``max:NAME`` or ``min:NAME`` of a metric that the notebook logs; tells the best run.
+        jobs: how many runs go on at a time.
+        cause: who or what asked for the sweep.
+        name: the sweep's name; the notebook's when not given.
+        kernel: name of a kernel spec; the one the notebook asks for when not given.
+        timeout_s: how long one run may take, in seconds.
+        retries: how often a run that failed is tried again.
+
+    Returns:
+        The sweep at its end, with ``best_run_id`` when there is an objective. Runs that failed are among its runs and
+        do not end it; its status is ``failed`` when all of them did.
+
+    Raises:
+        UsageError: a wrong call; nothing was started.
+        SourceError: the file is not a notebook.
+    """
+    book = _opened(notebook, kernel)
+    given = book.known.check(fixed or {})
+    space = _space(book.known, given, grid or {})
+    goal = Objective.parse(objective) if objective else None
+    if jobs < 1:
+        raise UsageError(f"jobs = {jobs}: at least one run goes on at a time", hint="--jobs 2")
+    if retries < 0:
+        raise UsageError(f"retries = {retries} cannot be less than none", hint="--retries 1")
+    trials = [Trial(number, given | point) for number, point in enumerate(_points(space), start=1)]
+    record = Sweep(
+        id=new_id(),
+        name=name or book.path.stem,
+        notebook=executions.relative(book.path, settings),
+        space={key: [_stored(book.known.named(key), value) for value in listed] for key, listed in space.items()},
+        fixed={key: _stored(book.known.named(key), value) for key, value in given.items()},
+        objective=objective,
+        total=len(trials),
+        jobs=jobs,
+        cause=cause,
+        host=this_host(),
+        process=this_process(),
+        pid=os.getpid(),
+        started_at=time.time(),
+    )
+    store.put(record)
+    driver = Driver(
+        book,
+        store=store,
+        settings=settings,
+        cause="sweep",
+        name=name,
+        limits=Limits(timeout_s, retries),
+        sweep=record,
+        goal=goal,
+    )
+    with stage(f"Run {book.path.name}", unit="runs", total=len(trials)) as now:
+        driver.drive(trials, jobs=jobs, now=now)
+    return store.get(Sweep, record.id)
+
+
+def cancel(reference: str, *, store: Store) -> Sweep | Run:
+    """Cancel a sweep or a run that is under way, in whatever process; its driver ends the kernels within a second.
+
+    Args:
+        reference: id of a sweep or a run, or the beginning of one.
+        store: the project's.
+
+    Returns:
+        The record as it stands now.
+
+    Raises:
+        NotFoundError: nothing answers to the reference.
+        ConflictError: it has ended already.
+    """
+    kind: type[Sweep] | type[Run]
+    try:
+        found: Sweep | Run = store.resolve(Sweep, reference)
+        kind = Sweep
+    except NotFoundError:
+        found = store.resolve(Run, reference)
+        kind = Run
+    if found.status != "running":
+        raise ConflictError(
+            f"{kind.__name__.lower()} {found.id[:12]} is {found.status} and cannot be cancelled", code="already_ended"
+        )
+    store.update(kind, found.id, status="cancelled", ended_at=time.time())
+    return store.get(kind, found.id)
+
+
+def _opened(notebook: str | Path, kernel: str | None) -> Notebook:
+    path = Path(notebook).absolute()
+    node = notebook_parameters.load(path)
+    known = notebook_parameters.of_node(node, name=path.name)
+    return Notebook(path=path, node=node, known=known, kernel_name=kernels.name_of(node, kernel))
+
+
+def _space(
+    known: notebook_parameters.NotebookParameters, fixed: Mapping[str, Any], grid: Mapping[str, Sequence[Any]]
+) -> dict[str, list[Any]]:
+    space: dict[str, list[Any]] = {}
+    for name, listed in grid.items():
+        if name in fixed:
+            raise UsageError(
+                f"{name!r} is both fixed and in the grid", hint=f"give either -p {name}=… or --grid {name}=…"
+            )
+        if isinstance(listed, str) or not listed:
+            raise UsageError(f"the grid of {name!r} is {listed!r}, not a list of values", hint=f"--grid {name}=1,2,3")
+        space[name] = [known.check({name: value})[name] for value in listed]
+    return space
+
+
+def _points(space: Mapping[str, Sequence[Any]]) -> Iterable[dict[str, Any]]:
+    for combination in itertools.product(*space.values()):
+        yield dict(zip(space, combination, strict=True))
+
+
+def _stored(parameter: notebook_parameters.Parameter, value: Any) -> Any:
+    # The schema brings typed values back from their plain form; without a type the value must tell what it was.
+    return values.encode(value) if parameter.type == "any" else values.plain(value)
