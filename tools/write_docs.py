@@ -10,15 +10,16 @@ from nbops.grammar.commands import TOPICS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "commands.md"
 
+INTRODUCTION = """\
+Every verb works as `nbops VERB …` in a shell, as `%nbops VERB …` in a notebook and as a REST route of the Jupyter server,
+unless it says otherwise. Every verb takes `--json`. Ids may be cut to any unique start; `NAME@3`, `NAME@production` and
+`last` work wherever an id does. This page is written by `python tools/write_docs.py`.
+"""
+
 
 def commands_page() -> str:
     """Return the whole page as Markdown."""
-    parts = [
-        "# Commands\n",
-        "Every verb works as `nbops VERB …` in a shell, as `%nbops VERB …` in a notebook and as a REST route of the Jupyter\n"
-        "server, unless it says otherwise. Every verb takes `--json`. Ids may be cut to any unique start; `NAME@3`,\n"
-        "`NAME@production` and `last` work wherever an id does. This page is written by `python tools/write_docs.py`.\n",
-    ]
+    parts = ["# Commands\n", INTRODUCTION]
     for topic, title in TOPICS.items():
         parts.append(f"## {title}\n")
         parts += [_verb(verb) for verb in VERBS if verb.topic == topic]
