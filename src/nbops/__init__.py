@@ -1,0 +1,67 @@
+"""From a notebook cell to a watched, retrained container, with nothing lost in between.
+
+``%load_ext nbops`` records the cells of a notebook; the calls below work there and in plain scripts. Everything is
+imported at its first use, so that ``import nbops`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from nbops.capture import log_artifact, log_metric, log_metrics, log_param, log_params, run
+    from nbops.capture.listing import runs
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "log_artifact": "nbops.capture",
+    "log_metric": "nbops.capture",
+    "log_metrics": "nbops.capture",
+    "log_param": "nbops.capture",
+    "log_params": "nbops.capture",
+    "run": "nbops.capture",
+    "runs": "nbops.capture.listing",
+}
+"""Public name → the module that has it; a new call joins here and under TYPE_CHECKING above."""
+
+__all__ = [
+    "__version__",
+    "log_artifact",
+    "log_metric",
+    "log_metrics",
+    "log_param",
+    "log_params",
+    "run",
+    "runs",
+]
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module 'nbops' has no attribute {name!r}") from None
+    value = globals()[name] = getattr(importlib.import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Begin to record: what ``%load_ext nbops`` calls."""
+    from nbops import magics
+
+    magics.load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Stop recording: what ``%unload_ext nbops`` calls."""
+    from nbops import magics
+
+    magics.unload(shell)

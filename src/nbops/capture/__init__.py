@@ -1,0 +1,28 @@
+"""What happened, as it happens: cells of a notebook, and what people log from cells, scripts and retraining kernels.
+
+``start(shell)`` records every cell of an IPython shell; ``run``, ``log_param``, ``log_metric`` and ``log_artifact``
+work there and in plain scripts alike. Lists and comparisons of what was recorded are the store's business.
+"""
+
+from __future__ import annotations
+
+from nbops.capture.api import log_artifact, log_metric, log_metrics, log_param, log_params, run
+from nbops.capture.cells import current, notice, run_cell_as_run, start, stop
+from nbops.capture.recorder import Recorder
+from nbops.capture.tracking import ActiveRun
+
+__all__ = [
+    "ActiveRun",
+    "Recorder",
+    "current",
+    "log_artifact",
+    "log_metric",
+    "log_metrics",
+    "log_param",
+    "log_params",
+    "notice",
+    "run",
+    "run_cell_as_run",
+    "start",
+    "stop",
+]

@@ -1,0 +1,86 @@
+"""Switching recording on and off in an IPython shell, and cells that are runs of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbops.capture import here, tracking, values
+from nbops.capture.recorder import Recorder
+from nbops.settings import Settings, load_settings
+
+
+def start(shell: Any, settings: Settings | None = None) -> Recorder | None:
+    """Record every cell of a shell from now on, the one that runs just now included.
+
+    Args:
+        shell: the ``InteractiveShell``.
+        settings: where the project's store is; those of the current folder when not given.
+
+    Returns:
+        The recorder, or None when the settings say that nothing is recorded.
+
+    Raises:
+        SettingsError: a setting cannot be understood.
+    """
+    settings = settings or load_settings()
+    recorder = here.recorder()
+    if recorder is not None:
+        if recorder.shell is shell and recorder.settings == settings and recorder.is_on:
+            recorder.attach()
+            return recorder
+        here.ended()
+    if not settings.record:
+        return None
+    recorder = Recorder(shell, settings)
+    here.started(recorder)
+    recorder.attach()
+    return recorder
+
+
+def stop() -> None:
+    """Stop recording and end the session's run; a cell that runs just now is recorded to its end first."""
+    recorder = here.recorder()
+    if recorder is not None:
+        recorder.detach()
+        if not recorder.is_on:
+            here.forgotten(recorder)
+
+
+def current() -> Recorder | None:
+    """The recorder of this process, or None where no cells are recorded."""
+    return here.recorder()
+
+
+def notice() -> str | None:
+    """Why nothing is recorded, or why records do not reach the store just now; None when all is well."""
+    recorder = here.recorder()
+    if recorder is not None:
+        return recorder.notice
+    return "no cells are recorded here: %load_ext nbops, and no record = false in the settings"
+
+
+def run_cell_as_run(shell: Any, name: str, source: str) -> None:
+    """Run the body of a cell as a run of its own, as ``%%nbops run NAME`` does.
+
+    The body behaves as a cell: magics, the displayed last value and tracebacks are IPython's own. When it fails, the
+    run is closed as failed and the surrounding cell counts as failed too.
+
+    Args:
+        shell: the ``InteractiveShell``.
+        name: what the run is called.
+        source: the cell without its first line.
+
+    Raises:
+        UsageError: the name is not text of 1 to 250 characters.
+    """
+    call = "%%nbops run NAME"
+    active = tracking.open_run(here.session(), values.as_name(name, call))
+    surrounding = getattr(shell.displayhook, "exec_result", None)
+    with active:
+        # The blank line stands for the magic's: line numbers in tracebacks are those of the whole cell.
+        result = shell.run_cell("\n" + source, store_history=False)
+        active.end(result.error_before_exec or result.error_in_exec)
+    shell.displayhook.exec_result = surrounding
+    if surrounding is not None:
+        # IPython has shown the exception already; raising it again would show it twice.
+        surrounding.error_in_exec = result.error_before_exec or result.error_in_exec

@@ -1,0 +1,193 @@
+"""What a cell shows, seen where it is shown: at the streams' ``write`` and at IPython's two publishers.
+
+Nothing is asked of the user's objects: their text is taken from what IPython has already made of them. Output that
+never reaches the notebook (``%%capture``, ``redirect_stdout``, a file) is not recorded, because nothing was shown.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nbops.records import OutputSummary
+
+# From the most to the least telling; a display is known by the first of these that it has.
+_RICHEST = (
+    "application/vnd.jupyter.widget-view+json", "application/vnd.plotly.v1+json", "application/vnd.vegalite.v5+json",
+    "text/html", "image/svg+xml", "image/png", "image/jpeg", "image/gif", "text/latex", "text/markdown",
+    "application/json", "text/plain",
+)  # fmt: skip
+_MOST_TYPES = 20
+_MEASURED_AT_ONCE = 1 << 16
+
+
+class Shown:
+    """What one execution has shown so far: the head of its text, and how much there was."""
+
+    __slots__ = ("_head", "_limit", "_room", "_total", "_types", "outer")
+
+    def __init__(self, limit: int, outer: Shown | None = None) -> None:
+        self.outer = outer
+        self._limit = limit
+        self._room = limit
+        self._head: list[str] = []
+        self._total = 0
+        self._types: dict[str, None] = {}
+
+    def text(self, text: str) -> None:
+        """Note text that was printed; its cost does not grow with what was printed before."""
+        self._total += _size(text)
+        if self._room > 0:
+            self._head.append(text[: self._room])
+            self._room -= len(text)
+        if self.outer is not None:
+            self.outer.text(text)
+
+    def display(self, data: Mapping[str, Any], *, with_text: bool) -> None:
+        """Note a display by its richest type, and by its plain text where that is not printed as well."""
+        if len(self._types) < _MOST_TYPES:
+            self._types[next((kind for kind in _RICHEST if kind in data), next(iter(data), ""))] = None
+        plain = data.get("text/plain")
+        if with_text and isinstance(plain, str):
+            self.text(plain if plain.endswith("\n") else plain + "\n")
+        elif self.outer is not None:
+            self.outer.display(data, with_text=False)
+
+    def summary(self) -> OutputSummary | None:
+        """Sum up, within the limit; None when nothing was shown."""
+        if not self._total and not self._types:
+            return None
+        head = "".join(self._head).encode("utf-8", "replace")[: self._limit]
+        return OutputSummary(text=head.decode("utf-8", "ignore"), total_bytes=self._total, media_types=[*self._types])
+
+
+class Outlets:
+    """The streams and publishers of one shell, listened to while cells run.
+
+    Streams are wrapped for the duration of a cell only, by setting ``write`` on the object as IPython itself does: a
+    replaced ``sys.stdout`` would be seen by code that looks at its type, and a cell may put its own object there.
+    """
+
+    def __init__(self, shell: Any, *, failed: Callable[[Exception], None]) -> None:
+        self._shell = shell
+        self._failed = failed
+        # By the message that asked for the execution: a kernel tells by it which cell an output belongs to, also
+        # for background tasks of earlier cells. In a terminal there is one, under None.
+        self._open: dict[str | None, Shown] = {}
+        self._taps: list[_Tap] = []
+        self._patches: list[_Tap] = []
+        # A terminal shell prints displays and tracebacks to stdout; a kernel publishes them beside it.
+        self._prints = not hasattr(shell.displayhook, "session")
+
+    def attach(self) -> None:
+        """Listen to displays and results from now on."""
+        self._patches = [
+            _Tap(self._shell.display_pub, "publish", self._fenced(self._published)),
+            _Tap(self._shell.displayhook, "write_format_data", self._fenced(self._resulted)),
+        ]
+
+    def detach(self) -> None:
+        """Leave everything as it was found, even under wrappers that others put on top of ours."""
+        self._open.clear()
+        for tap in (*self._taps, *self._patches):
+            tap.remove()
+        self._taps, self._patches = [], []
+
+    def begin(self, limit: int) -> Shown:
+        """Start to note what is shown, for the execution that begins here."""
+        key = self._key(self._shell.display_pub)
+        shown = self._open[key] = Shown(limit, outer=self._open.get(key))
+        for stream in (sys.stdout, sys.stderr):
+            if not any(tap.target is stream for tap in self._taps):
+                self._taps.append(_Tap(stream, "write", self._fenced(self._written)))
+        return shown
+
+    def end(self, shown: Shown) -> OutputSummary | None:
+        """Stop noting for an execution and sum up what it showed."""
+        for key, value in list(self._open.items()):
+            if value is shown:
+                if shown.outer is None:
+                    del self._open[key]
+                else:
+                    self._open[key] = shown.outer
+        if not self._open:
+            for tap in reversed(self._taps):
+                tap.remove()
+            self._taps = []
+        return shown.summary()
+
+    def _written(self, stream: Any, text: object, *_: object, **__: object) -> None:
+        shown = self._open.get(self._key(stream))
+        if shown is None or not isinstance(text, str):
+            return
+        if not (self._prints and getattr(self._shell, "showing_traceback", False)):
+            shown.text(text)
+
+    def _published(self, publisher: Any, data: object, *_: object, **options: object) -> None:
+        shown = self._open.get(self._key(publisher))
+        if shown is not None and isinstance(data, Mapping):
+            # An update replaces what is on the screen; a progress bar would fill the record with its past.
+            shown.display(data, with_text=not (self._prints or options.get("update")))
+
+    def _resulted(self, hook: Any, data: object, *_: object, **__: object) -> None:
+        shown = self._open.get(self._key(hook))
+        if shown is not None and isinstance(data, Mapping):
+            shown.display(data, with_text=not self._prints)
+
+    def _fenced(self, noted: Callable[..., None]) -> Callable[..., None]:
+        def fenced(*args: Any, **options: Any) -> None:
+            try:
+                noted(*args, **options)
+            except Exception as error:  # noqa: BLE001 - a user's print or display must never fail because of us
+                self._failed(error)
+
+        return fenced
+
+    def _key(self, outlet: Any) -> str | None:
+        header = getattr(outlet, "parent_header", None)
+        if header is None and self._open and not self._prints:
+            return next(reversed(self._open))  # a stream of the user's own in a kernel
+        return header.get("msg_id") if header else None
+
+
+class _Tap:
+    """Our wrapper around one method of one object, which can always be taken out again."""
+
+    def __init__(self, target: Any, name: str, noted: Callable[..., None]) -> None:
+        self.target = target
+        self._name = name
+        self._live = True
+        self._had_own = name in getattr(target, "__dict__", ())
+        self._original = original = getattr(target, name, None)
+
+        def method(*args: Any, **options: Any) -> Any:
+            answer = original(*args, **options)  # type: ignore[misc]  # set only when there is one
+            if self._live:
+                noted(target, *args, **options)
+            return answer
+
+        self._method = method
+        try:
+            if original is not None:
+                setattr(target, name, method)
+        except (AttributeError, TypeError):
+            # Objects with slots or read-only attributes cannot be listened to; the cell is recorded without them.
+            self._original = None
+
+    def remove(self) -> None:
+        self._live = False
+        if self._original is None or getattr(self.target, "__dict__", {}).get(self._name) is not self._method:
+            return  # someone wrapped us meanwhile: we stay in their chain and only pass on
+        if self._had_own:
+            setattr(self.target, self._name, self._original)
+        else:
+            delattr(self.target, self._name)
+
+
+def _size(text: str) -> int:
+    """Count the bytes of a text in UTF-8, without a second copy of a large one."""
+    if text.isascii():
+        return len(text)
+    pieces = (text[start : start + _MEASURED_AT_ONCE] for start in range(0, len(text), _MEASURED_AT_ONCE))
+    return sum(len(piece.encode("utf-8", "surrogatepass")) for piece in pieces)

@@ -1,0 +1,133 @@
+"""One session: the run of this process, its writer, and the named runs inside it.
+
+Who ends a run: this process ends what it opened. A run that was given by ``NBOPS_RUN`` belongs to whoever made it (the
+retraining driver), who sees how the notebook ended even when this process is killed; here only the environment and the
+repository's state are added to it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from nbops.capture.tracking import ActiveRun, run_record
+from nbops.capture.writer import Writer
+from nbops.errors import NotFoundError, StoreError
+from nbops.records import CellError, CellExecution, Run, RunKind, RunStatus, new_id
+from nbops.settings import Settings
+
+# Long enough for the cell that loads the extension to end, and short against any session worth describing.
+_LOOK_AROUND_AFTER_S = 0.3
+_LOOK_AROUND_LIMIT_S = 5.0
+
+
+class Session:
+    """What this process records into.
+
+    Args:
+        settings: where the project's store is.
+        kind: ``session`` for a notebook's kernel, ``named`` for a plain script.
+        name: name of the run; the notebook's or the script's.
+        notebook: path of the notebook, when there is one.
+        environ: the process environment, for ``NBOPS_RUN`` and ``NBOPS_CAUSE``.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        kind: RunKind,
+        name: str,
+        notebook: str | None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        environ = os.environ if environ is None else environ
+        self.settings = settings
+        self.notebook = notebook
+        self.pid = os.getpid()
+        self.execution_id: str | None = None
+        """The cell execution that runs just now."""
+        self.innermost: ActiveRun | None = None
+        self._cause = environ.get("NBOPS_CAUSE") or "person"
+        self.writer = Writer(settings)
+        given = environ.get("NBOPS_RUN")
+        self.is_ours = given is None or not self._is_known(given)
+        self.root = ActiveRun(self, id=given or new_id(), name=name, outer=None)
+        if self.is_ours:
+            # A driver elsewhere names a run that this store has not seen yet: it is made, and ended, here.
+            self.run_began(self.root.id, name, kind="notebook" if given else kind)
+        self._leaving = threading.Event()
+        self._watcher = threading.Thread(target=self._look_around, name="nbops-surroundings", daemon=True)
+        self._watcher.start()
+
+    def position(self) -> int:
+        """How many cells the run has already, for the one that was begun by another process."""
+        if self.is_ours:
+            return 0
+        return self.writer.store.count(CellExecution, run_id=self.root.id)
+
+    def run_began(self, id: str, name: str, *, kind: RunKind = "named", parent_id: str | None = None) -> None:
+        """Write the row of a run that begins now."""
+        begun = run_record(
+            id=id,
+            name=name,
+            kind=kind,
+            parent_id=parent_id,
+            execution_id=self.execution_id,
+            cause=self._cause,
+            notebook=self.notebook,
+        )
+        if id == self.root.id:
+            self.writer.anchors = [begun]
+        self.writer.put(begun)
+
+    def run_ended(self, id: str, status: RunStatus, error: CellError | None) -> None:
+        """Write how a run ended."""
+        self.writer.update(Run, id, status=status, ended_at=time.time(), error=error)
+
+    def renamed(self, notebook: str) -> None:
+        """Note the notebook's path when the front end tells it late."""
+        self.notebook = notebook
+        if self.is_ours:
+            self.writer.update(Run, self.root.id, notebook=notebook, name=notebook)
+
+    def close(self, status: RunStatus = "finished", error: CellError | None = None) -> None:
+        """End what is open and let go of the store; a forked child leaves all of it to its parent."""
+        if self.pid != os.getpid():
+            return
+        self._leaving.set()
+        self._watcher.join(_LOOK_AROUND_LIMIT_S)
+        active = self.innermost
+        while active is not None and active is not self.root:
+            if active.is_open:
+                active.is_open = False
+                self.run_ended(active.id, "interrupted", None)
+            active = active.outer
+        if self.root.is_open:
+            self.root.is_open = False
+            if self.is_ours:
+                self.run_ended(self.root.id, status, error)
+        self.writer.close()
+
+    def _is_known(self, run_id: str) -> bool:
+        try:
+            self.writer.store.get(Run, run_id)
+        except NotFoundError:
+            return False
+        except StoreError:
+            return True  # the driver has made it; it is only that we cannot see it now
+        return True
+
+    def _look_around(self) -> None:
+        """Describe the surroundings on a thread of its own: none of it is worth a moment of a cell."""
+        self._leaving.wait(_LOOK_AROUND_AFTER_S)
+        from nbops.capture.surroundings import environment, git_state
+
+        found = environment()
+        self.writer.put(found)
+        git = git_state(self.settings.root)
+        facts: dict[str, Any] = {"git_commit": git.commit, "git_branch": git.branch, "git_dirty": git.dirty}
+        self.writer.update(Run, self.root.id, environment_id=found.id, **facts)
