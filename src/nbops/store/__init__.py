@@ -1,4 +1,60 @@
-"""Where everything is kept: one interface, two databases, blobs by hash.
+"""The record of everything: SQLite on every machine, PostgreSQL shared by a team, bytes by their hash.
 
-Rooms write records and read records; only this room knows SQL. ``open_store(settings)`` gives the project's store.
+``open_store`` is the only door. What it returns is described in ``nbops.store.interface``.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nbops.settings import Settings
+
+if TYPE_CHECKING:
+    from nbops.store.sqlite import SqliteStore
+
+__all__ = ["open_store"]
+
+
+def open_store(settings: Settings, *, read_only: bool = False) -> SqliteStore:
+    """Open the project's store, making it when it is not there.
+
+    Runs and cells of processes of this machine that died without a word are marked interrupted on the way.
+
+    Args:
+        settings: tell where the store is (``settings.store``, ``settings.journal``).
+        read_only: never write anything; the store must be there already.
+
+    Returns:
+        A store (``nbops.store.interface.Store``); close it, or use it as a context manager.
+
+    Raises:
+        StoreError: or one of its kinds, when it cannot be opened; the hint is the cure.
+
+    Example:
+        >>> from nbops.settings import load_settings
+        >>> with open_store(load_settings()) as store:
+        ...     store.check()
+        []
+    """
+    from nbops.store.sqlite import SqliteStore
+
+    if not read_only:
+        _make_folder(settings)
+    journal = SqliteStore(settings.journal, read_only=read_only, timeout_s=settings.connect_timeout_s)
+    if not read_only:
+        journal.recover()
+    return journal
+
+
+def _make_folder(settings: Settings) -> None:
+    """Make ``.nbops`` or another folder inside the project; elsewhere a missing folder is a missing drive."""
+    from nbops.store import faults
+
+    folder = settings.journal.parent
+    if folder.is_dir() or (folder != settings.folder and not folder.is_relative_to(settings.root)):
+        return
+    with faults.mapped(settings.journal):
+        folder.mkdir(parents=folder != settings.folder, exist_ok=True)
+        if folder == settings.folder:
+            # What is recorded is the user's, not the repository's.
+            (folder / ".gitignore").write_text("*\n", "utf-8")

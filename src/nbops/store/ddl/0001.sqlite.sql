@@ -1,0 +1,609 @@
+-- Written by `python -m nbops.store.schema`; frozen with the first release.
+
+CREATE TABLE migrations (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    at REAL NOT NULL,
+    nbops TEXT NOT NULL
+);
+
+-- What this file is called among others: its journal id.
+CREATE TABLE identity (
+    journal TEXT NOT NULL
+);
+
+-- One row for each write, in the same transaction. what: '*' a new record, '-' a removed one, ',a,b' fields that
+-- changed; for metrics the rowid, for params the name.
+CREATE TABLE changes (
+    seq INTEGER PRIMARY KEY,
+    noun TEXT NOT NULL,
+    id TEXT NOT NULL,
+    what TEXT NOT NULL
+);
+
+-- How far each shared store has been told.
+CREATE TABLE forwards (
+    target TEXT PRIMARY KEY NOT NULL,
+    seq INTEGER NOT NULL,
+    at REAL NOT NULL
+);
+
+CREATE TABLE environments (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "python" TEXT NOT NULL,
+    "platform" TEXT NOT NULL,
+    "packages" TEXT NOT NULL,
+    "variables" TEXT NOT NULL,
+    "created_at" REAL NOT NULL
+);
+
+CREATE TRIGGER environments_put AFTER INSERT ON environments BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('environments', new.id, '*');
+END;
+CREATE TRIGGER environments_set AFTER UPDATE ON environments BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('environments', new.id,
+        CASE WHEN new."python" IS NOT old."python" THEN ',python' ELSE '' END ||
+        CASE WHEN new."platform" IS NOT old."platform" THEN ',platform' ELSE '' END ||
+        CASE WHEN new."packages" IS NOT old."packages" THEN ',packages' ELSE '' END ||
+        CASE WHEN new."variables" IS NOT old."variables" THEN ',variables' ELSE '' END ||
+        CASE WHEN new."created_at" IS NOT old."created_at" THEN ',created_at' ELSE '' END);
+END;
+CREATE TRIGGER environments_gone AFTER DELETE ON environments BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('environments', old.id, '-');
+END;
+
+CREATE TABLE runs (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "name" TEXT NOT NULL,
+    "kind" TEXT NOT NULL,
+    "status" TEXT NOT NULL,
+    "started_at" REAL NOT NULL,
+    "ended_at" REAL,
+    "parent_id" TEXT,
+    "execution_id" TEXT,
+    "sweep_id" TEXT,
+    "cause" TEXT NOT NULL,
+    "notebook" TEXT,
+    "error" TEXT,
+    "user" TEXT NOT NULL,
+    "host" TEXT NOT NULL,
+    "pid" INTEGER NOT NULL,
+    "process" TEXT NOT NULL,
+    "environment_id" TEXT,
+    "git_commit" TEXT,
+    "git_branch" TEXT,
+    "git_dirty" INTEGER,
+    "output" TEXT,
+    "tags" TEXT NOT NULL,
+    "note" TEXT NOT NULL
+);
+
+CREATE INDEX runs_by_started_at ON runs ("started_at");
+
+CREATE INDEX runs_by_name ON runs ("name");
+
+CREATE INDEX runs_by_parent_id ON runs ("parent_id");
+
+CREATE INDEX runs_by_sweep_id ON runs ("sweep_id");
+
+CREATE INDEX runs_by_status ON runs ("status");
+
+CREATE TRIGGER runs_put AFTER INSERT ON runs BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('runs', new.id, '*');
+END;
+CREATE TRIGGER runs_set AFTER UPDATE ON runs BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('runs', new.id,
+        CASE WHEN new."name" IS NOT old."name" THEN ',name' ELSE '' END ||
+        CASE WHEN new."kind" IS NOT old."kind" THEN ',kind' ELSE '' END ||
+        CASE WHEN new."status" IS NOT old."status" THEN ',status' ELSE '' END ||
+        CASE WHEN new."started_at" IS NOT old."started_at" THEN ',started_at' ELSE '' END ||
+        CASE WHEN new."ended_at" IS NOT old."ended_at" THEN ',ended_at' ELSE '' END ||
+        CASE WHEN new."parent_id" IS NOT old."parent_id" THEN ',parent_id' ELSE '' END ||
+        CASE WHEN new."execution_id" IS NOT old."execution_id" THEN ',execution_id' ELSE '' END ||
+        CASE WHEN new."sweep_id" IS NOT old."sweep_id" THEN ',sweep_id' ELSE '' END ||
+        CASE WHEN new."cause" IS NOT old."cause" THEN ',cause' ELSE '' END ||
+        CASE WHEN new."notebook" IS NOT old."notebook" THEN ',notebook' ELSE '' END ||
+        CASE WHEN new."error" IS NOT old."error" THEN ',error' ELSE '' END ||
+        CASE WHEN new."user" IS NOT old."user" THEN ',user' ELSE '' END ||
+        CASE WHEN new."host" IS NOT old."host" THEN ',host' ELSE '' END ||
+        CASE WHEN new."pid" IS NOT old."pid" THEN ',pid' ELSE '' END ||
+        CASE WHEN new."process" IS NOT old."process" THEN ',process' ELSE '' END ||
+        CASE WHEN new."environment_id" IS NOT old."environment_id" THEN ',environment_id' ELSE '' END ||
+        CASE WHEN new."git_commit" IS NOT old."git_commit" THEN ',git_commit' ELSE '' END ||
+        CASE WHEN new."git_branch" IS NOT old."git_branch" THEN ',git_branch' ELSE '' END ||
+        CASE WHEN new."git_dirty" IS NOT old."git_dirty" THEN ',git_dirty' ELSE '' END ||
+        CASE WHEN new."output" IS NOT old."output" THEN ',output' ELSE '' END ||
+        CASE WHEN new."tags" IS NOT old."tags" THEN ',tags' ELSE '' END ||
+        CASE WHEN new."note" IS NOT old."note" THEN ',note' ELSE '' END);
+END;
+CREATE TRIGGER runs_gone AFTER DELETE ON runs BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('runs', old.id, '-');
+END;
+
+CREATE TABLE cells (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "run_id" TEXT NOT NULL,
+    "position" INTEGER NOT NULL,
+    "source" TEXT NOT NULL,
+    "status" TEXT NOT NULL,
+    "started_at" REAL NOT NULL,
+    "ended_at" REAL,
+    "cell_id" TEXT,
+    "execution_count" INTEGER,
+    "error" TEXT,
+    "outputs" TEXT,
+    "host" TEXT NOT NULL,
+    "pid" INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX cells_by_run_id_position ON cells ("run_id", "position");
+
+CREATE TRIGGER cells_put AFTER INSERT ON cells BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('cells', new.id, '*');
+END;
+CREATE TRIGGER cells_set AFTER UPDATE ON cells BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('cells', new.id,
+        CASE WHEN new."run_id" IS NOT old."run_id" THEN ',run_id' ELSE '' END ||
+        CASE WHEN new."position" IS NOT old."position" THEN ',position' ELSE '' END ||
+        CASE WHEN new."source" IS NOT old."source" THEN ',source' ELSE '' END ||
+        CASE WHEN new."status" IS NOT old."status" THEN ',status' ELSE '' END ||
+        CASE WHEN new."started_at" IS NOT old."started_at" THEN ',started_at' ELSE '' END ||
+        CASE WHEN new."ended_at" IS NOT old."ended_at" THEN ',ended_at' ELSE '' END ||
+        CASE WHEN new."cell_id" IS NOT old."cell_id" THEN ',cell_id' ELSE '' END ||
+        CASE WHEN new."execution_count" IS NOT old."execution_count" THEN ',execution_count' ELSE '' END ||
+        CASE WHEN new."error" IS NOT old."error" THEN ',error' ELSE '' END ||
+        CASE WHEN new."outputs" IS NOT old."outputs" THEN ',outputs' ELSE '' END ||
+        CASE WHEN new."host" IS NOT old."host" THEN ',host' ELSE '' END ||
+        CASE WHEN new."pid" IS NOT old."pid" THEN ',pid' ELSE '' END);
+END;
+CREATE TRIGGER cells_gone AFTER DELETE ON cells WHEN EXISTS (SELECT 1 FROM runs WHERE id = old.run_id)
+    BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('cells', old.id, '-');
+END;
+
+CREATE TABLE artifacts (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "run_id" TEXT,
+    "execution_id" TEXT,
+    "name" TEXT NOT NULL,
+    "digest" TEXT NOT NULL,
+    "size_bytes" INTEGER NOT NULL,
+    "media_type" TEXT NOT NULL,
+    "at" REAL NOT NULL
+);
+
+CREATE INDEX artifacts_by_run_id ON artifacts ("run_id");
+
+CREATE INDEX artifacts_by_digest ON artifacts ("digest");
+
+CREATE TRIGGER artifacts_put AFTER INSERT ON artifacts BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('artifacts', new.id, '*');
+END;
+CREATE TRIGGER artifacts_set AFTER UPDATE ON artifacts BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('artifacts', new.id,
+        CASE WHEN new."run_id" IS NOT old."run_id" THEN ',run_id' ELSE '' END ||
+        CASE WHEN new."execution_id" IS NOT old."execution_id" THEN ',execution_id' ELSE '' END ||
+        CASE WHEN new."name" IS NOT old."name" THEN ',name' ELSE '' END ||
+        CASE WHEN new."digest" IS NOT old."digest" THEN ',digest' ELSE '' END ||
+        CASE WHEN new."size_bytes" IS NOT old."size_bytes" THEN ',size_bytes' ELSE '' END ||
+        CASE WHEN new."media_type" IS NOT old."media_type" THEN ',media_type' ELSE '' END ||
+        CASE WHEN new."at" IS NOT old."at" THEN ',at' ELSE '' END);
+END;
+CREATE TRIGGER artifacts_gone AFTER DELETE ON artifacts WHEN EXISTS (SELECT 1 FROM runs WHERE id = old.run_id)
+    BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('artifacts', old.id, '-');
+END;
+
+CREATE TABLE datasets (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "name" TEXT NOT NULL,
+    "fingerprint" TEXT NOT NULL,
+    "rows" INTEGER NOT NULL,
+    "columns" TEXT NOT NULL,
+    "profile_digest" TEXT,
+    "run_id" TEXT,
+    "at" REAL NOT NULL
+);
+
+CREATE INDEX datasets_by_run_id ON datasets ("run_id");
+
+CREATE INDEX datasets_by_fingerprint ON datasets ("fingerprint");
+
+CREATE TRIGGER datasets_put AFTER INSERT ON datasets BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('datasets', new.id, '*');
+END;
+CREATE TRIGGER datasets_set AFTER UPDATE ON datasets BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('datasets', new.id,
+        CASE WHEN new."name" IS NOT old."name" THEN ',name' ELSE '' END ||
+        CASE WHEN new."fingerprint" IS NOT old."fingerprint" THEN ',fingerprint' ELSE '' END ||
+        CASE WHEN new."rows" IS NOT old."rows" THEN ',rows' ELSE '' END ||
+        CASE WHEN new."columns" IS NOT old."columns" THEN ',columns' ELSE '' END ||
+        CASE WHEN new."profile_digest" IS NOT old."profile_digest" THEN ',profile_digest' ELSE '' END ||
+        CASE WHEN new."run_id" IS NOT old."run_id" THEN ',run_id' ELSE '' END ||
+        CASE WHEN new."at" IS NOT old."at" THEN ',at' ELSE '' END);
+END;
+CREATE TRIGGER datasets_gone AFTER DELETE ON datasets BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('datasets', old.id, '-');
+END;
+
+CREATE TABLE module_versions (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "module" TEXT NOT NULL,
+    "version" TEXT NOT NULL,
+    "digest" TEXT NOT NULL,
+    "path" TEXT NOT NULL,
+    "source" TEXT NOT NULL,
+    "definitions" TEXT NOT NULL,
+    "provenance" TEXT NOT NULL,
+    "run_id" TEXT,
+    "notebook" TEXT,
+    "created_at" REAL NOT NULL
+);
+
+CREATE INDEX module_versions_by_module_version ON module_versions ("module", "version");
+
+CREATE INDEX module_versions_by_run_id ON module_versions ("run_id");
+
+CREATE TRIGGER module_versions_put AFTER INSERT ON module_versions BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('module_versions', new.id, '*');
+END;
+CREATE TRIGGER module_versions_set AFTER UPDATE ON module_versions BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('module_versions', new.id,
+        CASE WHEN new."module" IS NOT old."module" THEN ',module' ELSE '' END ||
+        CASE WHEN new."version" IS NOT old."version" THEN ',version' ELSE '' END ||
+        CASE WHEN new."digest" IS NOT old."digest" THEN ',digest' ELSE '' END ||
+        CASE WHEN new."path" IS NOT old."path" THEN ',path' ELSE '' END ||
+        CASE WHEN new."source" IS NOT old."source" THEN ',source' ELSE '' END ||
+        CASE WHEN new."definitions" IS NOT old."definitions" THEN ',definitions' ELSE '' END ||
+        CASE WHEN new."provenance" IS NOT old."provenance" THEN ',provenance' ELSE '' END ||
+        CASE WHEN new."run_id" IS NOT old."run_id" THEN ',run_id' ELSE '' END ||
+        CASE WHEN new."notebook" IS NOT old."notebook" THEN ',notebook' ELSE '' END ||
+        CASE WHEN new."created_at" IS NOT old."created_at" THEN ',created_at' ELSE '' END);
+END;
+CREATE TRIGGER module_versions_gone AFTER DELETE ON module_versions BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('module_versions', old.id, '-');
+END;
+
+CREATE TABLE models (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "name" TEXT NOT NULL,
+    "aliases" TEXT NOT NULL,
+    "created_at" REAL NOT NULL
+);
+
+CREATE INDEX models_by_name ON models ("name");
+
+CREATE TRIGGER models_put AFTER INSERT ON models BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('models', new.id, '*');
+END;
+CREATE TRIGGER models_set AFTER UPDATE ON models BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('models', new.id,
+        CASE WHEN new."name" IS NOT old."name" THEN ',name' ELSE '' END ||
+        CASE WHEN new."aliases" IS NOT old."aliases" THEN ',aliases' ELSE '' END ||
+        CASE WHEN new."created_at" IS NOT old."created_at" THEN ',created_at' ELSE '' END);
+END;
+CREATE TRIGGER models_gone AFTER DELETE ON models BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('models', old.id, '-');
+END;
+
+CREATE TABLE model_versions (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "model" TEXT NOT NULL,
+    "number" INTEGER NOT NULL,
+    "digest" TEXT NOT NULL,
+    "flavour" TEXT NOT NULL,
+    "signature" TEXT NOT NULL,
+    "type_name" TEXT NOT NULL,
+    "run_id" TEXT,
+    "execution_id" TEXT,
+    "dataset_ids" TEXT NOT NULL,
+    "module_version_ids" TEXT NOT NULL,
+    "params" TEXT NOT NULL,
+    "profile_digest" TEXT,
+    "created_at" REAL NOT NULL
+);
+
+CREATE INDEX model_versions_by_run_id ON model_versions ("run_id");
+
+CREATE UNIQUE INDEX model_versions_by_model_number ON model_versions ("model", "number");
+
+CREATE TRIGGER model_versions_put AFTER INSERT ON model_versions BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('model_versions', new.id, '*');
+END;
+CREATE TRIGGER model_versions_set AFTER UPDATE ON model_versions BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('model_versions', new.id,
+        CASE WHEN new."model" IS NOT old."model" THEN ',model' ELSE '' END ||
+        CASE WHEN new."number" IS NOT old."number" THEN ',number' ELSE '' END ||
+        CASE WHEN new."digest" IS NOT old."digest" THEN ',digest' ELSE '' END ||
+        CASE WHEN new."flavour" IS NOT old."flavour" THEN ',flavour' ELSE '' END ||
+        CASE WHEN new."signature" IS NOT old."signature" THEN ',signature' ELSE '' END ||
+        CASE WHEN new."type_name" IS NOT old."type_name" THEN ',type_name' ELSE '' END ||
+        CASE WHEN new."run_id" IS NOT old."run_id" THEN ',run_id' ELSE '' END ||
+        CASE WHEN new."execution_id" IS NOT old."execution_id" THEN ',execution_id' ELSE '' END ||
+        CASE WHEN new."dataset_ids" IS NOT old."dataset_ids" THEN ',dataset_ids' ELSE '' END ||
+        CASE WHEN new."module_version_ids" IS NOT old."module_version_ids" THEN ',module_version_ids' ELSE '' END ||
+        CASE WHEN new."params" IS NOT old."params" THEN ',params' ELSE '' END ||
+        CASE WHEN new."profile_digest" IS NOT old."profile_digest" THEN ',profile_digest' ELSE '' END ||
+        CASE WHEN new."created_at" IS NOT old."created_at" THEN ',created_at' ELSE '' END);
+END;
+CREATE TRIGGER model_versions_gone AFTER DELETE ON model_versions BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('model_versions', old.id, '-');
+END;
+
+CREATE TABLE check_results (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "model_version_id" TEXT NOT NULL,
+    "check" TEXT NOT NULL,
+    "verdict" TEXT NOT NULL,
+    "message" TEXT NOT NULL,
+    "measured" TEXT NOT NULL,
+    "at" REAL NOT NULL
+);
+
+CREATE INDEX check_results_by_model_version_id ON check_results ("model_version_id");
+
+CREATE TRIGGER check_results_put AFTER INSERT ON check_results BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('check_results', new.id, '*');
+END;
+CREATE TRIGGER check_results_set AFTER UPDATE ON check_results BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('check_results', new.id,
+        CASE WHEN new."model_version_id" IS NOT old."model_version_id" THEN ',model_version_id' ELSE '' END ||
+        CASE WHEN new."check" IS NOT old."check" THEN ',check' ELSE '' END ||
+        CASE WHEN new."verdict" IS NOT old."verdict" THEN ',verdict' ELSE '' END ||
+        CASE WHEN new."message" IS NOT old."message" THEN ',message' ELSE '' END ||
+        CASE WHEN new."measured" IS NOT old."measured" THEN ',measured' ELSE '' END ||
+        CASE WHEN new."at" IS NOT old."at" THEN ',at' ELSE '' END);
+END;
+CREATE TRIGGER check_results_gone AFTER DELETE ON check_results BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('check_results', old.id, '-');
+END;
+
+CREATE TABLE bundles (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "model_version_id" TEXT NOT NULL,
+    "digest" TEXT NOT NULL,
+    "path" TEXT NOT NULL,
+    "rung" TEXT NOT NULL,
+    "requirements" TEXT NOT NULL,
+    "size_bytes" INTEGER NOT NULL,
+    "created_at" REAL NOT NULL
+);
+
+CREATE INDEX bundles_by_model_version_id ON bundles ("model_version_id");
+
+CREATE TRIGGER bundles_put AFTER INSERT ON bundles BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('bundles', new.id, '*');
+END;
+CREATE TRIGGER bundles_set AFTER UPDATE ON bundles BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('bundles', new.id,
+        CASE WHEN new."model_version_id" IS NOT old."model_version_id" THEN ',model_version_id' ELSE '' END ||
+        CASE WHEN new."digest" IS NOT old."digest" THEN ',digest' ELSE '' END ||
+        CASE WHEN new."path" IS NOT old."path" THEN ',path' ELSE '' END ||
+        CASE WHEN new."rung" IS NOT old."rung" THEN ',rung' ELSE '' END ||
+        CASE WHEN new."requirements" IS NOT old."requirements" THEN ',requirements' ELSE '' END ||
+        CASE WHEN new."size_bytes" IS NOT old."size_bytes" THEN ',size_bytes' ELSE '' END ||
+        CASE WHEN new."created_at" IS NOT old."created_at" THEN ',created_at' ELSE '' END);
+END;
+CREATE TRIGGER bundles_gone AFTER DELETE ON bundles BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('bundles', old.id, '-');
+END;
+
+CREATE TABLE deployments (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "endpoint" TEXT NOT NULL,
+    "bundle_id" TEXT NOT NULL,
+    "model_version_id" TEXT NOT NULL,
+    "number" INTEGER NOT NULL,
+    "engine" TEXT NOT NULL,
+    "status" TEXT NOT NULL,
+    "address" TEXT,
+    "handle" TEXT NOT NULL,
+    "log_path" TEXT,
+    "error" TEXT,
+    "started_at" REAL NOT NULL,
+    "ready_at" REAL,
+    "stopped_at" REAL
+);
+
+CREATE INDEX deployments_by_endpoint ON deployments ("endpoint");
+
+CREATE TRIGGER deployments_put AFTER INSERT ON deployments BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('deployments', new.id, '*');
+END;
+CREATE TRIGGER deployments_set AFTER UPDATE ON deployments BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('deployments', new.id,
+        CASE WHEN new."endpoint" IS NOT old."endpoint" THEN ',endpoint' ELSE '' END ||
+        CASE WHEN new."bundle_id" IS NOT old."bundle_id" THEN ',bundle_id' ELSE '' END ||
+        CASE WHEN new."model_version_id" IS NOT old."model_version_id" THEN ',model_version_id' ELSE '' END ||
+        CASE WHEN new."number" IS NOT old."number" THEN ',number' ELSE '' END ||
+        CASE WHEN new."engine" IS NOT old."engine" THEN ',engine' ELSE '' END ||
+        CASE WHEN new."status" IS NOT old."status" THEN ',status' ELSE '' END ||
+        CASE WHEN new."address" IS NOT old."address" THEN ',address' ELSE '' END ||
+        CASE WHEN new."handle" IS NOT old."handle" THEN ',handle' ELSE '' END ||
+        CASE WHEN new."log_path" IS NOT old."log_path" THEN ',log_path' ELSE '' END ||
+        CASE WHEN new."error" IS NOT old."error" THEN ',error' ELSE '' END ||
+        CASE WHEN new."started_at" IS NOT old."started_at" THEN ',started_at' ELSE '' END ||
+        CASE WHEN new."ready_at" IS NOT old."ready_at" THEN ',ready_at' ELSE '' END ||
+        CASE WHEN new."stopped_at" IS NOT old."stopped_at" THEN ',stopped_at' ELSE '' END);
+END;
+CREATE TRIGGER deployments_gone AFTER DELETE ON deployments BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('deployments', old.id, '-');
+END;
+
+CREATE TABLE endpoints (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "name" TEXT NOT NULL,
+    "engine" TEXT NOT NULL,
+    "address" TEXT NOT NULL,
+    "split" TEXT NOT NULL,
+    "status" TEXT NOT NULL,
+    "handle" TEXT NOT NULL,
+    "created_at" REAL NOT NULL,
+    "updated_at" REAL NOT NULL
+);
+
+CREATE INDEX endpoints_by_name ON endpoints ("name");
+
+CREATE TRIGGER endpoints_put AFTER INSERT ON endpoints BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('endpoints', new.id, '*');
+END;
+CREATE TRIGGER endpoints_set AFTER UPDATE ON endpoints BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('endpoints', new.id,
+        CASE WHEN new."name" IS NOT old."name" THEN ',name' ELSE '' END ||
+        CASE WHEN new."engine" IS NOT old."engine" THEN ',engine' ELSE '' END ||
+        CASE WHEN new."address" IS NOT old."address" THEN ',address' ELSE '' END ||
+        CASE WHEN new."split" IS NOT old."split" THEN ',split' ELSE '' END ||
+        CASE WHEN new."status" IS NOT old."status" THEN ',status' ELSE '' END ||
+        CASE WHEN new."handle" IS NOT old."handle" THEN ',handle' ELSE '' END ||
+        CASE WHEN new."created_at" IS NOT old."created_at" THEN ',created_at' ELSE '' END ||
+        CASE WHEN new."updated_at" IS NOT old."updated_at" THEN ',updated_at' ELSE '' END);
+END;
+CREATE TRIGGER endpoints_gone AFTER DELETE ON endpoints BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('endpoints', old.id, '-');
+END;
+
+CREATE TABLE windows (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "endpoint" TEXT NOT NULL,
+    "model_version_id" TEXT NOT NULL,
+    "from_at" REAL NOT NULL,
+    "to_at" REAL NOT NULL,
+    "rows" INTEGER NOT NULL,
+    "columns" TEXT NOT NULL,
+    "verdict" TEXT NOT NULL,
+    "requests" INTEGER NOT NULL,
+    "errors" INTEGER NOT NULL,
+    "latency_ms" TEXT NOT NULL,
+    "at" REAL NOT NULL
+);
+
+CREATE INDEX windows_by_endpoint_at ON windows ("endpoint", "at");
+
+CREATE TRIGGER windows_put AFTER INSERT ON windows BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('windows', new.id, '*');
+END;
+CREATE TRIGGER windows_set AFTER UPDATE ON windows BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('windows', new.id,
+        CASE WHEN new."endpoint" IS NOT old."endpoint" THEN ',endpoint' ELSE '' END ||
+        CASE WHEN new."model_version_id" IS NOT old."model_version_id" THEN ',model_version_id' ELSE '' END ||
+        CASE WHEN new."from_at" IS NOT old."from_at" THEN ',from_at' ELSE '' END ||
+        CASE WHEN new."to_at" IS NOT old."to_at" THEN ',to_at' ELSE '' END ||
+        CASE WHEN new."rows" IS NOT old."rows" THEN ',rows' ELSE '' END ||
+        CASE WHEN new."columns" IS NOT old."columns" THEN ',columns' ELSE '' END ||
+        CASE WHEN new."verdict" IS NOT old."verdict" THEN ',verdict' ELSE '' END ||
+        CASE WHEN new."requests" IS NOT old."requests" THEN ',requests' ELSE '' END ||
+        CASE WHEN new."errors" IS NOT old."errors" THEN ',errors' ELSE '' END ||
+        CASE WHEN new."latency_ms" IS NOT old."latency_ms" THEN ',latency_ms' ELSE '' END ||
+        CASE WHEN new."at" IS NOT old."at" THEN ',at' ELSE '' END);
+END;
+CREATE TRIGGER windows_gone AFTER DELETE ON windows BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('windows', old.id, '-');
+END;
+
+CREATE TABLE sweeps (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "name" TEXT NOT NULL,
+    "notebook" TEXT NOT NULL,
+    "space" TEXT NOT NULL,
+    "fixed" TEXT NOT NULL,
+    "objective" TEXT,
+    "status" TEXT NOT NULL,
+    "total" INTEGER NOT NULL,
+    "jobs" INTEGER NOT NULL,
+    "best_run_id" TEXT,
+    "cause" TEXT NOT NULL,
+    "host" TEXT NOT NULL,
+    "pid" INTEGER NOT NULL,
+    "process" TEXT NOT NULL,
+    "started_at" REAL NOT NULL,
+    "ended_at" REAL
+);
+
+CREATE INDEX sweeps_by_started_at ON sweeps ("started_at");
+
+CREATE TRIGGER sweeps_put AFTER INSERT ON sweeps BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('sweeps', new.id, '*');
+END;
+CREATE TRIGGER sweeps_set AFTER UPDATE ON sweeps BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('sweeps', new.id,
+        CASE WHEN new."name" IS NOT old."name" THEN ',name' ELSE '' END ||
+        CASE WHEN new."notebook" IS NOT old."notebook" THEN ',notebook' ELSE '' END ||
+        CASE WHEN new."space" IS NOT old."space" THEN ',space' ELSE '' END ||
+        CASE WHEN new."fixed" IS NOT old."fixed" THEN ',fixed' ELSE '' END ||
+        CASE WHEN new."objective" IS NOT old."objective" THEN ',objective' ELSE '' END ||
+        CASE WHEN new."status" IS NOT old."status" THEN ',status' ELSE '' END ||
+        CASE WHEN new."total" IS NOT old."total" THEN ',total' ELSE '' END ||
+        CASE WHEN new."jobs" IS NOT old."jobs" THEN ',jobs' ELSE '' END ||
+        CASE WHEN new."best_run_id" IS NOT old."best_run_id" THEN ',best_run_id' ELSE '' END ||
+        CASE WHEN new."cause" IS NOT old."cause" THEN ',cause' ELSE '' END ||
+        CASE WHEN new."host" IS NOT old."host" THEN ',host' ELSE '' END ||
+        CASE WHEN new."pid" IS NOT old."pid" THEN ',pid' ELSE '' END ||
+        CASE WHEN new."process" IS NOT old."process" THEN ',process' ELSE '' END ||
+        CASE WHEN new."started_at" IS NOT old."started_at" THEN ',started_at' ELSE '' END ||
+        CASE WHEN new."ended_at" IS NOT old."ended_at" THEN ',ended_at' ELSE '' END);
+END;
+CREATE TRIGGER sweeps_gone AFTER DELETE ON sweeps BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('sweeps', old.id, '-');
+END;
+
+-- value is native where SQL has the type; number is what it compares as; type is what it was in Python.
+CREATE TABLE params (
+    run_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value,
+    number REAL,
+    type TEXT NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (run_id, name)
+) WITHOUT ROWID;
+CREATE INDEX params_by_number ON params (name, number, run_id);
+CREATE INDEX params_by_value ON params (name, value, run_id);
+CREATE TRIGGER params_put AFTER INSERT ON params BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('params', new.run_id, new.name);
+END;
+CREATE TRIGGER params_set AFTER UPDATE ON params BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('params', new.run_id, new.name);
+END;
+
+-- A value that is NULL is not a number (NaN).
+CREATE TABLE metrics (
+    run_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    step INTEGER,
+    value REAL,
+    at REAL NOT NULL
+);
+CREATE INDEX metrics_by_run_id ON metrics (run_id);
+
+-- The newest value of each metric of a run: what lists show and searches compare.
+CREATE TABLE last_metrics (
+    run_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    step INTEGER,
+    value REAL,
+    at REAL NOT NULL,
+    PRIMARY KEY (run_id, name)
+) WITHOUT ROWID;
+CREATE INDEX last_metrics_by_value ON last_metrics (name, value, run_id);
+CREATE TRIGGER metrics_put AFTER INSERT ON metrics BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('metrics', new.run_id, new.rowid);
+    INSERT INTO last_metrics (run_id, name, step, value, at)
+        VALUES (new.run_id, new.name, new.step, new.value, new.at)
+        ON CONFLICT (run_id, name) DO UPDATE SET step = excluded.step, value = excluded.value, at = excluded.at;
+END;
+
+-- The tags of runs, one row each, kept by the triggers below.
+CREATE TABLE tags (
+    run_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (run_id, name)
+) WITHOUT ROWID;
+CREATE INDEX tags_by_value ON tags (name, value, run_id);
+CREATE TRIGGER runs_tags_put AFTER INSERT ON runs WHEN new.tags <> '{}' BEGIN
+    INSERT INTO tags (run_id, name, value) SELECT new.id, key, value FROM json_each(new.tags);
+END;
+CREATE TRIGGER runs_tags_set AFTER UPDATE OF tags ON runs WHEN new.tags IS NOT old.tags BEGIN
+    DELETE FROM tags WHERE run_id = new.id;
+    INSERT INTO tags (run_id, name, value) SELECT new.id, key, value FROM json_each(new.tags);
+END;

@@ -1,0 +1,134 @@
+"""The few writes that stand inside a user's cell: one statement, one commit, no more work than needed.
+
+Each call is committed when it returns (it survives a killed process) and costs little over the database's bare commit,
+because a lone statement is its own transaction and triggers write the change log with it. Use it so::
+
+    hot = store.hot
+    hot.open_cell(CellExecution(id=new_id(), run_id=…, position=…, source=…, started_at=time.time(), pid=…))
+    …the cell runs…
+    hot.close_cell(id, status="ok", ended_at=time.time(), outputs=OutputSummary(…))
+    hot.log_metric(run_id, "loss", 0.31, step=7, at=time.time())
+
+Nothing here is caught: a fault is a ``StoreError`` with its cure, and the caller in the cell's hook decides.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from nbops.errors import NotFoundError, StoreError
+from nbops.records import CellExecution
+from nbops.store import faults
+from nbops.store.sql import LOG_METRIC, LOG_PARAM, checked_name
+from nbops.store.tables import metric_value, param_row, quoted, table_of
+
+if TYPE_CHECKING:
+    from nbops.store.sqlite import SqliteStore
+
+
+class HotPath:
+    """The quick writes of one SQLite store; get it as ``store.hot``."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self._cells = table_of(CellExecution)
+        self._updates: dict[tuple[str, ...], str] = {}
+        self._inode: tuple[int, int] | None = None
+
+    def open_cell(self, cell: CellExecution) -> None:
+        """Commit a cell's row before the cell runs.
+
+        Args:
+            cell: the whole record; ``status`` is ``running``.
+
+        Raises:
+            StoreError: it could not be written; ``code`` says why.
+        """
+        self._still_there()
+        self.run(self._cells.upsert, self._cells.row(cell))
+
+    def close_cell(self, id: str, **fields: Any) -> None:
+        """Commit what became of a cell: any fields of ``CellExecution``, as ``update`` takes them.
+
+        Args:
+            id: of the cell that ``open_cell`` wrote.
+            fields: such as ``status="ok", ended_at=…, outputs=OutputSummary(…)``; the same names each time is quickest.
+
+        Raises:
+            NotFoundError: no cell has the id.
+            StoreError: it could not be written.
+        """
+        names = tuple(fields)
+        sql = self._updates.get(names)
+        if sql is None:
+            for name in names:
+                self._cells.column(name)
+            sql = f"UPDATE cells SET {', '.join(f'{quoted(name)} = ?' for name in names)} WHERE id = ?"
+            self._updates[names] = sql
+        columns = self._cells.fields
+        values = [
+            encode(value) if value is not None and (encode := columns[name].encode) else value
+            for name, value in fields.items()
+        ]
+        values.append(id)
+        if not self.run(sql, values):
+            raise NotFoundError(f"no cell has the id {id!r}", code="cell_not_found", hint="nbops cells last")
+
+    def log_metric(self, run_id: str, name: str, value: float, *, step: int | None, at: float) -> None:
+        """Commit one metric value.
+
+        Args:
+            run_id: the run that it belongs to.
+            name: 1 to 500 characters.
+            value: any float; NaN and infinities are kept.
+            step: where in the run it was measured, if that has a number.
+            at: seconds since the epoch.
+
+        Raises:
+            UsageError: the name cannot be one.
+            StoreError: it could not be written.
+        """
+        self.run(LOG_METRIC, (run_id, checked_name(name), step, metric_value(value), at))
+
+    def log_param(self, run_id: str, name: str, value: object, *, at: float) -> None:
+        """Commit one parameter, replacing the one of that name; arguments as for ``log_metric``."""
+        self.run(LOG_PARAM, (run_id, checked_name(name), *param_row(value), at))
+
+    def run(self, sql: str, values: Sequence[Any]) -> int:
+        """Execute one statement that is its own transaction; returns how many rows it touched."""
+        store = self._store
+        with store._lock:
+            try:
+                connection = store._writer or store.writer()
+                touched = connection.execute(sql, values).rowcount
+            except (UnicodeEncodeError, OverflowError):
+                from nbops.store.sqlite import storable
+
+                return self.run(sql, [storable(value) for value in values])
+            except sqlite3.Error as error:
+                raise faults.of_sqlite(error, store.path) from error
+        store.count_commit()
+        return touched
+
+    def _still_there(self) -> None:
+        """A store deleted under a running kernel would swallow writes without a word."""
+        try:
+            status = os.stat(self._store.location)  # noqa: PTH116 - a Path would cost more than the question
+        except FileNotFoundError:
+            status = None
+        seen = status and (status.st_dev, status.st_ino)
+        if self._inode is None:
+            self._inode = seen
+        if seen is None or seen != self._inode:
+            raise StoreError(
+                f"the store {self._store.path} was moved or deleted while in use",
+                code="store_moved",
+                hint="%reload_ext nbops",
+            )
+
+    def rebind(self) -> None:
+        """Forget what was learnt of the file; for a forked child."""
+        self._inode = None

@@ -1,0 +1,447 @@
+"""What a store does in SQL, whichever database runs it.
+
+``SqlStore`` writes every statement once, with ``?`` for values; the databases below it (``sqlite``, ``postgres``) say
+how a statement is run and what a transaction is.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from nbops.errors import NotFoundError, UsageError
+from nbops.records import (
+    CellExecution,
+    Deployment,
+    Metric,
+    Model,
+    ModelVersion,
+    ModuleVersion,
+    Param,
+    Record,
+    Run,
+    Window,
+    new_id,
+)
+from nbops.store.interface import Change, RunSummary
+from nbops.store.schema import Dialect
+from nbops.store.tables import (
+    PARAM_COLUMNS,
+    Table,
+    metric_value,
+    param_row,
+    param_value,
+    quoted,
+    table_of,
+    to_json,
+)
+
+R = TypeVar("R", bound=Record)
+Row = tuple[Any, ...]
+Execute = Callable[[str, Sequence[Any]], int]
+"""Runs one statement in the open transaction and returns how many rows it touched."""
+
+_MAX_NAME = 500
+_CHUNK = 500
+
+LOG_PARAM = (
+    f"INSERT INTO params ({', '.join(PARAM_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, name) "
+    "DO UPDATE SET value = excluded.value, number = excluded.number, type = excluded.type, at = excluded.at"
+)
+LOG_METRIC = "INSERT INTO metrics (run_id, name, step, value, at) VALUES (?, ?, ?, ?, ?)"
+
+# What a kind is called by when it is not its field ``name``.
+_NAMED_BY: dict[type[Record], str] = {
+    ModuleVersion: "module", ModelVersion: "model", Deployment: "endpoint", Window: "endpoint",
+}  # fmt: skip
+
+
+class SqlStore:
+    """Everything of ``Store`` that is SQL alone; ``_rows`` and ``_write`` come from the database."""
+
+    location: str
+    is_read_only: bool
+    dialect: Dialect
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        raise NotImplementedError
+
+    def _write(self, work: Callable[[Execute], Any], *, durable: bool = False) -> Any:
+        """Run ``work`` in one transaction; ``durable`` also against a loss of power."""
+        raise NotImplementedError
+
+    # ── records ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def put(self, *records: Record) -> None:
+        """Insert or replace whole records, all of them or none."""
+        rows = [(table.upsert, table.row(record)) for record in records for table in (table_of(type(record)),)]
+        if rows:
+            self._write(lambda execute: [execute(sql, row) for sql, row in rows], durable=any(map(settles, records)))
+
+    def update(self, kind: type[R], id: str, /, **fields: Any) -> None:
+        """Set some fields of one record; NotFoundError when there is none."""
+        if not fields:
+            self.get(kind, id)
+            return
+        table = table_of(kind)
+        if "id" in fields:
+            raise UsageError("an id is never changed", hint=f"store.put({kind.__name__}(id=…))")
+        sql = f"UPDATE {table.name} SET {', '.join(f'{quoted(name)} = ?' for name in fields)} WHERE id = ?"
+        values = [*(table.value(name, value) for name, value in fields.items()), id]
+        if not self._write(lambda execute: execute(sql, values), durable=kind is Run and "ended_at" in fields):
+            raise _not_found(kind, id)
+
+    def get(self, kind: type[R], id: str) -> R:
+        """Return the record with exactly this id, or raise NotFoundError."""
+        found = self._exact(kind, id)
+        if not found:
+            raise _not_found(kind, id)
+        return found[0]
+
+    def find(
+        self, kind: type[R], /, *, order_by: str = "-id", limit: int | None = None, offset: int = 0, **equals: Any
+    ) -> list[R]:
+        """List records whose fields equal the given values; ``order_by`` is a field, ``-`` first for descending."""
+        table = table_of(kind)
+        where, values = _equal(table, equals)
+        order = _order(table, order_by)
+        page, more = self._page(limit, offset)
+        return table.records(self._rows(f"{table.select}{where} ORDER BY {order}{page}", [*values, *more]))
+
+    def count(self, kind: type[R], /, **equals: Any) -> int:
+        """Count records whose fields equal the given values."""
+        table = table_of(kind)
+        where, values = _equal(table, equals)
+        return int(self._rows(f"SELECT count(*) FROM {table.name}{where}", values)[0][0])
+
+    def delete(self, kind: type[R], id: str) -> None:
+        """Remove one record; a run takes its cells, params, metrics and artifacts with it."""
+        table = table_of(kind)
+
+        def work(execute: Execute) -> int:
+            gone = execute(f"DELETE FROM {table.name} WHERE id = ?", (id,))
+            if gone and kind is Run:
+                # The run first: then the triggers know that what follows needs no word of its own.
+                for name in ("cells", "artifacts", "params", "metrics", "last_metrics", "tags"):
+                    execute(f"DELETE FROM {name} WHERE run_id = ?", (id,))
+                execute("UPDATE runs SET parent_id = NULL WHERE parent_id = ?", (id,))
+            return gone
+
+        if not self._write(work):
+            raise _not_found(kind, id)
+
+    # ── references ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def resolve(self, kind: type[R], reference: str) -> R:
+        """Find one record by unique id prefix, name, ``NAME@number``, ``NAME@alias`` or ``last``."""
+        reference = reference.strip()
+        if not reference:
+            raise UsageError(f"which {_word(kind)}? Give an id, a name or 'last'", hint=f"{_word(kind)} last")
+        found = self._exact(kind, reference) or self._latest(kind, reference) or self._versioned(kind, reference)
+        found = found or self._named(kind, reference) or self._prefixed(kind, reference)
+        if not found:
+            raise self._nothing_like(kind, reference)
+        if len(found) > 1:
+            raise _several(kind, reference, found)
+        return found[0]
+
+    def _exact(self, kind: type[R], reference: str) -> list[R]:
+        table = table_of(kind)
+        return table.records(self._rows(f"{table.select} WHERE id = ?", (reference,)))
+
+    def _latest(self, kind: type[R], reference: str) -> list[R]:
+        return self.find(kind, limit=1) if reference == "last" else []
+
+    def _versioned(self, kind: type[R], reference: str) -> list[R]:
+        name, at, version = reference.rpartition("@")
+        if not at:
+            return []
+        if kind is ModelVersion:
+            number = self._number(name, version)
+            return [] if number is None else self.find(kind, model=name, number=number)
+        if kind is ModuleVersion:
+            wanted: dict[str, Any] = {} if version in ("last", "latest") else {"version": version}
+            return self.find(kind, order_by="-created_at", limit=1, module=name, **wanted)
+        if kind is Deployment and version.isdecimal():
+            return self.find(kind, limit=1, endpoint=name, number=int(version))
+        return []
+
+    def _number(self, model: str, version: str) -> int | None:
+        if version.isdecimal():
+            return int(version) if len(version) < 10 else None
+        if version in ("last", "latest"):
+            newest = self.find(ModelVersion, order_by="-number", limit=1, model=model)
+            return newest[0].number if newest else None
+        return next((row.aliases[version] for row in self.find(Model, name=model) if version in row.aliases), None)
+
+    def _named(self, kind: type[R], reference: str) -> list[R]:
+        field = _named_by(kind)
+        if field is None:
+            return []
+        equals: dict[str, Any] = {field: reference}
+        if kind in _NAMED_BY:
+            # Said without a version, a name that has versions means its newest one.
+            order = "-number" if kind is ModelVersion else "-id"
+            return self.find(kind, order_by=order, limit=1, **equals)
+        return self.find(kind, limit=20, **equals)
+
+    def _prefixed(self, kind: type[R], reference: str) -> list[R]:
+        prefix = reference.lower()
+        if len(prefix) > 64 or not set(prefix) <= set(string.hexdigits.lower()):
+            return []
+        table = table_of(kind)
+        rows = self._rows(f"{table.select} WHERE id >= ? AND id < ? ORDER BY id LIMIT 20", (prefix, prefix + "g"))
+        return table.records(rows)
+
+    def _nothing_like(self, kind: type[R], reference: str) -> NotFoundError:
+        import difflib
+
+        field = _named_by(kind)
+        names: list[str] = []
+        if field is not None:
+            sql = f"SELECT DISTINCT {quoted(field)} FROM {table_of(kind).name} LIMIT 5000"
+            known = [str(row[0]) for row in self._rows(sql)]
+            names = difflib.get_close_matches(reference.partition("@")[0], known, n=3, cutoff=0.5)
+        near = f"; did you mean {' or '.join(repr(name) for name in names)}?" if names else ""
+        word = _word(kind)
+        return NotFoundError(
+            f"no {word} answers to {reference!r}{near}", code=f"{word}_not_found", hint=_LISTS.get(kind, "nbops runs")
+        )
+
+    # ── versions, params, metrics ──────────────────────────────────────────────────────────────────────────────────
+
+    def add_version(self, version: Record) -> Record:
+        """Store a ModelVersion under the next free number of its model, made by the store that all share."""
+        if not isinstance(version, ModelVersion):
+            raise UsageError(f"only a ModelVersion has a number to be given, not a {type(version).__name__}")
+        models, versions = table_of(Model), table_of(ModelVersion)
+
+        def work(execute: Execute) -> ModelVersion:
+            self._take_turns(execute)
+            if not self._rows_inside("SELECT 1 FROM models WHERE name = ?", (version.model,)):
+                execute(
+                    models.upsert, models.row(Model(id=new_id(), name=version.model, created_at=version.created_at))
+                )
+            taken = self._rows_inside("SELECT max(number) FROM model_versions WHERE model = ?", (version.model,))
+            numbered = msgspec.structs.replace(version, number=int(taken[0][0] or 0) + 1)
+            execute(versions.upsert, versions.row(numbered))
+            return numbered
+
+        return cast(ModelVersion, self._write(work, durable=True))
+
+    def _take_turns(self, execute: Execute) -> None:
+        """Let no other process give numbers until this transaction ends."""
+
+    def _rows_inside(self, sql: str, values: Sequence[Any]) -> list[Row]:
+        """Read within the transaction that ``_write`` opened."""
+        raise NotImplementedError
+
+    def log_params(self, params: Sequence[Param]) -> None:
+        """Set parameters; a name that the run has already is replaced."""
+        rows = [(p.run_id, checked_name(p.name), *param_row(p.value), p.at) for p in params]
+        if rows:
+            self._write(lambda execute: [execute(LOG_PARAM, row) for row in rows])
+
+    def log_metrics(self, metrics: Sequence[Metric]) -> None:
+        """Append metric values."""
+        rows = [(m.run_id, checked_name(m.name), m.step, metric_value(m.value), m.at) for m in metrics]
+        if rows:
+            self._write(lambda execute: [execute(LOG_METRIC, row) for row in rows])
+
+    def params(self, run_id: str) -> dict[str, Any]:
+        """Parameters of a run, by name."""
+        rows = self._rows("SELECT name, value, type FROM params WHERE run_id = ? ORDER BY name", (run_id,))
+        return {name: param_value(value, kind) for name, value, kind in rows}
+
+    def metrics(self, run_id: str) -> list[Metric]:
+        """Every metric value of a run in the order it was logged."""
+        order = "rowid" if self.dialect == "sqlite" else "seq"
+        sql = f"SELECT run_id, name, step, value, at FROM metrics WHERE run_id = ? ORDER BY {order}"
+        return [
+            Metric(run_id=run, name=name, step=step, value=_nan(value), at=at)
+            for run, name, step, value, at in self._rows(sql, (run_id,))
+        ]
+
+    # ── search ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def search_runs(
+        self, where: str | None = None, *, order_by: str | None = None, limit: int | None = 100, offset: int = 0
+    ) -> list[RunSummary]:
+        """Runs that match an expression such as ``metrics.accuracy > 0.9 and params.depth = 4``, newest first."""
+        from nbops.store import where as language
+
+        condition = language.condition(where, self.dialect)
+        ids: list[str] = []
+        for sql, values in language.searches(condition, language.orders(order_by), self.dialect):
+            wanted = None if limit is None else limit + offset - len(ids)
+            if wanted is not None and wanted <= 0:
+                break
+            page, more = self._page(wanted, 0)
+            ids += [str(row[0]) for row in self._rows(sql + page, [*values, *more])]
+        return self._summaries(ids[max(offset, 0) :])
+
+    def count_runs(self, where: str | None = None) -> int:
+        """Count the runs that ``search_runs`` would list without a limit."""
+        from nbops.store import where as language
+
+        condition = language.condition(where, self.dialect)
+        sql = f"SELECT count(*) FROM runs r WHERE {condition.sql}"
+        return int(self._rows(sql, condition.values)[0][0])
+
+    def _summaries(self, ids: list[str]) -> list[RunSummary]:
+        table = table_of(Run)
+        found: dict[str, RunSummary] = {}
+        for start in range(0, len(ids), _CHUNK):
+            chunk = ids[start : start + _CHUNK]
+            marks = ", ".join("?" * len(chunk))
+            params: dict[str, dict[str, Any]] = {}
+            metrics: dict[str, dict[str, float]] = {}
+            # All marks, no values: the text holds question marks alone.
+            sql = f"SELECT run_id, name, value, type FROM params WHERE run_id IN ({marks}) ORDER BY run_id, name"
+            for run_id, name, value, kind in self._rows(sql, chunk):
+                params.setdefault(run_id, {})[name] = param_value(value, kind)
+            sql = f"SELECT run_id, name, value FROM last_metrics WHERE run_id IN ({marks}) ORDER BY run_id, name"
+            for run_id, name, value in self._rows(sql, chunk):
+                metrics.setdefault(run_id, {})[name] = _nan(value)
+            sql = f"SELECT run_id, count(*) FROM cells WHERE run_id IN ({marks}) GROUP BY run_id"
+            cells = {str(run_id): int(number) for run_id, number in self._rows(sql, chunk)}
+            for row in self._rows(f"{table.select} WHERE id IN ({marks})", chunk):
+                run = table.record(row)
+                found[run.id] = RunSummary(
+                    run=run,
+                    params=params.get(run.id, {}),
+                    metrics=metrics.get(run.id, {}),
+                    cells=cells.get(run.id, 0),
+                )
+        # One that was removed between the two questions is not there any more.
+        return [found[run_id] for run_id in ids if run_id in found]
+
+    # ── news ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def changes(self, since: int, *, limit: int = 1000) -> list[Change]:
+        """Writes after sequence number ``since``, oldest first."""
+        rows = self._rows("SELECT seq, noun, id FROM changes WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit))
+        return [Change(seq=row[0], noun=row[1], id=row[2]) for row in rows]
+
+    def last_change(self) -> int:
+        """Sequence number of the newest write."""
+        return int(self._rows("SELECT max(seq) FROM changes")[0][0] or 0)
+
+    def check(self) -> list[str]:
+        """Problems found by the database's own integrity check and by ours; empty when sound."""
+        return [*self._damage(), *self._strays()]
+
+    def _damage(self) -> list[str]:
+        raise NotImplementedError
+
+    def _strays(self) -> list[str]:
+        """Rows that point at nothing."""
+        found: list[str] = []
+        for table, field, target, key in _REFERENCES:
+            sql = (
+                f"SELECT DISTINCT {quoted(field)} FROM {table} c WHERE {quoted(field)} IS NOT NULL "
+                f"AND NOT EXISTS (SELECT 1 FROM {target} t WHERE t.{quoted(key)} = c.{quoted(field)}) LIMIT 20"
+            )
+            found += [f"{table}: {field} {row[0]!r} is not among the {target}" for row in self._rows(sql)]
+        return found
+
+    def _page(self, limit: int | None, offset: int) -> tuple[str, list[int]]:
+        if limit is None and not offset:
+            return "", []
+        everything = -1 if self.dialect == "sqlite" else (1 << 62)
+        return " LIMIT ? OFFSET ?", [everything if limit is None else max(limit, 0), max(offset, 0)]
+
+
+_REFERENCES = (
+    ("cells", "run_id", "runs", "id"),
+    ("params", "run_id", "runs", "id"),
+    ("last_metrics", "run_id", "runs", "id"),
+    ("artifacts", "run_id", "runs", "id"),
+    ("runs", "parent_id", "runs", "id"),
+    ("runs", "environment_id", "environments", "id"),
+    ("runs", "sweep_id", "sweeps", "id"),
+    ("model_versions", "model", "models", "name"),
+    ("check_results", "model_version_id", "model_versions", "id"),
+    ("bundles", "model_version_id", "model_versions", "id"),
+    ("deployments", "bundle_id", "bundles", "id"),
+    ("deployments", "endpoint", "endpoints", "name"),
+    ("windows", "model_version_id", "model_versions", "id"),
+)
+
+_LISTS: dict[type[Record], str] = {
+    Model: "nbops models", ModelVersion: "nbops models", ModuleVersion: "nbops modules",
+    Deployment: "nbops endpoints", CellExecution: "nbops cells last",
+}  # fmt: skip
+
+
+def checked_name(name: str) -> str:
+    """Return a param's or metric's name, or raise UsageError when it cannot be one."""
+    if not isinstance(name, str) or not 0 < len(name) <= _MAX_NAME:
+        shown = repr(name) if len(repr(name)) < 60 else f"{repr(name)[:60]}…"
+        raise UsageError(f"a name has 1 to {_MAX_NAME} characters, which {shown} has not", code="bad_name")
+    return name
+
+
+def settles(record: Record) -> bool:
+    """Whether a record is worth waiting for the disk: a finished run, a registered model."""
+    return isinstance(record, ModelVersion) or (isinstance(record, Run) and record.ended_at is not None)
+
+
+def _nan(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _equal(table: Table[Any], equals: dict[str, Any]) -> tuple[str, list[Any]]:
+    terms, values = [], []
+    for name, value in equals.items():
+        column = table.column(name)
+        if value is None:
+            terms.append(f"{quoted(name)} IS NULL")
+            continue
+        terms.append(f"{quoted(name)} = ?")
+        values.append(to_json(value) if column.is_json else (int(value) if isinstance(value, bool) else value))
+    return (f" WHERE {' AND '.join(terms)}" if terms else ""), values
+
+
+def _order(table: Table[Any], order_by: str) -> str:
+    terms = []
+    names = [part.strip() for part in order_by.split(",")]
+    for name in names:
+        column = table.column(name.lstrip("-"))
+        terms.append(f"{quoted(column.name)} {'DESC' if name.startswith('-') else 'ASC'}")
+    if "id" not in {name.lstrip("-") for name in names}:
+        terms.append(f'"id" {"DESC" if names[-1].startswith("-") else "ASC"}')
+    return ", ".join(terms)
+
+
+def _named_by(kind: type[Record]) -> str | None:
+    return _NAMED_BY.get(kind) or ("name" if "name" in kind.__struct_fields__ else None)
+
+
+_WORDS: dict[type[Record], str] = {
+    CellExecution: "cell", ModuleVersion: "module_version", ModelVersion: "model_version",
+}  # fmt: skip
+
+
+def _word(kind: type[Record]) -> str:
+    return _WORDS.get(kind, kind.__name__.lower())
+
+
+def _not_found(kind: type[Record], id: str) -> NotFoundError:
+    word = _word(kind)
+    return NotFoundError(f"no {word} has the id {id!r}", code=f"{word}_not_found", hint=_LISTS.get(kind, "nbops runs"))
+
+
+def _several(kind: type[R], reference: str, found: Iterable[R]) -> UsageError:
+    shown = list(found)
+    field = _named_by(kind)
+    lines = [f"    {row.id}" + (f"  {getattr(row, field)}" if field else "") for row in shown[:10]]
+    more = "\n    …" if len(shown) > 10 else ""
+    return UsageError(
+        f"{reference!r} means several of the {table_of(kind).name}:\n" + "\n".join(lines) + more,
+        code="ambiguous",
+        hint=f"take one of these ids: {shown[0].id}",
+    )
