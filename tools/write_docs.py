@@ -11,7 +11,7 @@ from nbops.grammar.commands import TOPICS
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "commands.md"
 
 INTRODUCTION = """\
-Every verb works as `nbops VERB …` in a shell, as `%nbops VERB …` in a notebook and as a REST route of the Jupyter server,
+Every verb works as `nbops VERB …` in a shell, as `%nbops VERB …` in a notebook and as a route of the Jupyter server,
 unless it says otherwise. Every verb takes `--json`. Ids may be cut to any unique start; `NAME@3`, `NAME@production` and
 `last` work wherever an id does. This page is written by `python tools/write_docs.py`.
 """

@@ -146,13 +146,15 @@ def _param(click: Any, option: Option, candidates: Candidates) -> click.Paramete
         return [word for word in found if word.startswith(incomplete)]
 
     offers: dict[str, Any] = {"shell_complete": offer} if option.completes else {}
+    if option.default is not None:
+        # click takes default=None for a default, which would make a required option optional.
+        offers["default"] = option.default
     if option.is_argument:
         return click.Argument(  # type: ignore[no-any-return]
             [option.name],
             type=kind,
             nargs=-1 if option.is_many else 1,
             required=option.is_required,
-            default=None if option.is_many else option.default,
             metavar=option.metavar or option.name.upper(),
             **offers,
         )
@@ -164,7 +166,6 @@ def _param(click: Any, option: Option, candidates: Candidates) -> click.Paramete
         type=kind,
         multiple=option.is_many or option.kind == "pairs",
         required=option.is_required,
-        default=None if option.is_many or option.kind == "pairs" else option.default,
         metavar=option.metavar,
         help=option.help,
         show_default=option.default is not None,

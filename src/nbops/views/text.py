@@ -34,7 +34,7 @@ def _part(part: Part, colour: bool) -> str:
             return _paint("\n".join(printable(line) for line in part.text.splitlines()), _COLOURS[part.tone], colour)
         case Facts():
             width = max((len(name) for name, _ in part.rows), default=0)
-            return "\n".join(f"  {name:<{width}}  {printable(value)}" for name, value in part.rows)
+            return "\n".join(f"  {printable(name):<{width}}  {printable(value)}" for name, value in part.rows)
         case Table():
             return _table(part, colour)
         case Code():
@@ -49,8 +49,9 @@ def _table(table: Table, colour: bool) -> str:
     if not table.rows:
         return _paint(f"  {table.empty}", "2", colour)
     rows = [[_cut(printable(cell)) for cell in row] for row in table.rows]
-    widths = [max(len(cell) for cell in column) for column in zip(table.columns, *rows, strict=True)]
-    head = "  ".join(_align(name, widths[i], i in table.numeric) for i, name in enumerate(table.columns))
+    columns = [_cut(printable(name)) for name in table.columns]
+    widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]
+    head = "  ".join(_align(name, widths[i], i in table.numeric) for i, name in enumerate(columns))
     lines = [_paint("  " + head.rstrip(), "2", colour)]
     for number, row in enumerate(rows):
         cells = []
