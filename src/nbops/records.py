@@ -231,6 +231,18 @@ class ModelVersion(Record, frozen=True, kw_only=True):
     """The estimator's own parameters, as JSON values or bounded text."""
     profile_digest: str | None = None
     """Blob with the profile of the training sample, which drift is measured against."""
+    evidence_digest: str | None = None
+    """Blob with rows of the training sample and the live model's answers to them, which every copy has to repeat."""
+    types: list[str] = []
+    """What the stored bytes may load, as ``module.name``: anything else in them is refused."""
+    aliases: dict[str, str] = {}
+    """``__main__.Name`` of the notebook → the module among ``sources`` that holds it now."""
+    sources: dict[str, str] = {}
+    """Python files the model needs, by their path below the import root → blob with their text."""
+    requirements: list[str] = []
+    """Distributions the model needs, pinned as they were when it was registered."""
+    python: str = ""
+    """``major.minor`` the model was fitted under."""
     created_at: float
 
 

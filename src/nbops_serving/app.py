@@ -1,0 +1,363 @@
+"""The ASGI application: one model, a handful of routes, written by hand because a request costs microseconds here."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from nbops_serving import log, openapi, page
+from nbops_serving.batching import Batcher, answer_or_refuse
+from nbops_serving.bundle import OpenBundle
+from nbops_serving.manifest import Policy
+from nbops_serving.metrics import Metrics
+from nbops_serving.plan import Answer
+from nbops_serving.problems import Refusal
+from nbops_serving.rows import MOST_LISTED, Note, Reader, Row
+from nbops_serving.rungs import Rung
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+_JSON = (b"content-type", b"application/json")
+_PROBLEM = (b"content-type", b"application/problem+json")
+_CLOSE = (b"connection", b"close")
+_SAFE_ID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much one request, and all together, may ask for."""
+
+    body_bytes: int = 8 * 2**20
+    rows: int = 10_000
+    body_seconds: float = 30.0
+    """How long a client may take to send its body."""
+    in_flight: int = 1_000
+    """Requests being answered at once; more are refused until there is room."""
+    waiting_rows: int = 20_000
+
+
+class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer of ``POST /predict``."""
+
+    predictions: list[Any]
+    model: str
+    request_id: str
+    probabilities: list[list[float]] | None = None
+    classes: list[str | int | float | bool] | None = None
+    notes: list[Note] = []
+
+
+class Serving:
+    """A model that is ready: everything that is made once, when the bundle was loaded."""
+
+    def __init__(
+        self,
+        bundle: OpenBundle,
+        rung: Rung,
+        metrics: Metrics,
+        *,
+        policy: Policy | None = None,
+        limits: Limits | None = None,
+        writer: log.Writer | None = None,
+        in_thread: bool = False,
+    ) -> None:
+        manifest, limits = bundle.manifest, limits or Limits()
+        self.manifest, self.rung, self.metrics, self.writer = manifest, rung, metrics, writer
+        self.reader = Reader(manifest.signature, policy or manifest.policy, most_rows=limits.rows)
+        self.label = f"{manifest.model}@{manifest.version}"
+        self.classes = manifest.signature.classes if manifest.has_probabilities else None
+        self.batcher = Batcher(rung, most_waiting=limits.waiting_rows, in_thread=in_thread, counted=self._count_batch)
+        document = openapi.describe(manifest)
+        self.openapi = msgspec.json.encode(document)
+        self.page, self.page_policy = page.render(document)
+        self.about = msgspec.json.encode(manifest)
+
+    def reply(self, answer: Answer, request_id: str, notes: list[Note]) -> Reply:
+        """Put an answer into the form that clients get."""
+        listed = notes[:MOST_LISTED]
+        return Reply(answer.predictions, self.label, request_id, answer.probabilities, self.classes, listed)
+
+    def _count_batch(self, rows: int) -> None:
+        self.metrics.add("batches")
+        self.metrics.add("batched_rows", rows)
+
+    async def answer(self, rows: Sequence[Row]) -> Answer:
+        """Answer rows that were checked."""
+        if self.rung.is_light:
+            return answer_or_refuse(self.rung, rows)
+        return await self.batcher.submit(rows)
+
+
+class App:
+    """Routes requests; answers only what is safe to answer before the model is there.
+
+    Args:
+        limits: how much a request may ask for.
+    """
+
+    def __init__(self, *, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.serving: Serving | None = None
+        self.is_draining = False
+        self.last_request_at = 0.0
+        """When the last prediction was asked, by the monotonic clock."""
+        self.in_flight = 0
+        self._encode = msgspec.json.Encoder().encode
+        self._reading: dict[asyncio.Task[Any], float] = {}
+        self._expired: set[asyncio.Task[Any]] = set()
+        self._prefix = os.urandom(6).hex()
+        self._count = itertools.count(1)
+        self._routes: dict[str, tuple[str, str, Callable[[], tuple[int, Headers, bytes]]]] = {
+            "/health/live": ("health", "GET", self._live),
+            "/health/ready": ("health", "GET", self._ready),
+            "/metrics": ("metrics", "GET", self._metrics),
+            "/manifest": ("manifest", "GET", lambda: (200, [_JSON], self._model().about)),
+            "/openapi.json": ("openapi", "GET", lambda: (200, [_JSON], self._model().openapi)),
+            "/docs": ("page", "GET", self._page),
+            "/": ("page", "GET", self._page),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, as ASGI asks."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"this server speaks http, not {scope['type']}")
+        if scope["path"] == "/predict" and scope["method"] == "POST":
+            await self._predict(scope, receive, send)
+        else:
+            await self._other(scope, send)
+
+    async def _predict(self, scope: Scope, receive: Receive, send: Send) -> None:
+        at, started = time.time(), time.perf_counter()
+        self.last_request_at = started
+        request_id, rows, answer = "", None, None
+        notes: list[Note] = []
+        code = ""
+        self.in_flight += 1
+        try:
+            serving = self._model()
+            request_id = self._headers(scope["headers"])
+            body = await self._body(receive)
+            if body is None:
+                return  # the client has gone
+            rows, notes = serving.reader.read(body)
+            answer = await serving.answer(rows)
+            status, kind, extra = 200, _JSON, []
+            reply = Reply(
+                answer.predictions,
+                serving.label,
+                request_id,
+                answer.probabilities,
+                serving.classes,
+                notes[:MOST_LISTED],
+            )
+            payload = self._encode(reply)
+        except Refusal as refusal:
+            status, kind, extra, code = refusal.status, _PROBLEM, refusal.headers, refusal.code
+            request_id = request_id or self._new_id()
+            payload = refusal.document(request_id)
+        except Exception as error:  # noqa: BLE001 - around a request in the server: it is answered and logged
+            status, kind, extra, code = 500, _PROBLEM, [], "failed"
+            request_id = request_id or self._new_id()
+            report("request_failed", request_id=request_id, error=repr(error))
+            payload = Refusal(500, "failed", "the model failed to answer").document(request_id)
+        finally:
+            self.in_flight -= 1
+        seconds = time.perf_counter() - started
+        await self._send(send, status, [kind, (b"x-request-id", request_id.encode()), *extra], payload)
+        if self.serving is not None:
+            self._note(self.serving, request_id, at, seconds, status, rows, answer, notes, code)
+
+    def _note(
+        self,
+        serving: Serving,
+        request_id: str,
+        at: float,
+        seconds: float,
+        status: int,
+        rows: list[Row] | None,
+        answer: Answer | None,
+        notes: list[Note],
+        code: str,
+    ) -> None:
+        """Count and log a request after its answer is on the way."""
+        metrics = serving.metrics
+        metrics.answered("predict", status, seconds)
+        if answer is not None and rows is not None:
+            metrics.add("rows", len(rows))
+        for note in notes:
+            metrics.add("extra" if note.code == "extra" else (note.code, note.field))
+        if serving.writer is None:
+            return
+        if answer is None:
+            record = log.Record(request_id, at, seconds * 1e3, status, None, None, None, code)
+        else:
+            record = log.Record(request_id, at, seconds * 1e3, status, rows, answer.predictions, answer.probabilities)
+        serving.writer.add(record)
+
+    def _model(self) -> Serving:
+        if self.serving is None:
+            raise Refusal(503, "loading", "the model is not loaded yet", headers=[(b"retry-after", b"1")])
+        return self.serving
+
+    def _headers(self, headers: Headers) -> str:
+        """Check what the headers say of the body, and find the request's id."""
+        request_id, length, is_json = "", 0, False
+        for name, value in headers:
+            if name == b"content-type":
+                is_json = _is_json(value)
+            elif name == b"content-length":
+                length = int(value)  # the parser has checked that it is a number
+            elif name == b"x-request-id":
+                request_id = _safe_id(value)
+            elif name == b"content-encoding" and value.lower() != b"identity":
+                raise Refusal(415, "encoding", "compressed bodies are not read; send it as it is")
+        if not is_json:
+            raise Refusal(415, "media_type", "send the rows as application/json")
+        if length > self.limits.body_bytes:
+            raise _too_large(self.limits.body_bytes)
+        if self.in_flight > self.limits.in_flight:
+            retry = [(b"retry-after", b"1")]
+            raise Refusal(503, "too_busy", "too many requests are being answered", headers=retry)
+        return request_id or self._new_id()
+
+    async def _body(self, receive: Receive) -> bytes | None:
+        """Return the whole body; None when the client has gone.
+
+        A timer per request would cost more than its answer: the reading task is noted, and ``expire`` ends it.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        self._reading[task] = time.perf_counter() + self.limits.body_seconds
+        try:
+            message = await receive()
+            body: bytes = message.get("body", b"")
+            if message.get("more_body"):
+                body = await self._rest(receive, body)
+        except asyncio.CancelledError:
+            if task not in self._expired:
+                raise
+            self._expired.discard(task)
+            task.uncancel()
+            raise Refusal(408, "body_too_slow", "the body did not arrive in time", headers=[_CLOSE]) from None
+        finally:
+            del self._reading[task]
+        if message["type"] == "http.disconnect":
+            return None
+        if len(body) > self.limits.body_bytes:
+            raise _too_large(self.limits.body_bytes)
+        return body
+
+    async def _rest(self, receive: Receive, start: bytes) -> bytes:
+        parts, size = [start], len(start)
+        while size <= self.limits.body_bytes:
+            message = await receive()
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if not message.get("more_body"):
+                break
+        return b"".join(parts)
+
+    def expire(self, now: float) -> None:
+        """End the reading of bodies that take too long; to be called about once a second.
+
+        Args:
+            now: the time by ``time.perf_counter``.
+        """
+        for task in [task for task, until in self._reading.items() if until < now]:
+            self._expired.add(task)
+            task.cancel()
+
+    async def _other(self, scope: Scope, send: Send) -> None:
+        method, route = scope["method"], "other"
+        headers: Headers
+        try:
+            if scope["path"] == "/predict":
+                raise _not_allowed(b"POST")
+            found = self._routes.get(scope["path"])
+            if found is None:
+                raise Refusal(404, "not_found", "there is nothing at this path; see /openapi.json")
+            route, _, answer = found
+            if method not in ("GET", "HEAD"):
+                raise _not_allowed(b"GET, HEAD")
+            status, headers, payload = answer()
+        except Refusal as refusal:
+            status, payload = refusal.status, refusal.document(self._new_id())
+            headers = [_PROBLEM, *refusal.headers]
+        await self._send(send, status, headers, payload, is_head=method == "HEAD")
+        if self.serving is not None:
+            self.serving.metrics.answered(route, status, 0.0)
+
+    async def _send(self, send: Send, status: int, headers: Headers, payload: bytes, *, is_head: bool = False) -> None:
+        headers.append((b"content-length", b"%d" % len(payload)))
+        if self.is_draining:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if is_head else payload})
+
+    def _live(self) -> tuple[int, Headers, bytes]:
+        return 200, [_JSON], b'{"status":"live"}'
+
+    def _ready(self) -> tuple[int, Headers, bytes]:
+        if self.is_draining:
+            raise Refusal(503, "draining", "this server is on its way out", headers=[(b"retry-after", b"1")])
+        return 200, [_JSON], self._encode({"status": "ready", "model": self._model().label})
+
+    def _metrics(self) -> tuple[int, Headers, bytes]:
+        serving = self._model()
+        serving.metrics.set("in_flight", self.in_flight)
+        if serving.writer is not None:
+            serving.metrics.set("log_written", serving.writer.written)
+            serving.metrics.set("log_dropped", serving.writer.dropped)
+        kind = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+        return 200, [kind], serving.metrics.render().encode()
+
+    def _page(self) -> tuple[int, Headers, bytes]:
+        serving = self._model()
+        headers = [
+            (b"content-type", b"text/html; charset=utf-8"),
+            (b"content-security-policy", serving.page_policy),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        return 200, headers, serving.page
+
+    def _new_id(self) -> str:
+        return f"{self._prefix}{next(self._count):08x}"
+
+
+def _is_json(value: bytes) -> bool:
+    if value == b"application/json":
+        return True
+    media, _, parameters = value.lower().partition(b";")
+    charset = parameters.replace(b" ", b"").replace(b'"', b"").partition(b"charset=")[2].partition(b";")[0]
+    if charset not in (b"", b"utf-8", b"utf8", b"us-ascii"):
+        raise Refusal(415, "charset", "send the rows as UTF-8")
+    return media.strip() == b"application/json"
+
+
+def _safe_id(value: bytes) -> str:
+    text = value.decode("latin-1")
+    return text if 0 < len(text) <= 128 and _SAFE_ID.issuperset(text) else ""
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(413, "body_too_large", f"the body is larger than {limit} bytes", headers=[_CLOSE])
+
+
+def _not_allowed(allowed: bytes) -> Refusal:
+    return Refusal(405, "method", f"use {allowed.decode()}", headers=[(b"allow", allowed)])
+
+
+def report(event: str, **fields: Any) -> None:
+    """Write one line of the server's own log, as JSON, to standard error."""
+    line = {"at": round(time.time(), 3), "event": event, **fields}
+    print(json.dumps(line, default=str), file=sys.stderr, flush=True)  # noqa: T201 - standard error is the log

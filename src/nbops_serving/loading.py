@@ -1,0 +1,105 @@
+"""From a bundle's model file to an object that predicts: each flavour is read only after its bytes were checked.
+
+A pickle is read with a list of the only names it may load, written when the model was registered; anything else in it
+is refused before it is looked up. skops has its own list of trusted types. A function is imported by its name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import pickle
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import msgspec
+
+from nbops_serving.bundle import OpenBundle, TamperedError
+
+
+class ForbiddenTypeError(Exception):
+    """A model file asks for something that nobody trusted."""
+
+
+def load_model(bundle: OpenBundle) -> Any:
+    """Load the model of a bundle.
+
+    Args:
+        bundle: the opened bundle; its own modules must be importable.
+
+    Returns:
+        The estimator or function.
+
+    Raises:
+        TamperedError: the model file is not the one of the manifest, or its flavour is unknown.
+        ForbiddenTypeError: the file asks for something that is not in the manifest's ``types``.
+    """
+    manifest = bundle.manifest
+    reader = READERS.get(manifest.flavour)
+    if reader is None:
+        raise TamperedError(f"this server cannot read models of the flavour {manifest.flavour!r}")
+    return reader(bundle.read(manifest.model_file), manifest.types, manifest.aliases)
+
+
+def read_pickle(data: bytes, types: Collection[str], aliases: Mapping[str, str]) -> Any:
+    """Read a pickle that may load nothing but ``types``.
+
+    Args:
+        data: bytes whose digest the caller has checked.
+        types: what it may load, each as ``module.name``.
+        aliases: ``module.name`` as written in the pickle → the module that holds it here.
+
+    Returns:
+        The object.
+
+    Raises:
+        ForbiddenTypeError: it asks for anything else.
+
+    Example:
+        >>> read_pickle(pickle.dumps(print), ["math.sin"], {})
+        Traceback (most recent call last):
+        nbops_serving.loading.ForbiddenTypeError: the model file asks for builtins.print, which nobody trusted
+    """
+    return _Restricted(io.BytesIO(data), frozenset(types), aliases).load()
+
+
+class _Restricted(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, types: frozenset[str], aliases: Mapping[str, str]) -> None:
+        super().__init__(file)
+        self._types, self._aliases = types, aliases
+
+    def find_class(self, module: str, name: str) -> Any:
+        full = f"{module}.{name}"
+        if full not in self._types:
+            raise ForbiddenTypeError(f"the model file asks for {full}, which nobody trusted")
+        return super().find_class(self._aliases.get(full, module), name)
+
+
+def read_skops(data: bytes, types: Collection[str], aliases: Mapping[str, str]) -> Any:
+    """Read a skops file that may load nothing but skops's own trusted types and ``types``."""
+    import skops.io
+
+    unknown = set(skops.io.get_untrusted_types(data=data)) - set(types)
+    if unknown:
+        raise ForbiddenTypeError(f"the model file asks for {', '.join(sorted(unknown))}, which nobody trusted")
+    return skops.io.loads(data, trusted=sorted(types))
+
+
+def read_function(data: bytes, types: Collection[str], aliases: Mapping[str, str]) -> Any:
+    """Import a function that is kept by its name, ``module:name``."""
+    reference = msgspec.json.decode(data, type=str)
+    module, _, name = reference.partition(":")
+    full = f"{module}.{name}"
+    if full not in types:
+        raise ForbiddenTypeError(f"the model file asks for {full}, which nobody trusted")
+    found: Any = importlib.import_module(aliases.get(full, module))
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+READERS: dict[str, Callable[[bytes, Collection[str], Mapping[str, str]], Any]] = {
+    "skops": read_skops,
+    "pickle": read_pickle,
+    "function": read_function,
+}

@@ -1,0 +1,206 @@
+"""How a bundle's model is computed: the rungs of the ladder, fastest first, each with the same answers.
+
+``plan`` applies the pipeline's numbers to plain arrays, ``onnx`` runs an exported graph, ``original`` calls the
+estimator itself. Which one serves was decided, and proven on training rows, when the bundle was made.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from nbops_serving.bundle import OpenBundle
+from nbops_serving.loading import load_model
+from nbops_serving.manifest import Dtype, Manifest, Signature
+from nbops_serving.plan import Answer, CompiledPlan, read_plan
+from nbops_serving.rows import Row, utc
+
+PLAN_FILE = "plan.msgpack"
+ONNX_FILE = "model.onnx"
+
+
+class Rung(Protocol):
+    """Something that answers rows."""
+
+    is_light: bool
+    """Whether a single row is so cheap that gathering rows of several requests would cost more."""
+
+    def answer(self, rows: Sequence[Row]) -> Answer:
+        """Answer rows, all of them or none: it raises when the model has no answer for one."""
+        ...
+
+
+def open_rung(bundle: OpenBundle) -> Rung:
+    """Build the rung that the manifest names.
+
+    Args:
+        bundle: the opened bundle; its own modules must be importable.
+
+    Returns:
+        The rung, ready to answer.
+
+    Raises:
+        ValueError: this server has no such rung.
+    """
+    opener = RUNGS.get(bundle.manifest.rung)
+    if opener is None:
+        raise ValueError(f"this server has no rung {bundle.manifest.rung!r}; it has {', '.join(RUNGS)}")
+    return opener(bundle)
+
+
+class Original:
+    """The estimator or function itself.
+
+    Args:
+        model: anything with ``predict``, or a function of one argument.
+        manifest: what it takes, and how its input was held in training.
+    """
+
+    is_light = False
+
+    def __init__(self, model: Any, manifest: Manifest) -> None:
+        self._model = model
+        self._build = input_builder(manifest.signature, manifest.dtypes)
+        self._classes = manifest.signature.classes
+        self._has_probabilities = manifest.has_probabilities
+        self._follow = manifest.classes_follow_probabilities and self._classes is not None
+        _use_one_thread(model)
+
+    def answer(self, rows: Sequence[Row]) -> Answer:
+        given = self._build(rows)
+        if not self._has_probabilities:
+            predict = self._model.predict if hasattr(self._model, "predict") else self._model
+            return Answer(plain(predict(given), len(rows)))
+        probabilities = self._model.predict_proba(given)
+        if self._follow and self._classes is not None:
+            predictions = [self._classes[place] for place in probabilities.argmax(axis=1).tolist()]
+        else:
+            predictions = plain(self._model.predict(given), len(rows))
+        return Answer(predictions, plain(probabilities, len(rows)))
+
+
+def _use_one_thread(model: Any) -> None:
+    """Let an estimator answer in this thread: starting others costs more than one row, and reorders sums."""
+    if not hasattr(model, "get_params") or not hasattr(model, "set_params"):
+        return
+    threads = {name: 1 for name, value in model.get_params().items() if name.endswith("n_jobs") and value is not None}
+    if threads:
+        model.set_params(**threads)
+
+
+def plain(outcome: Any, count: int) -> list[Any]:
+    """Turn what a model returned into plain Python values, one per row.
+
+    Args:
+        outcome: an array, a Series, a DataFrame or a list.
+        count: how many rows were asked.
+
+    Returns:
+        Values that JSON can carry; a dict per row for a DataFrame.
+
+    Raises:
+        TypeError: the outcome does not have one value per row.
+
+    Example:
+        >>> import numpy as np
+        >>> plain(np.array([1, 2]), 2)
+        [1, 2]
+    """
+    if hasattr(outcome, "to_dict") and hasattr(outcome, "columns"):
+        outcome = outcome.to_dict("records")
+    values = outcome.tolist() if hasattr(outcome, "tolist") else outcome
+    if not isinstance(values, list | tuple) or len(values) != count:
+        said = f"{len(values)} values" if isinstance(values, list | tuple) else f"a {type(values).__name__}"
+        raise TypeError(f"the model returned {said} for {count} rows")
+    return [_plain(value) for value in values]
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def input_builder(signature: Signature, dtypes: list[Dtype]) -> Callable[[Sequence[Row]], Any]:
+    """Return what makes the model's own kind of input from rows: a DataFrame, an array or a list of dicts.
+
+    Args:
+        signature: the columns and which of the three the model takes.
+        dtypes: how each column was held in training; the usual one for its kind when empty.
+
+    Returns:
+        A function from rows to the input of ``predict``.
+    """
+    names = [column.name for column in signature.columns]
+    if signature.takes == "rows":
+        return lambda rows: [dict(zip(names, row, strict=True)) for row in rows]
+    if signature.takes == "array":
+        return _array_builder(dtypes)
+    held = dtypes or [Dtype(name=_USUAL[column.kind]) for column in signature.columns]
+
+    def frame(rows: Sequence[Row]) -> Any:
+        import pandas as pd
+
+        columns = zip(*rows, strict=True)
+        return pd.DataFrame(
+            {name: _column(values, dtype) for name, dtype, values in zip(names, held, columns, strict=True)}
+        )
+
+    return frame
+
+
+_USUAL = {
+    "number": "float64",
+    "integer": "int64",
+    "boolean": "bool",
+    "text": "str",
+    "category": "str",
+    "datetime": "datetime64[us]",
+}
+
+
+def _array_builder(dtypes: list[Dtype]) -> Callable[[Sequence[Row]], Any]:
+    import numpy as np
+
+    dtype = np.dtype(dtypes[0].name) if dtypes else np.dtype(np.float64)
+    return lambda rows: np.array(rows, dtype=dtype)
+
+
+def _column(values: tuple[Any, ...], dtype: Dtype) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    name = dtype.name
+    if name == "category":
+        categories = pd.Index(dtype.categories) if dtype.categories is not None else None
+        return pd.Categorical(values, categories=categories, ordered=dtype.is_ordered)
+    if name.startswith("datetime64"):
+        moments: Any = pd.to_datetime([None if value is None else utc(value) for value in values])  # type: ignore[arg-type]
+        zoned = name.endswith("]") and "," in name
+        return moments.tz_localize("UTC").astype(name) if zoned else moments.astype(name)
+    if name == "object":
+        filled = np.empty(len(values), dtype=object)
+        filled[:] = [math.nan if value is None else value for value in values]
+        return filled
+    if (name[0] in "fiu" and name[-1].isdigit()) or name == "bool":
+        return np.array(values, dtype=name)
+    nullable: Any = pd.array
+    return nullable(list(values), dtype=name)
+
+
+def _open_plan(bundle: OpenBundle) -> Rung:
+    return CompiledPlan(read_plan(bundle.read(PLAN_FILE)))
+
+
+def _open_original(bundle: OpenBundle) -> Rung:
+    return Original(load_model(bundle), bundle.manifest)
+
+
+RUNGS: dict[str, Callable[[OpenBundle], Rung]] = {"plan": _open_plan, "original": _open_original}
