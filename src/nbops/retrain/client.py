@@ -25,7 +25,7 @@ _SAVE_PAUSE_S = 1.0
 _REMOTE_SAVE_PAUSE_S = 30.0
 # Saving may take this share of the time at most, however large the notebook has grown.
 _SAVE_SHARE = 0.05
-_STREAM_LIMIT_BYTES = 10_000_000
+_STREAM_LIMIT = 10_000_000
 
 
 def run_cells(execution: Execution, kernel_name: str, *, output_path: str | None, **options: Any) -> Any:
@@ -167,7 +167,7 @@ class _RecordedClient(PapermillNotebookClient):  # type: ignore[misc] # papermil
         super().__init__(manager, on_cell_execute=self._say_cell, **options)
         self._execution = execution
         self._kernel: kernels.Kernel | None = None
-        self._stream_bytes = (-1, 0)
+        self._printed = (-1, 0)
 
     def run(self) -> None:
         """Run all cells, and leave no process of the kernel's group behind."""
@@ -194,17 +194,20 @@ class _RecordedClient(PapermillNotebookClient):  # type: ignore[misc] # papermil
         """Keep a cell's printed text up to a bound; a notebook of a gigabyte opens nowhere."""
         if msg["msg_type"] != "stream":
             return super().output(outs, msg, display_id, cell_index)
-        cell, before = self._stream_bytes
+        cell, before = self._printed
         before = before if cell == cell_index else 0
-        after = before + len(msg["content"]["text"])
-        self._stream_bytes = (cell_index, after)
-        if after <= _STREAM_LIMIT_BYTES:
+        text = msg["content"]["text"]
+        self._printed = (cell_index, before + len(text))
+        room = _STREAM_LIMIT - before
+        if len(text) <= room:
             return super().output(outs, msg, display_id, cell_index)
-        if before <= _STREAM_LIMIT_BYTES:
-            note = f"\n… the rest is left out: this cell printed more than {_STREAM_LIMIT_BYTES // 1_000_000} MB …\n"
-            msg["content"] = {"name": "stderr", "text": note}
-            return super().output(outs, msg, display_id, cell_index)
-        return None
+        if room < 0:
+            return None
+        # The message is nbclient's own copy; the kernel may have sent the whole flood in one.
+        note = f"\n… the rest is left out: this cell printed more than {_STREAM_LIMIT:,} characters …\n"
+        msg["content"] = msg["content"] | {"text": text[:room] + note}
+        self._printed = (cell_index, _STREAM_LIMIT + 1)
+        return super().output(outs, msg, display_id, cell_index)
 
 
 @contextlib.contextmanager

@@ -164,6 +164,8 @@ class Driver:
             self._compare(run, live.trial)
         if self.sweep is not None:
             now.advance(note=self._note())
+        elif run.status == "finished":
+            now.advance((now.total or 0) - now.done, note="")
 
     def _compare(self, run: Run, trial: Trial) -> None:
         if self.goal is None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from nbops.errors import NbopsError, StoreError
 from nbops.records import CellError, Param, Run, RunStatus, new_id
 from nbops.retrain import parameters as notebook_parameters
@@ -167,8 +169,6 @@ def _save(execution: Execution) -> None:
 
 
 def _ended(execution: Execution, error: CellError | None) -> Run:
-    import msgspec
-
     status: RunStatus = "failed" if error is not None else "finished"
     if error is not None and execution.stopped == "cancelled":
         status = "cancelled"
@@ -212,7 +212,6 @@ def opened(
     name: str | None = None,
     sweep_id: str | None = None,
     tags: dict[str, str] | None = None,
-    output: str | None = None,
 ) -> Execution:
     """Make an execution with a run of its own, and the environment that joins the kernel to it.
 
@@ -223,7 +222,6 @@ def opened(
         name: the run's name; the notebook's own when not given.
         sweep_id: the sweep it is part of.
         tags: of the run.
-        output: where the executed notebook goes; the run's folder under ``.nbops/runs`` when not given.
     """
     run_id = new_id()
     run = Run(
@@ -238,7 +236,7 @@ def opened(
         host=this_host(),
         pid=os.getpid(),
         process=this_process(),
-        output=output or str(settings.folder / "runs" / run_id / path.name),
+        output=str(settings.folder / "runs" / run_id / path.name),
         tags=tags or {},
     )
     return Execution(run=run, env=_environment(run, path, settings), cwd=str(path.parent), output=run.output)
@@ -311,8 +309,11 @@ def opened_for_papermill(nb: Any, *, input_path: Any, output_path: str | None) -
         return
     with contextlib.closing(store):
         cause = os.environ.get("NBOPS_CAUSE", "person")
-        execution = opened(path, settings=settings, cause=cause, output=output_path or "")
-        execution.cwd, execution.nb = None, nb
+        if output_path is not None and "://" not in output_path:
+            output_path = str(Path(output_path).absolute())
+        execution = opened(path, settings=settings, cause=cause)
+        execution.run = msgspec.structs.replace(execution.run, output=output_path)
+        execution.output, execution.cwd, execution.nb = output_path, None, nb
         _begin(execution, nb, store)
         error_seen: CellError | None = None
         try:

@@ -57,7 +57,7 @@ def run_notebook(
     book = _opened(notebook, kernel)
     given = book.known.check(parameters or {})
     driver = Driver(book, store=store, settings=settings, cause=cause, name=name, limits=Limits(timeout_s))
-    with stage(f"Run {book.path.name}", unit="cells", total=len(book.node.cells)) as now:
+    with stage(f"Run {book.path.name}", unit="cells", total=len(book.node.cells) + bool(given)) as now:
         driver.drive([Trial(1, given)], jobs=1, now=now)
     return driver.runs[-1]
 
