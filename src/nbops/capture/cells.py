@@ -73,14 +73,27 @@ def run_cell_as_run(shell: Any, name: str, source: str) -> None:
     Raises:
         UsageError: the name is not text of 1 to 250 characters.
     """
-    call = "%%nbops run NAME"
-    active = tracking.open_run(here.session(), values.as_name(name, call))
-    surrounding = getattr(shell.displayhook, "exec_result", None)
+    active = tracking.open_run(here.session(), values.as_name(name, "%%nbops run NAME"))
     with active:
-        # The blank line stands for the magic's: line numbers in tracebacks are those of the whole cell.
-        result = shell.run_cell("\n" + source, store_history=False)
-        active.end(result.error_before_exec or result.error_in_exec)
+        active.end(run_body(shell, source))
+
+
+def run_body(shell: Any, source: str) -> BaseException | None:
+    """Run the body of a ``%%`` cell as a cell of its own kind, within the recorded one.
+
+    Args:
+        shell: the ``InteractiveShell``.
+        source: the cell without its first line.
+
+    Returns:
+        The exception that ended it, already shown, which the surrounding cell counts as failed by; None when it ran.
+    """
+    surrounding = getattr(shell.displayhook, "exec_result", None)
+    # The blank line stands for the magic's: line numbers in tracebacks are those of the whole cell.
+    result = shell.run_cell("\n" + source, store_history=False)
+    error: BaseException | None = result.error_before_exec or result.error_in_exec
     shell.displayhook.exec_result = surrounding
     if surrounding is not None:
-        # IPython has shown the exception already; raising it again would show it twice.
-        surrounding.error_in_exec = result.error_before_exec or result.error_in_exec
+        # IPython has shown the exception already; raised again, it would be shown twice.
+        surrounding.error_in_exec = error
+    return error

@@ -76,12 +76,11 @@ def cell_magic(shell: InteractiveShell, line: str, cell: str) -> None:
     """
     words = _words(line)
     if words[:1] == ["run"] and len(words) == 2:
-        with capture.run(words[1]):
-            shell.run_cell(cell, store_history=False).raise_error()
+        capture.run_cell_as_run(shell, words[1], cell)
         return
     if words[:1] == ["extract"]:
-        shell.run_cell(cell, store_history=False).raise_error()
-        _extract_cell(shell, cell, words[1:])
+        if capture.run_body(shell, cell) is None:
+            _extract_cell(shell, cell, words[1:])
         return
     raise UsageError(f"%%nbops does not know {line!r}", hint="%%nbops run NAME, or %%nbops extract --to pkg.module")
 
