@@ -1,0 +1,193 @@
+"""Asking a server over HTTP: is it ready, what does it answer, is that what the notebook's own model says."""
+
+from __future__ import annotations
+
+import datetime
+import http.client
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from nbops.deploy.haproxy import CHECK_HEADER
+from nbops.errors import DeployError, NbopsError, UsageError
+from nbops.optional import loaded
+from nbops_serving.manifest import Manifest
+
+RELATIVE_TOLERANCE = 1e-9
+"""How far a number may be from the notebook's own: other builds of numpy sum in another order."""
+
+
+def is_ready(address: str) -> bool:
+    """Tell whether a server is up and has its model in."""
+    try:
+        status, _ = _exchange(address, "GET", "/health/ready", None, timeout_s=2.0)
+    except OSError:
+        return False
+    return status == 200
+
+
+def predict(address: str, rows: object, *, timeout_s: float = 60.0, is_check: bool = False) -> dict[str, Any]:
+    """Send rows to a server and return its whole answer.
+
+    Args:
+        address: ``http://127.0.0.1:PORT``.
+        rows: a list of dicts, one dict, or a DataFrame.
+        timeout_s: how long to wait for the answer, in seconds.
+        is_check: whether this is nbops' own check, which the prediction log leaves out.
+
+    Returns:
+        ``{"predictions": […], "model": …, "request_id": …}``.
+
+    Raises:
+        UsageError: the server refuses the rows; the message says which and why.
+        DeployError: nobody answers, or the server failed.
+    """
+    body = msgspec.json.encode({"rows": as_rows(rows)}, enc_hook=_plain)
+    headers = {CHECK_HEADER: "1"} if is_check else {}
+    try:
+        status, answer = _exchange(address, "POST", "/predict", body, timeout_s=timeout_s, headers=headers)
+    except TimeoutError as error:
+        raise DeployError(f"{address} did not answer within {timeout_s:g} s", code="endpoint_slow") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise DeployError(
+            f"nothing answers on {address}: {error}", code="endpoint_down", hint="nbops endpoints"
+        ) from error
+    if status == 200:
+        return _decoded(answer, address)
+    raise _refusal(status, answer, address)
+
+
+def as_rows(rows: object) -> list[dict[str, Any]]:
+    """Make a list of dicts of what people have in hand.
+
+    Example:
+        >>> as_rows({"age": 42})
+        [{'age': 42}]
+    """
+    pandas = loaded("pandas")
+    if pandas is not None and isinstance(rows, pandas.DataFrame):
+        records: list[dict[str, Any]] = rows.to_dict("records")
+        return records
+    if pandas is not None and isinstance(rows, pandas.Series):
+        return [rows.to_dict()]
+    if isinstance(rows, Mapping):
+        return [dict(rows)]
+    if isinstance(rows, Iterable) and not isinstance(rows, str | bytes):
+        listed = list(rows)
+        if all(isinstance(row, Mapping) for row in listed):
+            return [dict(row) for row in listed]
+    raise UsageError(
+        f"rows are a list of dicts or a DataFrame, not {type(rows).__name__}",
+        hint='predict([{"age": 42, "plan": "basic"}])',
+    )
+
+
+def mismatches(manifest: Manifest, answered: Sequence[object]) -> list[str]:
+    """Compare a server's answers with what the notebook's own model says to the bundle's example rows.
+
+    Returns:
+        One sentence for each row that differs; empty when all agree.
+    """
+    if len(answered) != len(manifest.expected):
+        return [f"{len(manifest.example)} rows were asked and {len(answered)} answers came"]
+    return [
+        f"row {n}: the model says {wanted!r}, the server {got!r}"
+        for n, (wanted, got) in enumerate(zip(manifest.expected, answered, strict=True))
+        if not same(wanted, got, tolerance=manifest.tolerance)
+    ]
+
+
+def same(wanted: object, got: object, *, tolerance: float = 0.0) -> bool:
+    """Tell whether two answers are the same: exactly, but for rounding in the last digits of a float.
+
+    Args:
+        wanted: what the notebook's model says.
+        got: what the server says.
+        tolerance: how far a number may be besides, as the bundle states it.
+
+    Example:
+        >>> same([0.1 + 0.2, "a"], [0.3, "a"]), same(1, 2), same(float("nan"), None)
+        (True, False, True)
+    """
+    if _is_missing(wanted) or _is_missing(got):
+        return _is_missing(wanted) and _is_missing(got)
+    if isinstance(wanted, bool) or isinstance(got, bool):
+        return wanted is got
+    if isinstance(wanted, int | float) and isinstance(got, int | float):
+        return math.isclose(wanted, got, rel_tol=RELATIVE_TOLERANCE, abs_tol=max(tolerance, 1e-12))
+    if isinstance(wanted, Mapping) and isinstance(got, Mapping):
+        return wanted.keys() == got.keys() and all(same(wanted[key], got[key], tolerance=tolerance) for key in wanted)
+    if isinstance(wanted, list | tuple) and isinstance(got, list | tuple):
+        return len(wanted) == len(got) and all(
+            same(one, other, tolerance=tolerance) for one, other in zip(wanted, got, strict=True)
+        )
+    return wanted == got
+
+
+def _is_missing(value: object) -> bool:
+    # JSON has no NaN: a server says null.
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _exchange(
+    address: str,
+    method: str,
+    path: str,
+    body: bytes | None,
+    *,
+    timeout_s: float,
+    headers: Mapping[str, str] | None = None,
+) -> tuple[int, bytes]:
+    parts = urlsplit(address)
+    assert parts.hostname is not None
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def _decoded(answer: bytes, address: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(answer, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise DeployError(f"{address} answered something that is not nbops' JSON: {error}") from error
+
+
+def _refusal(status: int, answer: bytes, address: str) -> NbopsError:
+    try:
+        problem = msgspec.json.decode(answer, type=dict[str, Any])
+    except msgspec.DecodeError:
+        problem = {}
+    said = problem.get("detail") or problem.get("title") or answer[:300].decode("utf-8", errors="replace")
+    errors = problem.get("errors")
+    if isinstance(errors, list):
+        said = "; ".join([str(said), *(_error_line(error) for error in errors[:5])])
+    if status in {400, 413, 415, 422}:
+        return UsageError(f"the server refuses these rows ({status}): {said}", code="rows_refused")
+    return DeployError(f"{address} answered {status}: {said}", code="endpoint_failed")
+
+
+def _error_line(error: object) -> str:
+    if isinstance(error, Mapping):
+        return ", ".join(f"{key} {value}" for key, value in error.items())
+    return str(error)
+
+
+def _plain(value: object) -> object:
+    """Turn what comes from numpy and pandas into what JSON has."""
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    pandas = loaded("pandas")
+    if pandas is not None and (value is pandas.NA or value is pandas.NaT):
+        return None
+    for method in ("item", "tolist"):
+        convert = getattr(value, method, None)
+        if callable(convert):
+            return convert()
+    raise UsageError(f"a row holds a {type(value).__name__}, which JSON has no word for", hint="send numbers and text")

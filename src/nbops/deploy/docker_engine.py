@@ -1,0 +1,184 @@
+"""The engine that gives every deployment walls: a container without root, without capabilities, on a read-only disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbops.deploy import docker_client, image, ports
+from nbops.deploy.docker_client import DEPLOYMENT_LABEL, ENDPOINT_LABEL, PROJECT_LABEL, connected
+from nbops.deploy.engine import SERVER_PORT, Condition, Handle, Launch, Started
+from nbops.deploy.process_engine import read_log
+from nbops.errors import DeployError, NbopsError
+from nbops.optional import need
+from nbops.progress import Stage
+from nbops.settings import Settings
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+MEMORY_LIMIT = "2g"
+PIDS_LIMIT = 256
+STOP_TIMEOUT_S = 15
+"""How long a server may finish what it took before it is killed."""
+
+
+class DockerEngine:
+    """Runs servers as containers of the local Docker engine."""
+
+    name = "docker"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def problem(self) -> NbopsError | None:
+        """Say why containers cannot be run here, or None when they can."""
+        found = docker_client.problem()
+        if found is not None:
+            return found
+        try:
+            with connected() as client:
+                image.base_image(client, self._settings.base_image)
+        except NbopsError as error:
+            return error
+        return None
+
+    def build(self, launch: Launch, *, now: Stage) -> Handle:
+        """Make the bundle's image."""
+        with connected() as client:
+            base = image.base_image(client, self._settings.base_image)
+            return {"image": image.build_model(client, base, launch, now=now)}
+
+    def start(self, launch: Launch, built: Handle) -> Started:
+        """Start a container."""
+        docker_client.give(launch.log_path)
+        network = docker_client.network_name(launch.project, launch.endpoint)
+        owned = {PROJECT_LABEL: launch.project, ENDPOINT_LABEL: launch.endpoint}
+        log = str(Path(launch.folder) / "server.log")
+        user, group = docker_client.container_user()
+        with connected() as client:
+            docker_client.ensure_network(client, network, owned)
+            container = client.containers.create(
+                str(built["image"]),
+                name=f"{network}-{launch.deployment_id[-8:]}",
+                labels=owned | {DEPLOYMENT_LABEL: launch.deployment_id} | launch.labels,
+                user=f"{user}:{group}",
+                network=network,
+                # Without a port, Docker takes a free one; the SDK's types do not know that.
+                ports={f"{SERVER_PORT}/tcp": (ports.HOST, launch.port)},  # type: ignore[dict-item]
+                volumes={launch.log_path: {"bind": "/predictions", "mode": "rw"}},
+                mem_limit=MEMORY_LIMIT,
+                memswap_limit=MEMORY_LIMIT,
+                pids_limit=PIDS_LIMIT,
+                **docker_client.HARDENED,
+            )
+            try:
+                container.start()
+                container.reload()
+                return Started(
+                    handle={
+                        "container": str(container.id),
+                        "image": str(built["image"]),
+                        "network": network,
+                        "inner": f"{_inner_host(container, network)}:{SERVER_PORT}",
+                        "log": log,
+                    },
+                    address=f"http://{ports.HOST}:{_published_port(container)}",
+                )
+            except BaseException:
+                container.remove(force=True, v=True)
+                docker_client.release_network(client, network)
+                raise
+
+    def condition(self, handle: Handle) -> Condition:
+        """Tell how the container is."""
+        return self.conditions({"": handle})[""]
+
+    def conditions(self, handles: Mapping[str, Handle]) -> dict[str, Condition]:
+        """Tell how several are, in one question to the engine for those that run."""
+        with connected() as client:
+            running = {
+                container.id for container in client.containers.list(sparse=True, filters={"label": DEPLOYMENT_LABEL})
+            }
+            return {
+                key: Condition(state="running") if handle["container"] in running else _ended(client, handle)
+                for key, handle in handles.items()
+            }
+
+    def stop(self, handle: Handle) -> None:
+        """Let the server finish what it took, keep its log, remove container, image and network."""
+        with connected() as client:
+            container = _find(client, handle)
+            if container is not None:
+                container.stop(timeout=STOP_TIMEOUT_S)
+                _save_log(container, Path(str(handle["log"])))
+                container.remove(force=True, v=True)
+            image.discard_model(client, str(handle["image"]))
+            docker_client.release_network(client, str(handle["network"]))
+
+    def logs(self, handle: Handle, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
+        """Yield lines of the container's log, or of the file it was saved to when the container ended."""
+        with connected() as client:
+            container = _find(client, handle)
+            if container is None:
+                yield from read_log(Path(str(handle["log"])), tail=tail, is_open=lambda: False)
+                return
+            chunks = container.logs(stream=True, follow=follow, tail="all" if tail is None else tail)
+            yield from _lines(chunks)
+
+
+def _find(client: DockerClient, handle: Handle) -> Container | None:
+    docker = need("docker", to="deploy into a container")
+    try:
+        return client.containers.get(str(handle["container"]))
+    except docker.errors.NotFound:
+        return None
+
+
+def _ended(client: DockerClient, handle: Handle) -> Condition:
+    container = _find(client, handle)
+    if container is None:
+        return Condition(state="stopped", message="its container was removed")
+    state: dict[str, Any] = container.attrs["State"]
+    if state["Status"] in ("running", "restarting", "paused", "created"):
+        # Started, paused or resumed between the two questions.
+        return Condition(state="running" if state["Status"] == "running" else "stopped", message=state["Status"])
+    if state.get("OOMKilled"):
+        return Condition(state="failed", message=f"out of memory: it may have {MEMORY_LIMIT}")
+    if state["ExitCode"] in (0, 143):
+        return Condition(state="stopped", message="its container was stopped from outside")
+    return Condition(state="failed", message=f"its container ended with exit code {state['ExitCode']}")
+
+
+def _inner_host(container: Container, network: str) -> str:
+    host: str = container.attrs["NetworkSettings"]["Networks"][network]["IPAddress"]
+    if not host:
+        raise DeployError("the container ended as soon as it was started", hint=f"docker logs {container.name}")
+    return host
+
+
+def _published_port(container: Container) -> int:
+    published = container.attrs["NetworkSettings"]["Ports"].get(f"{SERVER_PORT}/tcp")
+    if not published:
+        raise DeployError("the container ended as soon as it was started", hint=f"docker logs {container.name}")
+    return int(published[0]["HostPort"])
+
+
+def _save_log(container: Container, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        for chunk in container.logs(stream=True, follow=False):
+            file.write(chunk)
+
+
+def _lines(chunks: Any) -> Iterator[str]:
+    """Cut a stream of bytes into lines."""
+    left = b""
+    for chunk in chunks:
+        *whole, left = (left + chunk).split(b"\n")
+        for line in whole:
+            yield line.decode("utf-8", errors="replace")
+    if left:
+        yield left.decode("utf-8", errors="replace")

@@ -1,0 +1,164 @@
+"""The seam between a rollout and what runs it: start a bundle, say truthfully how it is, stop it.
+
+An engine knows nothing of endpoints' traffic: ``nbops.deploy.rollout`` decides when a deployment may answer clients,
+``nbops.deploy.edge`` moves the traffic. To add an engine, implement ``Engine``, name it under the entry point group
+``nbops.engines``, and run ``tests/contracts/test_engine_contract.py`` over it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+from nbops.errors import DeployError, NbopsError, UsageError
+from nbops.progress import Stage
+from nbops.settings import Settings
+
+Handle = dict[str, str | int]
+"""What an engine writes down to find a deployment again, from any process."""
+
+SERVER_PORT = 8080
+"""The port a server listens on inside a container."""
+
+
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
+    """One deployment to be started."""
+
+    deployment_id: str
+    endpoint: str
+    bundle_path: str
+    """The bundle's folder on this machine."""
+    bundle_digest: str
+    requirements: list[str]
+    """The model's own pinned requirements, ``name==version``."""
+    folder: str
+    """Where this deployment may write: its server log and sockets."""
+    log_path: str
+    """Where the server writes its prediction log."""
+    project: str
+    """Root of the project, which tells its containers from those of other projects."""
+    port: int | None = None
+    """The port of 127.0.0.1 it must answer on, where no edge stands before it; None takes a free one."""
+    labels: dict[str, str] = {}
+    """Ids that are written on what is started, so that it can be traced without the store."""
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that was started, though it may not answer yet."""
+
+    handle: Handle
+    address: str
+    """Direct address, ``http://127.0.0.1:PORT``."""
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
+    """How a deployment is, asked of the engine itself and not of the store."""
+
+    state: Literal["running", "stopped", "failed"]
+    message: str = ""
+    """Why it is not running, with its exit code where there is one."""
+
+
+class Engine(Protocol):
+    """What a rollout needs of whatever runs servers."""
+
+    name: str
+
+    def problem(self) -> NbopsError | None:
+        """Say why deployments cannot be made here and what cures it, or None when they can."""
+        ...
+
+    def build(self, launch: Launch, *, now: Stage) -> Handle:
+        """Make what ``start`` needs from the bundle, such as an image; cheap when it was made before."""
+        ...
+
+    def start(self, launch: Launch, built: Handle) -> Started:
+        """Start a server and return at once; DeployError when it cannot even be started."""
+        ...
+
+    def condition(self, handle: Handle) -> Condition:
+        """Tell how it is now."""
+        ...
+
+    def conditions(self, handles: Mapping[str, Handle]) -> dict[str, Condition]:
+        """Tell how several are, by deployment id, at the price of one question where the engine can."""
+        ...
+
+    def stop(self, handle: Handle) -> None:
+        """Let it finish what it took, stop it and remove all of it; nothing happens when it is gone already."""
+        ...
+
+    def logs(self, handle: Handle, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
+        """Yield lines of the server's own log, the last ``tail`` ones first, and new ones while ``follow``."""
+        ...
+
+
+ENGINES = {
+    "docker": "nbops.deploy.docker_engine:DockerEngine",
+    "process": "nbops.deploy.process_engine:ProcessEngine",
+}
+"""Engines that come with nbops; others join by the entry point group ``nbops.engines``."""
+
+
+@functools.cache
+def _load(name: str) -> type:
+    import importlib
+
+    if name in ENGINES:
+        module, _, attribute = ENGINES[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
+    for entry in entry_points(group="nbops.engines"):
+        if entry.name == name:
+            return entry.load()  # type: ignore[no-any-return]
+    known = sorted({*ENGINES, *(entry.name for entry in entry_points(group="nbops.engines"))})
+    raise UsageError(f"there is no engine {name!r}; there are: {', '.join(known)}", hint=f"--engine {known[0]}")
+
+
+def engine_named(name: str, settings: Settings) -> Engine:
+    """Return the engine of this name, whether or not it can be used here.
+
+    Raises:
+        UsageError: no engine has this name.
+    """
+    return _load(name)(settings)  # type: ignore[no-any-return]
+
+
+def choose(name: str | None, settings: Settings) -> tuple[Engine, NbopsError | None]:
+    """Choose the engine for a new deployment.
+
+    Args:
+        name: the engine asked for; None takes the setting ``engine``, else docker where it answers, else process.
+        settings: of the project.
+
+    Returns:
+        The engine, and why docker was passed over when the choice was free and fell on process.
+
+    Raises:
+        NbopsError: the engine asked for cannot be used here; the hint cures it.
+    """
+    asked = name or settings.engine
+    if asked:
+        engine = engine_named(asked, settings)
+        problem = engine.problem()
+        if problem is not None:
+            raise problem
+        return engine, None
+    docker = engine_named("docker", settings)
+    problem = docker.problem()
+    if problem is None:
+        return docker, None
+    process = engine_named("process", settings)
+    unusable = process.problem()
+    if unusable is not None:
+        raise DeployError(f"neither engine can be used here: {problem.message}; {unusable.message}", hint=problem.hint)
+    return process, problem
+
+
+def deployment_folder(settings: Settings, endpoint: str, deployment_id: str) -> Path:
+    """Where one deployment of an endpoint may write."""
+    return settings.folder / "endpoints" / endpoint / deployment_id

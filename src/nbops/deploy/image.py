@@ -1,0 +1,289 @@
+"""Images for containers, in two stages that are cached apart: what a server needs, and one model on top of it.
+
+The *runtime image* is the base, then the server, then the model's packages; the *model image* adds the bundle alone, so
+that a retrained model is a new last layer and nothing else is even sent to Docker. Builds only copy files: they run
+nothing, need no network, and work with the classic builder as well as with BuildKit.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+
+import nbops_serving
+from nbops.deploy import wheels
+from nbops.deploy.docker_client import ENDPOINT_LABEL, PROJECT_LABEL
+from nbops.deploy.engine import SERVER_PORT, Launch
+from nbops.errors import DeployError, MissingError
+from nbops.optional import need
+from nbops.progress import Stage
+from nbops_serving.manifest import Manifest
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+SERVER_PACKAGES = ("msgspec", "uvicorn", "httptools", "uvloop")
+"""What ``nbops_serving`` itself imports; each in the version of this environment."""
+
+_FACTS = (
+    "import json,platform,sys;"
+    "print(json.dumps(['%d.%d' % sys.version_info[:2],platform.machine(),platform.libc_ver(),sys.executable]))"
+)
+
+_HEALTH = (
+    "import socket,sys;s=socket.create_connection(('127.0.0.1',{port}),2);"
+    r"s.sendall(b'GET /health/ready HTTP/1.0\r\nHost: health\r\n\r\n');sys.exit(b' 200 ' not in s.recv(64))"
+)
+
+
+class BaseImage(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the image that containers are built on."""
+
+    name: str
+    id: str
+    """``sha256:…``: builds name it by this, so they cannot be built on anything else."""
+    python_path: str
+    target: wheels.Target
+
+
+def base_image(client: DockerClient, name: str) -> BaseImage:
+    """Find the base image and ask its own Python what it is; asked once for each image.
+
+    Raises:
+        MissingError: there is no such image; the hint makes it.
+        DeployError: it has no Python, or not one that wheels are made for.
+    """
+    docker = need("docker", to="deploy into a container")
+    try:
+        found = client.images.get(name)
+    except docker.errors.ImageNotFound as error:
+        raise MissingError(
+            f"the base image {name}, which containers are built on, is not there",
+            code="base_image_missing",
+            hint="sudo python -m nbops.deploy.base_image" if name.startswith("nbops-base") else f"docker pull {name}",
+        ) from error
+    assert found.id is not None
+    known = wheels.cache_folder() / "bases" / f"{found.id.removeprefix('sha256:')}.json"
+    if known.is_file():
+        return msgspec.structs.replace(msgspec.json.decode(known.read_bytes(), type=BaseImage), name=name)
+    base = _asked(client, name, found.id)
+    known.parent.mkdir(parents=True, exist_ok=True)
+    _write_whole(known, msgspec.json.encode(base))
+    return base
+
+
+def _asked(client: DockerClient, name: str, id: str) -> BaseImage:
+    docker = need("docker", to="deploy into a container")
+    try:
+        said = client.containers.run(
+            id, ["python3", "-I", "-c", _FACTS], remove=True, network_mode="none", read_only=True, cap_drop=["ALL"]
+        )
+    except (docker.errors.ContainerError, docker.errors.APIError) as error:
+        raise DeployError(
+            f"the base image {name} has no python3 that runs: {error}",
+            code="base_image_unusable",
+            hint="NBOPS_BASE_IMAGE=nbops-base:bookworm",
+        ) from error
+    python, machine, (libc, version), path = json.loads(said)
+    if libc != "glibc" or not version.startswith("2."):
+        raise DeployError(
+            f"the base image {name} is not built on glibc 2, which the packages' wheels need",
+            code="base_image_unusable",
+            hint="NBOPS_BASE_IMAGE=nbops-base:bookworm",
+        )
+    target = wheels.Target(python=python, machine=machine, glibc=int(version.split(".")[1]))
+    return BaseImage(name=name, id=id, python_path=path, target=target)
+
+
+def build_runtime(client: DockerClient, base: BaseImage, requirements: list[str], *, now: Stage) -> str:
+    """Make the image with the server and a model's packages, unless it is there.
+
+    Args:
+        client: of the Docker engine.
+        base: what to build on.
+        requirements: the model's, pinned.
+        now: told what goes on.
+
+    Returns:
+        The image's name.
+    """
+    server_pins, _ = wheels.lock([f"{name}=={distribution(name).version}" for name in SERVER_PACKAGES], base.target)
+    pins, _ = wheels.lock(requirements, base.target)
+    own = _server_source()
+    path = "/opt/nbops/server:/opt/nbops/packages"
+    command = [base.python_path, "-P", "-m", "nbops_serving", "/bundle", "--host", "0.0.0.0",  # noqa: S104 (published on 127.0.0.1)
+               "--port", str(SERVER_PORT), "--log", "/predictions"]  # fmt: skip
+    health = [base.python_path, "-I", "-S", "-c", _HEALTH.format(port=SERVER_PORT)]
+    dockerfile = f"""\
+FROM {base.id}
+COPY server /opt/nbops/server
+COPY packages /opt/nbops/packages
+ENV PYTHONPATH={path} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONNOUSERSITE=1 LANG=C.UTF-8
+LABEL nbops.base={_quoted(base.name)} nbops.base.id={_quoted(base.id)} nbops.packages={_quoted(" ".join(pins))}
+USER 10001:10001
+WORKDIR /bundle
+EXPOSE {SERVER_PORT}
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 CMD {json.dumps(health)}
+STOPSIGNAL SIGTERM
+ENTRYPOINT {json.dumps(command)}
+"""
+    what = [dockerfile, server_pins, pins, sorted((path, sha256(data).hexdigest()) for path, data in own.items())]
+    name = f"nbops-runtime:{sha256(msgspec.json.encode(what)).hexdigest()[:20]}"
+    if client.images.list(name=name):
+        return name
+    server = wheels.site(server_pins, base.target, now=now)
+    # The server's packages are there already; both come from this environment, so their versions agree.
+    packages = wheels.site([pin for pin in pins if pin not in server_pins], base.target, now=now)
+    now.say("make the runtime image")
+    with tempfile.TemporaryFile() as context:
+        with tarfile.open(fileobj=context, mode="w") as tar:
+            add_bytes(tar, "Dockerfile", dockerfile.encode())
+            add_folder(tar, server, "server")
+            with tempfile.TemporaryDirectory() as compiled:
+                _write_server(own, Path(compiled))
+                add_folder(tar, Path(compiled), "server")
+            add_folder(tar, packages, "packages")
+        context.seek(0)
+        build(client, context, name, now)
+    return name
+
+
+def build_model(client: DockerClient, base: BaseImage, launch: Launch, *, now: Stage) -> str:
+    """Make the image of one bundle: the runtime image and one layer more.
+
+    Args:
+        client: of the Docker engine.
+        base: what to build on.
+        launch: the bundle, its requirements and the labels to write on it.
+        now: told what goes on.
+
+    Returns:
+        The image's name.
+
+    Raises:
+        DeployError: the base has another minor version of Python than the model was fitted under.
+    """
+    bundle = Path(launch.bundle_path)
+    manifest = msgspec.json.decode((bundle / "manifest.json").read_bytes(), type=Manifest)
+    if manifest.python != base.target.python:
+        raise DeployError(
+            f"the model was fitted under Python {manifest.python}, and the base image {base.name} has "
+            f"{base.target.python}",
+            code="python_mismatch",
+            hint=f"NBOPS_BASE_IMAGE=<an image with Python {manifest.python}>, or --engine process",
+        )
+    runtime = build_runtime(client, base, launch.requirements, now=now)
+    now.say("add the model")
+    labels = {
+        PROJECT_LABEL: launch.project,
+        ENDPOINT_LABEL: launch.endpoint,
+        "nbops.runtime": runtime,
+        "nbops.base.id": base.id,
+        **launch.labels,
+    }
+    dockerfile = f"""\
+FROM {runtime}
+COPY bundle /bundle
+LABEL {" ".join(f"{key}={_quoted(value)}" for key, value in labels.items())}
+"""
+    name = f"nbops/{launch.endpoint}:{manifest.version}-{launch.bundle_digest.rpartition(':')[2][:12]}"
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        add_bytes(tar, "Dockerfile", dockerfile.encode())
+        add_folder(tar, bundle, "bundle")
+    context.seek(0)
+    build(client, context, name, now)
+    return name
+
+
+def discard_model(client: DockerClient, name: str) -> None:
+    """Remove a model's image unless something still uses it; its runtime image stays for the next one."""
+    docker = need("docker", to="deploy into a container")
+    try:
+        client.images.remove(name)
+    except docker.errors.ImageNotFound:
+        return
+    except docker.errors.APIError as error:
+        if error.status_code != 409:  # another deployment of the same bundle runs on it
+            raise
+
+
+def _server_source() -> dict[str, bytes]:
+    """All files of ``nbops_serving``, by their path below the package's parent."""
+    package = Path(nbops_serving.__path__[0])
+    return {
+        str(path.relative_to(package.parent)): path.read_bytes()
+        for path in sorted(package.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def _write_server(source: Mapping[str, bytes], folder: Path) -> None:
+    for path, data in source.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    wheels.compile_folder(folder)
+
+
+def build(client: DockerClient, context: IO[bytes], name: str, now: Stage) -> None:
+    """Build an image from a tar with its Dockerfile, without a network.
+
+    Raises:
+        DeployError: a step failed; the message is Docker's own.
+    """
+    for event in _events(client, context, name):
+        if "error" in event:
+            raise DeployError(f"image {name} cannot be built: {event['error']}", code="build_failed")
+        # "Step 2/3 : COPY server /opt/nbops/server": what is done, without its numbers and not at full length.
+        step, _, said = event.get("stream", "").strip().partition(" : ")
+        if step.startswith("Step "):
+            now.say(said[:60])
+
+
+def _events(client: DockerClient, context: IO[bytes], name: str) -> Iterator[dict[str, Any]]:
+    # rm: the classic builder makes a container for every step and would leave it there.
+    yield from client.api.build(
+        fileobj=context, custom_context=True, tag=name, rm=True, forcerm=True, network_mode="none", decode=True
+    )
+
+
+def _quoted(value: str) -> str:
+    # A Dockerfile's LABEL takes JSON-like strings, in which `$` begins a variable.
+    return json.dumps(value).replace("$", "\\$")
+
+
+def add_bytes(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    """Add a file readable by everybody."""
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    member.mode = 0o644
+    tar.addfile(member, io.BytesIO(data))
+
+
+def add_folder(tar: tarfile.TarFile, folder: Path, name: str) -> None:
+    """Add a folder readable by everybody, with neither times nor owners: equal files make equal layers."""
+    tar.add(folder, arcname=name, filter=_plain)
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    member.mtime = 0
+    member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+    return member
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    aside.write_bytes(data)
+    aside.replace(path)

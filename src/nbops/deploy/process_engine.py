@@ -1,0 +1,106 @@
+"""The engine that needs nothing: the bundle's server as a process of this user, with this interpreter.
+
+It serves the same bundle by the same command as a container does; what it lacks is the container's walls.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import nbops_serving
+from nbops.deploy import detached, ports
+from nbops.deploy.engine import Condition, Handle, Launch, Started
+from nbops.errors import DeployError, NbopsError
+from nbops.progress import Stage
+from nbops.settings import Settings
+
+STOP_TIMEOUT_S = 15.0
+"""How long a server may finish what it took before it is killed."""
+
+
+class ProcessEngine:
+    """Runs servers as detached processes on 127.0.0.1."""
+
+    name = "process"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def problem(self) -> NbopsError | None:
+        """Say why deployments cannot be made here, or None when they can."""
+        if os.name != "posix":
+            return DeployError(f"the process engine needs Linux or macOS, not {sys.platform}", hint="--engine docker")
+        return None
+
+    def build(self, launch: Launch, *, now: Stage) -> Handle:
+        """Nothing is built: this interpreter and its packages serve."""
+        now.say("nothing to build: this interpreter serves")
+        return {}
+
+    def start(self, launch: Launch, built: Handle) -> Started:
+        """Start the server as a process that outlives this one."""
+        port = launch.port or ports.free_port()
+        log = Path(launch.folder) / "server.log"
+        Path(launch.log_path).mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-P", "-m", "nbops_serving", launch.bundle_path, "--host", ports.HOST,
+                   "--port", str(port), "--log", launch.log_path]  # fmt: skip
+        pid, started = detached.spawn(command, log=log, env=_environment())
+        return Started(
+            handle={"pid": pid, "started": started, "log": str(log), "port": port},
+            address=f"http://{ports.HOST}:{port}",
+        )
+
+    def condition(self, handle: Handle) -> Condition:
+        """Tell whether the process still runs."""
+        pid, started = int(handle["pid"]), str(handle["started"])
+        if detached.is_alive(pid, started):
+            return Condition(state="running")
+        return Condition(state="failed", message=f"process {pid} has ended")
+
+    def conditions(self, handles: Mapping[str, Handle]) -> dict[str, Condition]:
+        """Tell how several are."""
+        return {key: self.condition(handle) for key, handle in handles.items()}
+
+    def stop(self, handle: Handle) -> None:
+        """Let the server finish what it took, then end it."""
+        detached.terminate(int(handle["pid"]), str(handle["started"]), timeout_s=STOP_TIMEOUT_S)
+
+    def logs(self, handle: Handle, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
+        """Yield lines of the server's log file."""
+        return read_log(Path(str(handle["log"])), tail=tail, is_open=lambda: follow and self._runs(handle))
+
+    def _runs(self, handle: Handle) -> bool:
+        return self.condition(handle).state == "running"
+
+
+def _environment() -> dict[str, str]:
+    """The server's environment: ours, less what would change how it imports or records."""
+    left_out = {"PYTHONPATH", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONWARNINGS", "PYTHONDONTWRITEBYTECODE"}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in left_out and not key.startswith(("NBOPS_", "JPY_"))
+    }
+    # Where nbops was imported from counts, however it got on this interpreter's path.
+    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(Path(nbops_serving.__path__[0]).parent)}
+
+
+def read_log(path: Path, *, tail: int | None, is_open: Callable[[], bool]) -> Iterator[str]:
+    """Yield the lines of a log file, then new ones for as long as ``is_open()`` says so."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        lines = file.readlines()
+        yield from (
+            line.rstrip("\n") for line in (lines if tail is None else lines[len(lines) - min(tail, len(lines)) :])
+        )
+        while is_open():
+            line = file.readline()
+            if line:
+                yield line.rstrip("\n")
+            else:
+                time.sleep(0.1)

@@ -1,0 +1,459 @@
+"""The rollout of a version: start it beside the old one, prove it, move the traffic, keep the old one for a way back.
+
+A version that does not start, or does not answer the notebook's own rows as the notebook does, never takes traffic.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from nbops.deploy import client, naming, ports
+from nbops.deploy.edge import Edge, ProcessEdge, runtime
+from nbops.deploy.engine import Engine, Handle, Launch, Started, choose, deployment_folder, engine_named
+from nbops.errors import ConflictError, DeployError, NbopsError, NotFoundError
+from nbops.progress import Stage, stage
+from nbops.records import Bundle, Deployment, Endpoint, ModelVersion, new_id
+from nbops.settings import Settings
+from nbops.store.interface import Store
+from nbops_serving.manifest import Manifest
+
+READY_TIMEOUT_S = 120.0
+"""How long a server may take until it has its model in."""
+
+DRAIN_TIMEOUT_S = 10.0
+"""How long to wait for the old version's last answers; it goes on running, so nothing is cut if they take longer."""
+
+
+def deploy(
+    bundle: Bundle,
+    version: ModelVersion,
+    *,
+    name: str,
+    engine: str | None = None,
+    port: int | None = None,
+    store: Store,
+    settings: Settings,
+) -> Endpoint:
+    """Put a bundle behind an endpoint's address; over a live name without losing a request.
+
+    Args:
+        bundle: what to serve.
+        version: the model version it was packed from.
+        name: of the endpoint.
+        engine: ``docker`` or ``process``; None takes the live endpoint's, else docker where it answers.
+        port: of the endpoint on 127.0.0.1; None keeps the one it had, else takes a free one.
+        store: where endpoint and deployment are recorded.
+        settings: of the project.
+
+    Returns:
+        The endpoint, answering with the new version.
+
+    Raises:
+        DeployError: the version does not start or does not answer as the notebook does; what was live stays live.
+        ConflictError: the port is taken, or the endpoint is being changed by another process.
+        UsageError: the name or the engine is not one.
+    """
+    naming.checked(name)
+    folder = settings.folder / "endpoints" / name
+    with naming.changing(folder, name):
+        live = _recorded(store, name)
+        rollout = _Rollout(name, folder, live, store=store, settings=settings)
+        return rollout.run(bundle, version, engine=engine, port=port)
+
+
+def rollback(name: str, *, store: Store, settings: Settings) -> Endpoint:
+    """Give the traffic back to the version that had it before.
+
+    Args:
+        name: of the endpoint.
+        store: where it is recorded.
+        settings: of the project.
+
+    Returns:
+        The endpoint, answering with the older version; the newer one is kept, so a second call goes forward again.
+
+    Raises:
+        NotFoundError: there is no such endpoint, or no older version was kept.
+        DeployError: the older version does not answer as it did; the newer one stays live.
+    """
+    folder = settings.folder / "endpoints" / naming.checked(name)
+    with naming.changing(folder, name):
+        live = _live(store, name)
+        return _Rollout(name, folder, live, store=store, settings=settings).back()
+
+
+def stop(name: str, *, store: Store, settings: Settings) -> Endpoint:
+    """End an endpoint: its servers, its edge and what they were made of. Its prediction log stays.
+
+    Args:
+        name: of the endpoint.
+        store: where it is recorded.
+        settings: of the project.
+
+    Returns:
+        The endpoint, stopped; its port is remembered for the next deploy under this name.
+
+    Raises:
+        NotFoundError: there is no such endpoint.
+        DeployError: something of it does not end.
+    """
+    folder = settings.folder / "endpoints" / naming.checked(name)
+    with naming.changing(folder, name), stage(f"Stop {name}") as now:
+        endpoint = _recorded(store, name)
+        if endpoint is None:
+            raise unknown(store, name)
+        _own(endpoint)
+        edge = edge_of(endpoint, folder, settings)
+        if edge is not None and "socket" in endpoint.handle:
+            now.say("close the address")
+            edge.close(endpoint.handle)
+        for deployment in store.find(Deployment, endpoint=name):
+            if deployment.status in ("starting", "ready") or deployment.id in endpoint.split:
+                now.say(f"stop version {deployment.number}")
+                retire(deployment, store=store, settings=settings)
+        stopped = msgspec.structs.replace(
+            endpoint, status="stopped", split={}, handle=_rest(endpoint.handle), updated_at=time.time()
+        )
+        store.put(stopped)
+        return stopped
+
+
+def retire(deployment: Deployment, *, store: Store, settings: Settings, error: str | None = None) -> Deployment:
+    """Stop a deployment, remove all of it but its logs, and record that."""
+    if deployment.handle:
+        engine_named(deployment.engine, settings).stop(deployment.handle)
+    ended = msgspec.structs.replace(
+        deployment,
+        status="failed" if error or deployment.status == "failed" else "stopped",
+        error=error or deployment.error,
+        stopped_at=deployment.stopped_at or time.time(),
+    )
+    store.put(ended)
+    return ended
+
+
+def edge_of(endpoint: Endpoint, folder: Path, settings: Settings) -> Edge | None:
+    """The edge that an endpoint was given, or None when it was deployed without one."""
+    kind = endpoint.handle.get("edge")
+    if kind == "process":
+        return ProcessEdge(folder / "edge")
+    if kind == "container":
+        from nbops.deploy.docker_edge import ContainerEdge
+
+        return ContainerEdge(folder / "edge", settings)
+    return None
+
+
+def unknown(store: Store, name: str) -> NotFoundError:
+    """The error for a name that no endpoint has."""
+    names = sorted({endpoint.name for endpoint in store.find(Endpoint)})
+    known = f"there are: {', '.join(names)}" if names else "none was deployed yet"
+    return NotFoundError(f"there is no endpoint {name!r}; {known}", hint="nbops endpoints")
+
+
+def _recorded(store: Store, name: str) -> Endpoint | None:
+    return next(iter(store.find(Endpoint, name=name, limit=1)), None)
+
+
+def _live(store: Store, name: str) -> Endpoint:
+    endpoint = _recorded(store, name)
+    if endpoint is None or endpoint.status == "stopped":
+        raise unknown(store, name)
+    _own(endpoint)
+    return endpoint
+
+
+def _own(endpoint: Endpoint) -> None:
+    """Refuse to touch what runs on another machine: its process ids mean nothing here."""
+    host = endpoint.handle.get("host", socket.gethostname())
+    if host != socket.gethostname():
+        raise ConflictError(
+            f"endpoint {endpoint.name} runs on {host}, this is {socket.gethostname()}", hint=f"ssh {host}"
+        )
+
+
+def _rest(handle: Handle) -> Handle:
+    """What a stopped endpoint remembers: its port."""
+    return {key: handle[key] for key in ("port", "host") if key in handle}
+
+
+class _Rollout:
+    """One change of one endpoint."""
+
+    def __init__(self, name: str, folder: Path, known: Endpoint | None, *, store: Store, settings: Settings) -> None:
+        self._name = name
+        self._folder = folder
+        self._known = known
+        self._live = known if known is not None and known.status != "stopped" else None
+        self._store = store
+        self._settings = settings
+        if self._live is not None:
+            _own(self._live)
+
+    def run(self, bundle: Bundle, version: ModelVersion, *, engine: str | None, port: int | None) -> Endpoint:
+        """Start, prove, switch."""
+        chosen = self._engine(engine)
+        edge = self._edge(chosen)
+        port = self._port(port)
+        deployment = self._new(bundle, version, chosen)
+        launch = self._launch(bundle, version, deployment, port=None if edge else port)
+        with self._undone_on_failure(deployment.id):
+            with stage(f"Build {self._name}:{version.number}") as now:
+                built = chosen.build(launch, now=now)
+            with stage(f"Start version {version.number}") as now:
+                started = chosen.start(launch, built)
+                deployment = self._save(deployment, handle=started.handle | built, address=started.address)
+                self._wait_ready(chosen, started, now)
+            self._prove(bundle, started.address)
+            deployment = self._save(deployment, status="ready", ready_at=time.time())
+            endpoint = self._switch(deployment, edge, port)
+        self._end_unkept(endpoint, edge)
+        return endpoint
+
+    def back(self) -> Endpoint:
+        """Give the traffic to the deployment that was kept."""
+        live = self._live
+        assert live is not None
+        kept = [key for key, share in live.split.items() if share == 0]
+        if not kept:
+            raise NotFoundError(f"endpoint {live.name} has no older version to go back to", hint="nbops endpoints")
+        deployment = self._store.get(Deployment, kept[-1])
+        engine = engine_named(deployment.engine, self._settings)
+        bundle = self._store.get(Bundle, deployment.bundle_id)
+        if engine.condition(deployment.handle).state != "running":
+            version = self._store.get(ModelVersion, deployment.model_version_id)
+            return self.run(bundle, version, engine=deployment.engine, port=None)
+        assert deployment.address is not None
+        self._prove(bundle, deployment.address)
+        edge = self._edge(engine)
+        endpoint = self._switch(deployment, edge, int(live.handle["port"]))
+        self._end_unkept(endpoint, edge)
+        return endpoint
+
+    def _engine(self, asked: str | None) -> Engine:
+        if asked is None and self._live is not None:
+            asked = self._live.engine
+        engine, passed_over = choose(asked, self._settings)
+        if passed_over is not None:
+            with stage("Use the process engine") as now:
+                now.say(f"no container: {passed_over.message} → {passed_over.hint}")
+        return engine
+
+    def _edge(self, engine: Engine) -> Edge | None:
+        """The edge the live endpoint has, or the best one to be had; None when there is none."""
+        if self._live is not None:
+            edge = edge_of(self._live, self._folder, self._settings)
+            if edge is None:
+                problem = ProcessEdge(self._folder / "edge").problem()
+                cure = f"{problem.hint} && " if problem is not None and problem.hint else ""
+                raise DeployError(
+                    f"endpoint {self._name} was deployed without HAProxy before it, so its version cannot be changed "
+                    "without downtime",
+                    code="no_edge",
+                    hint=f"{cure}nbops stop {self._name}, then deploy it again",
+                )
+            if edge.kind == "container" and engine.name != "docker":
+                raise ConflictError(
+                    f"endpoint {self._name} stands behind a container, which cannot reach a {engine.name} deployment",
+                    hint=f"nbops stop {self._name}, then deploy with --engine {engine.name}",
+                )
+            return edge
+        problems = []
+        for edge in self._edges(engine):
+            problem = edge.problem()
+            if problem is None:
+                return edge
+            problems.append(problem)
+        with stage("Use the server's own address") as now:
+            now.say(f"{problems[-1].message} → {problems[-1].hint}")
+        return None
+
+    def _edges(self, engine: Engine) -> Iterator[Edge]:
+        if engine.name == "docker":
+            from nbops.deploy.docker_edge import ContainerEdge
+
+            yield ContainerEdge(self._folder / "edge", self._settings)
+        yield ProcessEdge(self._folder / "edge")
+
+    def _port(self, asked: int | None) -> int:
+        kept = int(self._known.handle["port"]) if self._known is not None and "port" in self._known.handle else None
+        if self._live is not None:
+            assert kept is not None
+            if asked not in (None, kept):
+                raise ConflictError(
+                    f"endpoint {self._name} answers on port {kept}, and its clients know that",
+                    hint=f"nbops stop {self._name}",
+                )
+            return kept
+        if asked is not None:
+            return ports.claim(asked, purpose=f"endpoint {self._name}")
+        if kept is not None:
+            with contextlib.suppress(ConflictError):
+                return ports.claim(kept, purpose=f"endpoint {self._name}")
+        return ports.free_port()
+
+    def _new(self, bundle: Bundle, version: ModelVersion, engine: Engine) -> Deployment:
+        key = new_id()
+        deployment = Deployment(
+            id=key,
+            endpoint=self._name,
+            bundle_id=bundle.id,
+            model_version_id=version.id,
+            number=version.number,
+            engine=engine.name,
+            status="starting",
+            log_path=str(deployment_folder(self._settings, self._name, key) / "predictions"),
+            started_at=time.time(),
+        )
+        self._store.put(deployment)
+        return deployment
+
+    def _launch(self, bundle: Bundle, version: ModelVersion, deployment: Deployment, *, port: int | None) -> Launch:
+        assert deployment.log_path is not None
+        return Launch(
+            deployment_id=deployment.id,
+            endpoint=self._name,
+            bundle_path=bundle.path,
+            bundle_digest=bundle.digest,
+            requirements=bundle.requirements,
+            folder=str(Path(deployment.log_path).parent),
+            log_path=deployment.log_path,
+            project=self._settings.root,
+            port=port,
+            labels={
+                "nbops.model": f"{version.model}@{version.number}",
+                "nbops.model_version": version.id,
+                "nbops.bundle": bundle.digest,
+                "nbops.run": version.run_id or "",
+            },
+        )
+
+    def _save(self, deployment: Deployment, **fields: object) -> Deployment:
+        changed = msgspec.structs.replace(deployment, **fields)
+        self._store.put(changed)
+        return changed
+
+    @contextlib.contextmanager
+    def _undone_on_failure(self, deployment_id: str) -> Iterator[None]:
+        """Remove what was started when anything goes wrong, an interrupt of the kernel included."""
+        try:
+            yield
+        except BaseException as error:
+            reason = error.message if isinstance(error, NbopsError) else type(error).__name__
+            # Read again: the handle was recorded as soon as there was something to stop.
+            deployment = self._store.get(Deployment, deployment_id)
+            retire(deployment, store=self._store, settings=self._settings, error=reason)
+            raise
+
+    def _wait_ready(self, engine: Engine, started: Started, now: Stage) -> None:
+        began = time.monotonic()
+        asked_at = began
+        while not client.is_ready(started.address):
+            waited = time.monotonic() - began
+            # Asking the engine costs more than asking the server: four times a second is soon enough.
+            if time.monotonic() - asked_at > 0.25:
+                asked_at = time.monotonic()
+                now.say(f"wait until it is ready, {waited:.0f} s")
+                condition = engine.condition(started.handle)
+                if condition.state != "running":
+                    raise self._start_failure(engine, started, f"ended before it was ready ({condition.message})")
+            if waited > READY_TIMEOUT_S:
+                raise self._start_failure(engine, started, f"was not ready after {READY_TIMEOUT_S:.0f} s")
+            time.sleep(0.015)
+        now.say(f"ready on {started.address}")
+
+    def _start_failure(self, engine: Engine, started: Started, what: str) -> DeployError:
+        said = "\n".join(engine.logs(started.handle, tail=12)).strip()
+        return DeployError(
+            f"the server {what}" + (f"; it said:\n{said}" if said else ""),
+            code="start_failed",
+            hint=f"nbops logs {self._name}",
+        )
+
+    def _prove(self, bundle: Bundle, address: str) -> None:
+        """Ask the running server the notebook's own rows: it answers as the notebook does, or it gets no traffic."""
+        manifest = msgspec.json.decode((Path(bundle.path) / "manifest.json").read_bytes(), type=Manifest)
+        with stage("Check its answers", total=len(manifest.example), unit="rows") as now:
+            if not manifest.example:
+                now.say("the bundle has no example rows")
+                return
+            answer = client.predict(address, manifest.example, is_check=True)
+            wrong = client.mismatches(manifest, answer["predictions"])
+            if wrong:
+                raise DeployError(
+                    f"{manifest.model}@{manifest.version} does not answer as the notebook's model does: {wrong[0]}"
+                    + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""),
+                    code="parity_failed",
+                    hint=f"nbops logs {self._name}",
+                )
+            now.advance(len(manifest.example), note="as in the notebook")
+
+    def _switch(self, deployment: Deployment, edge: Edge | None, port: int) -> Endpoint:
+        """Move the traffic to a deployment and keep what had it; when that fails, everything is as before."""
+        before = self._live.split if self._live is not None else {}
+        kept = [key for key, share in before.items() if share > 0 and key != deployment.id]
+        split = {deployment.id: 100} | dict.fromkeys(kept, 0)
+        if edge is None:
+            assert deployment.address is not None
+            return self._record(deployment, split, {"edge": "none", "port": port}, deployment.address)
+        with stage("Move the traffic") as now:
+            shares = self._shares(edge, split)
+            if self._live is not None and edge.is_open(self._live.handle):
+                handle = self._live.handle
+                try:
+                    self._move(edge, handle, shares, now)
+                except BaseException:
+                    runtime(handle).shift(self._shares(edge, before))
+                    edge.remember(handle, self._name, self._shares(edge, before))
+                    raise
+            else:
+                if self._live is not None:
+                    # Killed from outside: what is left of it would be in the way of the new one.
+                    edge.close(self._live.handle)
+                now.say(f"listen on {ports.HOST}:{port}")
+                handle = edge.open(self._name, port=port, split=shares)
+            return self._record(deployment, split, handle, f"http://{ports.HOST}:{port}")
+
+    def _shares(self, edge: Edge, split: dict[str, int]) -> dict[str, int]:
+        return {edge.upstream(self._store.get(Deployment, key)): share for key, share in split.items()}
+
+    def _move(self, edge: Edge, handle: Handle, shares: dict[str, int], now: Stage) -> None:
+        control = runtime(handle)
+        control.shift(shares)
+        edge.remember(handle, self._name, shares)
+        for upstream, share in shares.items():
+            if share == 0:
+                drained = control.drain(upstream, timeout_s=DRAIN_TIMEOUT_S)
+                now.say("the old version has answered all it took" if drained else "the old version still answers")
+
+    def _end_unkept(self, endpoint: Endpoint, edge: Edge | None) -> None:
+        """End deployments that are not even kept for a rollback any more."""
+        before = self._live.split if self._live is not None else {}
+        for key in before.keys() - endpoint.split.keys():
+            deployment = self._store.get(Deployment, key)
+            if edge is not None:
+                runtime(endpoint.handle).release(edge.upstream(deployment))
+            retire(deployment, store=self._store, settings=self._settings)
+
+    def _record(self, deployment: Deployment, split: dict[str, int], handle: Handle, address: str) -> Endpoint:
+        now = time.time()
+        known = self._known
+        endpoint = Endpoint(
+            id=known.id if known else new_id(),
+            name=self._name,
+            engine=deployment.engine,
+            address=address,
+            split=split,
+            status="up",
+            handle=handle | {"host": socket.gethostname()},
+            created_at=known.created_at if known else now,
+            updated_at=now,
+        )
+        self._store.put(endpoint)
+        return endpoint

@@ -1,0 +1,265 @@
+"""Packages for a container, installed outside it: no network in any build, no compiler, no pip in the image.
+
+A *site* is a folder with packages unpacked from wheels for the container's Python and platform, byte-compiled, and kept
+in the user's cache under a hash of its lock. Since a container's file system is read-only, what is not compiled here is
+compiled again at every start: scikit-learn takes 6 s then instead of 1.3 s.
+
+Wheels come through the user's own installer (uv, else pip) with its ordinary configuration: an index behind a proxy, a
+folder of wheels (``--find-links``) or the installer's cache all work, the last two offline.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+import msgspec
+
+from nbops.errors import DeployError, MissingError
+from nbops.progress import Stage
+
+_LAYOUT = 1
+"""Raised when sites are made in another way, so that cached ones are made again."""
+
+_MANYLINUX = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
+"""Versions of glibc 2 that wheels are tagged for and installers know."""
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """What a site is made for."""
+
+    python: str
+    """``major.minor``."""
+    machine: str
+    """As ``uname -m`` says it: ``x86_64``, ``aarch64``."""
+    glibc: int
+    """Minor version of glibc 2."""
+
+    @property
+    def manylinux(self) -> int:
+        """The newest wheel tag that this glibc satisfies."""
+        return max((tag for tag in _MANYLINUX if tag <= self.glibc), default=_MANYLINUX[0])
+
+    def environment(self) -> dict[str, str]:
+        """The marker environment, so that a requirement ``; sys_platform == …`` is judged for the container."""
+        return {
+            "implementation_name": "cpython",
+            "os_name": "posix",
+            "platform_machine": self.machine,
+            "platform_python_implementation": "CPython",
+            "platform_system": "Linux",
+            "python_full_version": f"{self.python}.0",
+            "python_version": self.python,
+            "sys_platform": "linux",
+            "extra": "",
+        }
+
+
+def cache_folder() -> Path:
+    """The user's cache of sites and facts about images."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nbops"
+
+
+def lock(requirements: Sequence[str], target: Target) -> tuple[list[str], bool]:
+    """Add what the requirements themselves need, in the versions this environment has.
+
+    Args:
+        requirements: pinned, ``name==version``.
+        target: whose markers count.
+
+    Returns:
+        Sorted pins, and whether they are complete: they are not when a package of the requested version is not
+        installed here, and then the installer has to find out the rest.
+
+    Example:
+        >>> pins, complete = lock(["click==0.0.1"], Target(python="3.11", machine="x86_64", glibc=36))
+        >>> pins, complete
+        (['click==0.0.1'], False)
+    """
+    pins: dict[str, str] = {}
+    complete = True
+    for name, version in _walk(requirements, target):
+        pins.setdefault(name, version)
+        complete = complete and _installed(name, pins[name]) is not None
+    return sorted(f"{name}=={version}" for name, version in pins.items()), complete
+
+
+def _walk(requirements: Sequence[str], target: Target) -> Iterator[tuple[str, str]]:
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    waiting: list[tuple[str, str, frozenset[str]]] = []
+    for text in requirements:
+        asked = Requirement(text)
+        if asked.marker is not None and not asked.marker.evaluate(target.environment()):
+            continue
+        waiting.append((canonicalize_name(asked.name), _pinned(asked, text), frozenset(asked.extras)))
+    # Pins that were asked for come first: what the environment has does not replace them.
+    yield from [(name, version) for name, version, _ in waiting]
+    asked_for = {name for name, _, _ in waiting}
+    seen = set()
+    while waiting:
+        name, version, extras = waiting.pop()
+        found = _installed(name, version)
+        if found is None or (name, extras) in seen:
+            continue
+        seen.add((name, extras))
+        for line in found.requires or []:
+            needed = Requirement(line)
+            environments = [target.environment() | {"extra": extra} for extra in extras | {""}]
+            if needed.marker is not None and not any(needed.marker.evaluate(each) for each in environments):
+                continue
+            key = canonicalize_name(needed.name)
+            here = _version(key)
+            if here is not None:
+                if key not in asked_for:
+                    yield key, here
+                waiting.append((key, here, frozenset(needed.extras)))
+
+
+def _pinned(requirement: object, text: str) -> str:
+    specifiers = list(requirement.specifier)  # type: ignore[attr-defined]
+    if len(specifiers) != 1 or specifiers[0].operator not in ("==", "==="):
+        raise DeployError(f"a bundle's requirements are pinned; {text!r} is not", hint=f"{text.split()[0]}==VERSION")
+    version: str = specifiers[0].version
+    return version
+
+
+def _version(name: str) -> str | None:
+    try:
+        return distribution(name).version
+    except PackageNotFoundError:
+        return None
+
+
+def _installed(name: str, version: str) -> Distribution | None:
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:
+        return None
+    return found if found.version == version else None
+
+
+def site(requirements: Sequence[str], target: Target, *, now: Stage | None = None) -> Path:
+    """Return the site of these requirements, made when it is not there yet.
+
+    Args:
+        requirements: pinned, ``name==version``.
+        target: the container's Python and platform.
+        now: told what goes on.
+
+    Returns:
+        A folder that is never changed again; empty when nothing is required.
+
+    Raises:
+        MissingError: neither uv nor pip is here.
+        DeployError: a wheel cannot be had; the message is the installer's own.
+    """
+    pins, complete = lock(requirements, target)
+    key = sha256(msgspec.json.encode([_LAYOUT, msgspec.to_builtins(target), pins])).hexdigest()[:20]
+    folder = cache_folder() / "sites" / key
+    if folder.is_dir():
+        return folder
+    if now is not None and pins:
+        now.say(f"unpack {len(pins)} packages")
+    # Made aside and renamed as a whole: whoever finds it finds all of it.
+    aside = folder.with_name(f"{key}.{os.getpid()}")
+    shutil.rmtree(aside, ignore_errors=True)
+    (aside / "site").mkdir(parents=True)
+    try:
+        if pins:
+            _install(pins, aside / "site", target, with_dependencies=not complete)
+            _thin(aside / "site")
+            if now is not None:
+                now.say("compile")
+            compile_folder(aside / "site")
+        _settle(aside / "site", folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return folder
+
+
+def _settle(made: Path, folder: Path) -> None:
+    try:
+        made.rename(folder)
+    except OSError:
+        # Another process was quicker; a site is the same whoever makes it.
+        if not folder.is_dir():
+            raise
+
+
+def _install(pins: Sequence[str], folder: Path, target: Target, *, with_dependencies: bool) -> None:
+    command = [*installer(), *_arguments(target), "--target", str(folder), "--only-binary", ":all:", "--quiet", *pins]
+    if not with_dependencies:
+        command.append("--no-deps")
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip()[-1500:]
+        raise DeployError(
+            f"the container's packages cannot be had for Python {target.python} on {target.machine}:\n{said}",
+            code="wheels_missing",
+            hint=f"{' '.join(installer())} --dry-run {' '.join(pins)}  # with your index or --find-links FOLDER",
+        )
+
+
+def installer() -> list[str]:
+    """The command that installs packages: uv where it is, else pip.
+
+    Raises:
+        MissingError: neither is here.
+    """
+    beside = Path(sys.executable).with_name("uv")
+    uv = str(beside) if beside.exists() else shutil.which("uv")
+    if uv is not None:
+        return [uv, "pip", "install"]
+    if importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
+    raise MissingError(
+        "to fill a container, nbops needs uv or pip, and neither is here",
+        code="installer_missing",
+        hint=f"{sys.executable} -m ensurepip",
+    )
+
+
+def _arguments(target: Target) -> list[str]:
+    if installer()[0].endswith("uv"):
+        platform = f"{target.machine}-manylinux_2_{target.manylinux}"
+        return ["--python", sys.executable, "--python-version", target.python, "--python-platform", platform]
+    tags = [f"manylinux_2_{minor}_{target.machine}" for minor in range(target.glibc, 4, -1)]
+    if target.glibc >= 17:
+        tags.append(f"manylinux2014_{target.machine}")
+    tags.append(f"linux_{target.machine}")
+    platforms = [argument for tag in tags for argument in ("--platform", tag)]
+    return ["--python-version", target.python, "--implementation", "cp", "--abi", f"cp{target.python.replace('.', '')}",
+            "--abi", "abi3", "--abi", "none", "--no-compile", *platforms]  # fmt: skip
+
+
+def _thin(folder: Path) -> None:
+    """Take out what no server runs: the packages' own tests, type stubs, headers and scripts."""
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+    for tests in [path for path in folder.rglob("tests") if path.is_dir()]:
+        if next(tests.glob("test_*.py"), None) is not None:
+            shutil.rmtree(tests)
+    for pattern in ("*.pyi", "*.pxd", "*.pyx", "*.h", "*.a"):
+        for path in folder.rglob(pattern):
+            path.unlink()
+
+
+def compile_folder(folder: Path) -> None:
+    """Byte-compile all modules below a folder, trusted without asking for their source's time or hash.
+
+    Raises:
+        DeployError: the compiler itself failed; modules for other versions of Python are left as they are.
+    """
+    command = [sys.executable, "-I", "-m", "compileall", "-q", "-j", str(min(os.cpu_count() or 1, 4)),
+               "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", "/", str(folder)]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode not in (0, 1):
+        raise DeployError(f"packages cannot be compiled: {done.stderr.strip()[-500:]}")
