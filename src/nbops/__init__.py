@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
     from nbops.capture import log_artifact, log_metric, log_metrics, log_param, log_params, run
     from nbops.capture.listing import runs
+    from nbops.flows.session import deploy, load_model, log_model
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "deploy": "nbops.flows.session",
+    "load_model": "nbops.flows.session",
     "log_artifact": "nbops.capture",
     "log_metric": "nbops.capture",
     "log_metrics": "nbops.capture",
+    "log_model": "nbops.flows.session",
     "log_param": "nbops.capture",
     "log_params": "nbops.capture",
     "run": "nbops.capture",
@@ -30,9 +34,12 @@ _HOMES = {
 
 __all__ = [
     "__version__",
+    "deploy",
+    "load_model",
     "log_artifact",
     "log_metric",
     "log_metrics",
+    "log_model",
     "log_param",
     "log_params",
     "run",

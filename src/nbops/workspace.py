@@ -341,7 +341,7 @@ class Workspace:
         """List endpoints with what runs behind them."""
         from nbops.deploy import endpoints
 
-        return endpoints(self.store)
+        return endpoints(self.store, self.settings)
 
     def deployments(self, endpoint: str | None = None, limit: int | None = 50, offset: int = 0) -> list[Deployment]:
         """List what runs or ran behind an endpoint, newest first."""
@@ -366,13 +366,14 @@ class Workspace:
         """Show the newest lines an endpoint's server wrote."""
         from nbops.deploy import logs
 
-        return logs(self.store.resolve(Endpoint, endpoint).name, store=self.store, lines=lines)
+        # By name rather than by record: a first deploy that failed has a log and no endpoint.
+        return "\n".join(logs(endpoint, tail=lines, store=self.store, settings=self.settings))
 
     def stop(self, endpoint: str) -> Endpoint:
         """Stop an endpoint and everything behind it; its records and logs stay."""
         from nbops.deploy import stop
 
-        return stop(self.store.resolve(Endpoint, endpoint).name, store=self.store)
+        return stop(self.store.resolve(Endpoint, endpoint).name, store=self.store, settings=self.settings)
 
     # --- watching ---------------------------------------------------------------------------------------------------
 

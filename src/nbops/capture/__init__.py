@@ -7,11 +7,12 @@ work there and in plain scripts alike. Lists and comparisons of what was recorde
 from __future__ import annotations
 
 from nbops.capture.api import log_artifact, log_metric, log_metrics, log_param, log_params, run
-from nbops.capture.cells import current, notice, run_body, run_cell_as_run, start, stop
+from nbops.capture.cells import active_run_id, current, notice, run_body, run_cell_as_run, start, stop
 from nbops.capture.recorder import Recorder
 from nbops.capture.tracking import ActiveRun
 
 __all__ = [
+    "active_run_id",
     "ActiveRun",
     "Recorder",
     "current",

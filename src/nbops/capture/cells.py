@@ -51,6 +51,11 @@ def current() -> Recorder | None:
     return here.recorder()
 
 
+def active_run_id() -> str:
+    """The innermost open run of this process; in a plain script the first question opens one."""
+    return tracking.innermost(here.session()).id
+
+
 def notice() -> str | None:
     """Why nothing is recorded, or why records do not reach the store just now; None when all is well."""
     recorder = here.recorder()

@@ -5,43 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from nbops import capture
+from nbops.deploy import LiveEndpoint
 from nbops.errors import MissingError
-from nbops.records import Endpoint, ModelVersion
+from nbops.records import ModelVersion
 from nbops.settings import load_settings
 from nbops.store import open_store
 from nbops.store.blobs import Blobs
-
-
-class LiveEndpoint:
-    """A deployed model as a notebook holds it.
-
-    ``name`` and ``address`` say where it is; ``predict(rows)`` asks it.
-    """
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.record = endpoint
-        self.name = endpoint.name
-        self.address = endpoint.address
-
-    def predict(self, rows: Any) -> list[Any]:
-        """Ask the endpoint.
-
-        Args:
-            rows: a DataFrame, a list of dicts, or one dict; columns as the model was trained on.
-
-        Returns:
-            One prediction per row, in the order of the rows.
-
-        Raises:
-            DeployError: the endpoint does not answer, or refuses a row (which row and field is said).
-        """
-        from nbops.deploy import predict
-
-        predictions: list[Any] = predict(self.record, rows)["predictions"]
-        return predictions
-
-    def __repr__(self) -> str:
-        return f"Endpoint {self.name} at {self.address}"
 
 
 def log_model(model: Any, *, name: str, sample: Any, trust: bool = False) -> ModelVersion:
@@ -79,7 +48,7 @@ def log_model(model: Any, *, name: str, sample: Any, trust: bool = False) -> Mod
             trust=trust,
             store=store,
             blobs=Blobs(settings.blobs),
-            run_id=capture.current_run_id(),
+            run_id=capture.active_run_id(),
             execution_id=recorder.execution_id if recorder is not None else None,
         )
     finally:
@@ -137,7 +106,7 @@ def deploy(model: Any, *, name: str, sample: Any = None, engine: str | None = No
             hint=f"nbops.deploy(model, name={name!r}, sample=X_train)",
         )
     try:
-        return LiveEndpoint(
+        return LiveEndpoint.of(
             deploy_model(
                 model,
                 name=name,
@@ -146,7 +115,7 @@ def deploy(model: Any, *, name: str, sample: Any = None, engine: str | None = No
                 store=store,
                 blobs=Blobs(settings.blobs),
                 settings=settings,
-                run_id=capture.current_run_id(),
+                run_id=capture.active_run_id(),
                 execution_id=recorder.execution_id if recorder is not None else None,
             )
         )
