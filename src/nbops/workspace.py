@@ -23,6 +23,7 @@ from nbops.records import (
     Model,
     ModelVersion,
     ModuleVersion,
+    Record,
     Run,
     Sweep,
     Window,
@@ -71,6 +72,16 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
     forwarded: int
     waiting: int
     message: str
+
+
+_COUNTED: dict[str, type[Record]] = {
+    "runs": Run,
+    "cells": CellExecution,
+    "module versions": ModuleVersion,
+    "sweeps": Sweep,
+    "model versions": ModelVersion,
+    "endpoints": Endpoint,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,10 +195,7 @@ class Workspace:
             run=run,
             cells=store.count(CellExecution, run_id=run.id) if run else 0,
             notice=live.notice if live else None,
-            counts={
-                kind.__name__: store.count(kind)
-                for kind in (Run, CellExecution, ModuleVersion, Sweep, ModelVersion, Endpoint)
-            },
+            counts={noun: store.count(kind) for noun, kind in _COUNTED.items()},
         )
 
     def sync(self) -> Synced:

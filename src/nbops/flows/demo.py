@@ -121,7 +121,7 @@ class _Demo:
             run = run_notebook(self.notebook, parameters={}, store=self.store, settings=self.settings)
             cells = self.store.count(CellExecution, run_id=run.id)
             scores = {metric.name: metric.value for metric in self.store.metrics(run.id)}
-            self.result = f"run {run.id[:13]}: {cells} cells, accuracy {scores['accuracy']:.3f}"
+            self.result = f"run {run.id[:16]}: {cells} cells, accuracy {scores['accuracy']:.3f}"
         return run
 
     def extract(self, run: Run) -> ModuleVersion:
@@ -156,9 +156,9 @@ class _Demo:
                 settings=self.settings,
             )
             if done.best_run_id is None:
-                raise NbopsError(f"no run of sweep {done.id[:13]} finished", hint=f"nbops -C {self.folder} runs")
+                raise NbopsError(f"no run of sweep {done.id[:16]} finished", hint=f"nbops -C {self.folder} runs")
             best = self.store.params(done.best_run_id)
-            self.result = f"sweep {done.id[:13]}: best of {done.total} is depth {best['depth']}, trees {best['trees']}"
+            self.result = f"sweep {done.id[:16]}: best of {done.total} is depth {best['depth']}, trees {best['trees']}"
         return done
 
     def best(self, sweep: Sweep) -> ModelVersion:
@@ -226,8 +226,8 @@ class _Demo:
         window: Window,
     ) -> dict[str, str]:
         return {
-            "run": run.id[:13],
-            "sweep": f"{sweep.id[:13]}, best run {(sweep.best_run_id or '')[:13]}",
+            "run": run.id[:16],
+            "sweep": f"{sweep.id[:16]}, best run {(sweep.best_run_id or '')[:16]}",
             "module": f"{module.module} {module.version}",
             "model": f"{version.model}@{version.number}",
             "address": endpoint.address,
@@ -239,16 +239,12 @@ class _Demo:
         }
 
     def notice(self, endpoint: Endpoint) -> str | None:
-        from nbops.deploy import examine_engines
+        from nbops.deploy.engine import engine_named
 
         if endpoint.engine == "docker" or self.engine == "process":
             return None
-        missing = [
-            f"{message}: {cure}"
-            for topic, is_well, message, cure in examine_engines(self.settings)
-            if not is_well and topic == "docker"
-        ]
-        return f"deployed as a process, not as a container: {missing[0]}" if missing else None
+        problem = engine_named("docker", self.settings).problem()
+        return f"Deployed as a process, not as a container: {problem}" if problem else None
 
 
 def _held_out() -> tuple[list[dict[str, float]], list[str]]:

@@ -141,10 +141,26 @@ def _panel(_: Settings) -> Iterator[Finding]:
 
 
 def _engines(settings: Settings) -> Iterator[Finding]:
-    from nbops.deploy import examine_engines
+    from nbops.deploy.engine import engine_named
 
-    for topic, is_well, message, cure in examine_engines(settings):
-        yield Finding(topic=topic, state="ok" if is_well else "warning", message=message, cure=cure)
+    for name, well in (
+        ("docker", f"answers and has {settings.base_image}"),
+        ("process", "serves bundles on this machine"),
+    ):
+        problem = engine_named(name, settings).problem()
+        yield Finding(
+            topic=name,
+            state="warning" if problem else "ok",
+            message=problem.message if problem else well,
+            cure=problem.hint if problem else None,
+        )
+    edge = shutil.which("haproxy")
+    yield Finding(
+        topic="haproxy",
+        state="ok" if edge else "warning",
+        message=edge or "is not on PATH: endpoints of the process engine have a direct address and swap with a pause",
+        cure=None if edge else "apt-get install haproxy",
+    )
 
 
 def _browser(_: Settings) -> Iterator[Finding]:

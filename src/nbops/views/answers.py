@@ -30,8 +30,8 @@ from nbops.store.interface import RunSummary
 from nbops.views.parts import Code, Facts, Heading, Note, Part, Table
 from nbops.workspace import Prediction, Status, Synced
 
-SHORT = 13
-"""How many digits of an id are shown: 12 of its millisecond and one more for runs of the same one."""
+SHORT = 16
+"""How many digits of an id are shown: 12 of its millisecond, the version, and 3 that tell runs of one millisecond apart."""
 
 
 @singledispatch
