@@ -8,6 +8,16 @@ results is left to those who ask.
 from __future__ import annotations
 
 from nbops.data.fingerprint import Fingerprint, fingerprint
+from nbops.data.profile import ColumnProfile, Profile, merged, profile_from_json, profile_of
 from nbops.data.signature import signature_of
 
-__all__ = ["Fingerprint", "fingerprint", "signature_of"]
+__all__ = [
+    "ColumnProfile",
+    "Fingerprint",
+    "Profile",
+    "fingerprint",
+    "merged",
+    "profile_from_json",
+    "profile_of",
+    "signature_of",
+]
