@@ -31,6 +31,8 @@ Headers = list[tuple[bytes, bytes]]
 _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", b"application/problem+json")
 _CLOSE = (b"connection", b"close")
+_CHECK = (b"x-nbops-check", b"1")
+"""Marks a question of whoever deploys: answered as any other, neither counted nor logged. The edge takes it off."""
 _SAFE_ID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")
 
 
@@ -174,7 +176,7 @@ class App:
             self.in_flight -= 1
         seconds = time.perf_counter() - started
         await self._send(send, status, [kind, (b"x-request-id", request_id.encode()), *extra], payload)
-        if self.serving is not None:
+        if self.serving is not None and _CHECK not in scope["headers"]:
             self._note(self.serving, request_id, at, seconds, status, rows, answer, notes, code)
 
     def _note(
