@@ -215,20 +215,28 @@ class Workspace:
 
     def cells(self, run: str = "last", limit: int | None = 50, offset: int = 0) -> list[CellExecution]:
         """List the cells of a run in the order they ran."""
-        found = self.store.resolve(Run, run)
-        return self.store.find(CellExecution, run_id=found.id, order_by="position", limit=limit, offset=offset)
+        from nbops.flows.show import cells_of
+
+        found = self._run(run)
+        return cells_of(self.store, found, limit=limit, offset=offset)
 
     def show(self, id: str = "last") -> Page:
         """Open anything by its id or name."""
         from nbops.flows.show import show
 
-        return show(self.store, id)
+        return show(self.store, self._run(id).id if id == "last" else id)
 
     def compare(self, runs: Sequence[str]) -> Comparison:
         """Say what differs between runs."""
         from nbops.flows.compare import compare
 
         return compare(self.store, runs)
+
+    def _run(self, reference: str) -> Run:
+        """In a notebook ``last`` is the session that asks, not a run that ended inside it."""
+        if reference == "last" and self.live is not None and self.live.run_id is not None:
+            return self.store.get(Run, self.live.run_id)
+        return self.store.resolve(Run, reference)
 
     # --- functions --------------------------------------------------------------------------------------------------
 

@@ -72,13 +72,34 @@ def show(store: Store, reference: str) -> Page:
     return page
 
 
+def cells_of(store: Store, run: Run, *, limit: int | None = SHOWN, offset: int = 0) -> list[CellExecution]:
+    """List the cells of a run in the order they ran.
+
+    A named part of a session has no cells of its own: its cells are those of the session that ran while it was open.
+
+    Args:
+        store: the project's store.
+        run: whose cells.
+        limit: how many at most; None for all.
+        offset: how many to pass over first.
+    """
+    if run.kind != "named" or run.parent_id is None or run.execution_id is None:
+        return store.find(CellExecution, run_id=run.id, order_by="position", limit=limit, offset=offset)
+    first = store.find(CellExecution, id=run.execution_id, limit=1)
+    if not first:
+        return []
+    before = first[0].position - 1
+    cells = store.find(CellExecution, run_id=run.parent_id, order_by="position", limit=limit, offset=before + offset)
+    return [cell for cell in cells if run.ended_at is None or cell.started_at <= run.ended_at]
+
+
 def _run_page(store: Store, run: Run, page: Page) -> Page:
     environment = store.find(Environment, id=run.environment_id, limit=1) if run.environment_id else []
     return msgspec.structs.replace(
         page,
         params=store.params(run.id),
         metrics=store.metrics(run.id)[-500:],
-        cells=store.find(CellExecution, run_id=run.id, order_by="position", limit=SHOWN),
+        cells=cells_of(store, run),
         parts=store.find(Run, parent_id=run.id, order_by="id", limit=SHOWN),
         artifacts=store.find(Artifact, run_id=run.id, order_by="id", limit=SHOWN),
         modules=store.find(ModuleVersion, run_id=run.id, order_by="id", limit=SHOWN),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nbops.errors import UsageError
@@ -18,6 +19,14 @@ Do = Callable[[Verb, dict[str, Any], bool], Any]
 """What a door does with a parsed verb: ``do(verb, values, as_json)``."""
 Candidates = Callable[[str], list[str]]
 """What may stand for a noun just now: ``candidates("runs") -> ids and names``."""
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What a door's ``do`` returned."""
+
+    value: Any
+
 
 TOPICS = {
     "start": "Start here",
@@ -90,7 +99,9 @@ def invoke(group: click.Group, args: list[str]) -> Any:
     """
     click = need("click", to="read a command")
     try:
-        return group.main(args=args, prog_name=group.name, standalone_mode=False)
+        done = group.main(args=args, prog_name=group.name, standalone_mode=False)
+        # click returns an exit code when it has only explained something.
+        return done.value if isinstance(done, _Done) else None
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help())
         return None
@@ -114,7 +125,8 @@ def complete(group: click.Group, words: list[str], incomplete: str) -> list[str]
 
 def _command(click: Any, verb: Verb, do: Do, *, prefix: str, candidates: Candidates) -> click.Command:
     def callback(as_json: bool, **values: Any) -> Any:
-        return do(verb, {option.name: _value(option, values[option.name]) for option in verb.options}, as_json)
+        named = {option.name: _value(option, values[option.name]) for option in verb.options}
+        return _Done(do(verb, named, as_json))
 
     params = [_param(click, option, candidates) for option in verb.options]
     params.append(click.Option(["--json", "as_json"], is_flag=True, help="Print the answer as JSON."))
