@@ -35,6 +35,7 @@ export interface CellError {
   name: string;
   message: string;
   traceback: string;
+  cell_index: number | null;
 }
 
 /** One execution of one cell in a Run. */
@@ -162,7 +163,7 @@ export interface Endpoint {
   engine: string;
   address: string;
   split: { [name: string]: number };
-  status: 'stopped' | 'up';
+  status: 'down' | 'stopped' | 'up';
   handle: { [name: string]: string | number };
   created_at: number;
   updated_at: number;
@@ -218,6 +219,12 @@ export interface ModelVersion {
   module_version_ids: string[];
   params: { [name: string]: unknown };
   profile_digest: string | null;
+  evidence_digest: string | null;
+  types: string[];
+  aliases: { [name: string]: string };
+  sources: { [name: string]: string };
+  requirements: string[];
+  python: string;
   created_at: number;
 }
 
@@ -286,6 +293,7 @@ export interface Problem {
 /** Which project a path belongs to, and where its store stands. */
 export interface ProjectState {
   root: string;
+  path: string | null;
   name: string;
   store: string;
   exists: boolean;
@@ -360,6 +368,9 @@ export interface Sweep {
   jobs: number;
   best_run_id: string | null;
   cause: string;
+  host: string;
+  pid: number;
+  process: string;
   started_at: number;
   ended_at: number | null;
 }
@@ -463,6 +474,8 @@ export interface Routes {
   sync: { takes: {}; gives: Synced };
   /** Count the runs that match an expression. */
   'runs/count': { takes: { where?: string }; gives: Count };
+  /** Count the cells of a run. */
+  'cells/count': { takes: { run?: string }; gives: Count };
   /** List the writes after a sequence number, oldest first. */
   changes: { takes: { since?: number; limit?: number }; gives: Change[] };
   /** Say what is recorded of one notebook: its newest run and each cell's newest execution. */
@@ -470,33 +483,33 @@ export interface Routes {
   /** Download the bytes of an artifact. */
   content: { takes: { id: string }; gives: Blob };
   /** List Environment records, newest first, narrowed by their fields. */
-  'records/Environment': { takes: { id?: string; python?: string; platform?: string; order_by?: string; limit?: number; offset?: number }; gives: Environment[] };
+  'records/environments': { takes: { id?: string; python?: string; platform?: string; order_by?: string; limit?: number; offset?: number }; gives: Environment[] };
   /** List Run records, newest first, narrowed by their fields. */
-  'records/Run': { takes: { id?: string; name?: string; parent_id?: string; execution_id?: string; sweep_id?: string; cause?: string; notebook?: string; user?: string; host?: string; pid?: number; process?: string; environment_id?: string; git_commit?: string; git_branch?: string; git_dirty?: boolean; output?: string; note?: string; order_by?: string; limit?: number; offset?: number }; gives: Run[] };
+  'records/runs': { takes: { id?: string; name?: string; kind?: 'session' | 'named' | 'notebook'; status?: 'running' | 'finished' | 'failed' | 'interrupted' | 'cancelled'; parent_id?: string; execution_id?: string; sweep_id?: string; cause?: string; notebook?: string; user?: string; host?: string; pid?: number; process?: string; environment_id?: string; git_commit?: string; git_branch?: string; git_dirty?: boolean; output?: string; note?: string; order_by?: string; limit?: number; offset?: number }; gives: Run[] };
   /** List CellExecution records, newest first, narrowed by their fields. */
-  'records/CellExecution': { takes: { id?: string; run_id?: string; position?: number; source?: string; cell_id?: string; execution_count?: number; host?: string; pid?: number; order_by?: string; limit?: number; offset?: number }; gives: CellExecution[] };
+  'records/cells': { takes: { id?: string; run_id?: string; position?: number; source?: string; status?: 'running' | 'ok' | 'error' | 'interrupted' | 'cancelled' | 'exited' | 'invalid'; cell_id?: string; execution_count?: number; host?: string; pid?: number; order_by?: string; limit?: number; offset?: number }; gives: CellExecution[] };
   /** List Artifact records, newest first, narrowed by their fields. */
-  'records/Artifact': { takes: { id?: string; run_id?: string; execution_id?: string; name?: string; digest?: string; size_bytes?: number; media_type?: string; order_by?: string; limit?: number; offset?: number }; gives: Artifact[] };
+  'records/artifacts': { takes: { id?: string; run_id?: string; execution_id?: string; name?: string; digest?: string; size_bytes?: number; media_type?: string; order_by?: string; limit?: number; offset?: number }; gives: Artifact[] };
   /** List Dataset records, newest first, narrowed by their fields. */
-  'records/Dataset': { takes: { id?: string; name?: string; fingerprint?: string; rows?: number; profile_digest?: string; run_id?: string; order_by?: string; limit?: number; offset?: number }; gives: Dataset[] };
+  'records/datasets': { takes: { id?: string; name?: string; fingerprint?: string; rows?: number; profile_digest?: string; run_id?: string; order_by?: string; limit?: number; offset?: number }; gives: Dataset[] };
   /** List ModuleVersion records, newest first, narrowed by their fields. */
-  'records/ModuleVersion': { takes: { id?: string; module?: string; version?: string; digest?: string; path?: string; source?: string; run_id?: string; notebook?: string; order_by?: string; limit?: number; offset?: number }; gives: ModuleVersion[] };
+  'records/module_versions': { takes: { id?: string; module?: string; version?: string; digest?: string; path?: string; source?: string; provenance?: 'live' | 'static'; run_id?: string; notebook?: string; order_by?: string; limit?: number; offset?: number }; gives: ModuleVersion[] };
   /** List Model records, newest first, narrowed by their fields. */
-  'records/Model': { takes: { id?: string; name?: string; order_by?: string; limit?: number; offset?: number }; gives: Model[] };
+  'records/models': { takes: { id?: string; name?: string; order_by?: string; limit?: number; offset?: number }; gives: Model[] };
   /** List ModelVersion records, newest first, narrowed by their fields. */
-  'records/ModelVersion': { takes: { id?: string; model?: string; number?: number; digest?: string; flavour?: string; type_name?: string; run_id?: string; execution_id?: string; profile_digest?: string; order_by?: string; limit?: number; offset?: number }; gives: ModelVersion[] };
+  'records/model_versions': { takes: { id?: string; model?: string; number?: number; digest?: string; flavour?: string; type_name?: string; run_id?: string; execution_id?: string; profile_digest?: string; evidence_digest?: string; python?: string; order_by?: string; limit?: number; offset?: number }; gives: ModelVersion[] };
   /** List CheckResult records, newest first, narrowed by their fields. */
-  'records/CheckResult': { takes: { id?: string; model_version_id?: string; check?: string; message?: string; order_by?: string; limit?: number; offset?: number }; gives: CheckResult[] };
+  'records/check_results': { takes: { id?: string; model_version_id?: string; check?: string; verdict?: 'passed' | 'failed' | 'skipped'; message?: string; order_by?: string; limit?: number; offset?: number }; gives: CheckResult[] };
   /** List Bundle records, newest first, narrowed by their fields. */
-  'records/Bundle': { takes: { id?: string; model_version_id?: string; digest?: string; path?: string; rung?: string; size_bytes?: number; order_by?: string; limit?: number; offset?: number }; gives: Bundle[] };
+  'records/bundles': { takes: { id?: string; model_version_id?: string; digest?: string; path?: string; rung?: string; size_bytes?: number; order_by?: string; limit?: number; offset?: number }; gives: Bundle[] };
   /** List Deployment records, newest first, narrowed by their fields. */
-  'records/Deployment': { takes: { id?: string; endpoint?: string; bundle_id?: string; model_version_id?: string; number?: number; engine?: string; address?: string; log_path?: string; error?: string; order_by?: string; limit?: number; offset?: number }; gives: Deployment[] };
+  'records/deployments': { takes: { id?: string; endpoint?: string; bundle_id?: string; model_version_id?: string; number?: number; engine?: string; status?: 'starting' | 'ready' | 'failed' | 'stopped'; address?: string; log_path?: string; error?: string; order_by?: string; limit?: number; offset?: number }; gives: Deployment[] };
   /** List Endpoint records, newest first, narrowed by their fields. */
-  'records/Endpoint': { takes: { id?: string; name?: string; engine?: string; address?: string; order_by?: string; limit?: number; offset?: number }; gives: Endpoint[] };
+  'records/endpoints': { takes: { id?: string; name?: string; engine?: string; address?: string; status?: 'up' | 'down' | 'stopped'; order_by?: string; limit?: number; offset?: number }; gives: Endpoint[] };
   /** List Window records, newest first, narrowed by their fields. */
-  'records/Window': { takes: { id?: string; endpoint?: string; model_version_id?: string; rows?: number; requests?: number; errors?: number; order_by?: string; limit?: number; offset?: number }; gives: Window[] };
+  'records/windows': { takes: { id?: string; endpoint?: string; model_version_id?: string; rows?: number; verdict?: 'stable' | 'drifted' | 'too few rows'; requests?: number; errors?: number; order_by?: string; limit?: number; offset?: number }; gives: Window[] };
   /** List Sweep records, newest first, narrowed by their fields. */
-  'records/Sweep': { takes: { id?: string; name?: string; notebook?: string; objective?: string; total?: number; jobs?: number; best_run_id?: string; cause?: string; order_by?: string; limit?: number; offset?: number }; gives: Sweep[] };
+  'records/sweeps': { takes: { id?: string; name?: string; notebook?: string; objective?: string; status?: 'running' | 'finished' | 'failed' | 'cancelled'; total?: number; jobs?: number; best_run_id?: string; cause?: string; host?: string; pid?: number; process?: string; order_by?: string; limit?: number; offset?: number }; gives: Sweep[] };
 }
 
 /** The method of every route. */
@@ -526,21 +539,22 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   monitor: 'POST',
   sync: 'POST',
   'runs/count': 'GET',
+  'cells/count': 'GET',
   changes: 'GET',
   notebook: 'GET',
   content: 'GET',
-  'records/Environment': 'GET',
-  'records/Run': 'GET',
-  'records/CellExecution': 'GET',
-  'records/Artifact': 'GET',
-  'records/Dataset': 'GET',
-  'records/ModuleVersion': 'GET',
-  'records/Model': 'GET',
-  'records/ModelVersion': 'GET',
-  'records/CheckResult': 'GET',
-  'records/Bundle': 'GET',
-  'records/Deployment': 'GET',
-  'records/Endpoint': 'GET',
-  'records/Window': 'GET',
-  'records/Sweep': 'GET'
+  'records/environments': 'GET',
+  'records/runs': 'GET',
+  'records/cells': 'GET',
+  'records/artifacts': 'GET',
+  'records/datasets': 'GET',
+  'records/module_versions': 'GET',
+  'records/models': 'GET',
+  'records/model_versions': 'GET',
+  'records/check_results': 'GET',
+  'records/bundles': 'GET',
+  'records/deployments': 'GET',
+  'records/endpoints': 'GET',
+  'records/windows': 'GET',
+  'records/sweeps': 'GET'
 };

@@ -159,7 +159,7 @@ class ProjectHandler(NbopsHandler):
         try:
             settings = await self.service.run(self.service.readers, projects.settings, self.project_path())
             project = projects.project(settings)
-            state = await self.service.run(self.service.readers, project.state)
+            state = await self.service.run(self.service.readers, project.state, projects.root)
         except Exception as error:  # The fence around a request: every failure is answered.
             problem = problem_of(error)
             if problem.status >= 500:

@@ -46,6 +46,8 @@ class ProjectState(msgspec.Struct, frozen=True, kw_only=True):
 
     root: str
     """The project's folder; what events carry as ``root``."""
+    path: str | None
+    """The same as the contents API writes it; None when it lies above the server's root."""
     name: str
     store: str
     exists: bool
@@ -78,6 +80,13 @@ class ServerRoot:
                 f"{path!r} is outside of the server's root", code="path_outside", hint="a path below the server's root"
             )
         return resolved
+
+    def outside_in(self, folder: str) -> str | None:
+        """Write a folder of the disk as the contents API does; None when it is not below the server's root."""
+        resolved = Path(folder).resolve()
+        if not resolved.is_relative_to(self.folder):
+            return None
+        return "" if resolved == self.folder else resolved.relative_to(self.folder).as_posix()
 
 
 class Project:
@@ -114,12 +123,13 @@ class Project:
                 self._identity = identity
             return self._reader
 
-    def state(self) -> ProjectState:
+    def state(self, server: ServerRoot) -> ProjectState:
         """Say where the project stands."""
         exists = self.exists()
         store = self.reader().store if exists else None
         return ProjectState(
             root=self.settings.root,
+            path=server.outside_in(self.settings.root),
             name=Path(self.settings.root).name or self.settings.root,
             store=store.location if store else self.settings.store,
             exists=exists,

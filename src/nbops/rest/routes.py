@@ -12,6 +12,7 @@ from nbops.errors import NotFoundError, UsageError
 from nbops.grammar import VERBS, Option, Verb
 from nbops.records import NOUNS, Artifact, CellExecution, Record, Run
 from nbops.store.interface import Change
+from nbops.store.tables import NAMES
 from nbops.workspace import Workspace
 
 PREFIX = "nbops/api/v1"
@@ -115,7 +116,7 @@ def _record_route(kind: type[Record]) -> Route:
         return workspace.store.find(kind, **given)
 
     return Route(
-        name=f"records/{kind.__name__}",
+        name=f"records/{NAMES[kind]}",
         method="GET",
         action="read",
         summary=f"List {kind.__name__} records, newest first, narrowed by their fields.",
@@ -127,6 +128,11 @@ def _record_route(kind: type[Record]) -> Route:
 
 def _count_runs(workspace: Workspace, values: dict[str, Any]) -> Count:
     return Count(total=workspace.store.count_runs(values["where"]))
+
+
+def _count_cells(workspace: Workspace, values: dict[str, Any]) -> Count:
+    run = workspace.store.resolve(Run, values["run"])
+    return Count(total=workspace.store.count(CellExecution, run_id=run.id))
 
 
 def _changes(workspace: Workspace, values: dict[str, Any]) -> list[Change]:
@@ -175,6 +181,15 @@ _OWN = (
         options=(Option(name="where", help="An expression: metrics.accuracy > 0.9 and params.depth = 4."),),
         gives=Count,
         do=_count_runs,
+    ),
+    Route(
+        name="cells/count",
+        method="GET",
+        action="read",
+        summary="Count the cells of a run.",
+        options=(Option(name="run", default="last", help="A run: id, unique start of an id, name or last."),),
+        gives=Count,
+        do=_count_cells,
     ),
     Route(
         name="changes",

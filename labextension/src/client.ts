@@ -1,0 +1,119 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import { API, METHODS, Problem, Routes } from './schema';
+
+/** A request that was refused; `problem` says why and what to do. */
+export class ProblemError extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail);
+    this.name = 'ProblemError';
+  }
+}
+
+export interface ICallOptions {
+  /** A folder or file below the server's root; its project is acted on. */
+  project?: string;
+  signal?: AbortSignal;
+  /** A name under which the event bus tells of the call's progress. */
+  request?: string;
+}
+
+/** The only one who talks to the server. */
+export class Client {
+  constructor(readonly settings: ServerConnection.ISettings = ServerConnection.makeSettings()) {}
+
+  /**
+   * Call a route.
+   *
+   * Rejects with a `ProblemError` when the server refuses, is not there, or has no nbops.
+   */
+  async call<N extends keyof Routes>(
+    name: N,
+    takes: Routes[N]['takes'],
+    options: ICallOptions = {}
+  ): Promise<Routes[N]['gives']> {
+    const response = await this._send(METHODS[name], name, takes, options);
+    const type = response.headers.get('Content-Type') ?? '';
+    if (!response.ok) {
+      throw new ProblemError(await problemOf(response, type));
+    }
+    return (type.startsWith('application/json') ? response.json() : response.blob()) as Promise<
+      Routes[N]['gives']
+    >;
+  }
+
+  private async _send(method: string, name: string, takes: object, options: ICallOptions): Promise<Response> {
+    const query = new URLSearchParams({ project: options.project ?? '' });
+    if (method === 'GET') {
+      encode(takes, query);
+    }
+    const url = `${URLExt.join(this.settings.baseUrl, API, name)}?${query}`;
+    const headers: Record<string, string> = { 'Content-Type': 'application/json' };
+    if (options.request) {
+      headers['X-Request-ID'] = options.request;
+    }
+    const body = method === 'GET' ? undefined : JSON.stringify(takes);
+    try {
+      return await ServerConnection.makeRequest(
+        url,
+        { method, body, headers, signal: options.signal },
+        this.settings
+      );
+    } catch (error) {
+      if (options.signal?.aborted) {
+        throw error;
+      }
+      throw new ProblemError({ ...UNREACHABLE, detail: String((error as Error).message ?? error) });
+    }
+  }
+}
+
+/** Write options as a query: lists repeat their name, maps give `name=value`. */
+export function encode(takes: object, query: URLSearchParams): void {
+  for (const [name, value] of Object.entries(takes)) {
+    if (value === undefined || value === null) {
+      continue;
+    }
+    if (Array.isArray(value)) {
+      value.forEach(item => query.append(name, String(item)));
+    } else if (typeof value === 'object') {
+      Object.entries(value as object).forEach(([key, item]) => query.append(name, `${key}=${item}`));
+    } else {
+      query.append(name, String(value));
+    }
+  }
+}
+
+/** What went wrong, as a problem, whatever was thrown. */
+export function asProblem(error: unknown): Problem {
+  if (error instanceof ProblemError) {
+    return error.problem;
+  }
+  return { ...UNREACHABLE, code: 'unknown', title: 'Error', detail: String((error as Error)?.message ?? error) };
+}
+
+const UNREACHABLE: Problem = {
+  type: 'about:blank',
+  title: 'Server unreachable',
+  detail: '',
+  code: 'unreachable',
+  hint: null,
+  status: 0
+};
+
+async function problemOf(response: Response, type: string): Promise<Problem> {
+  if (type.startsWith('application/problem+json')) {
+    return (await response.json()) as Problem;
+  }
+  // Only a server without our extension answers 404 in its own words.
+  const isMissing = response.status === 404;
+  return {
+    ...UNREACHABLE,
+    code: isMissing ? 'server_missing' : 'refused',
+    title: response.statusText,
+    detail: `${response.status} ${response.statusText}`,
+    hint: isMissing ? 'pip install nbops' : null,
+    status: response.status
+  };
+}

@@ -1,0 +1,39 @@
+import { ICommandPalette } from '@jupyterlab/apputils';
+
+import { NbopsPanel } from '../panel';
+import { IContext } from '../tokens';
+import { compareRuns } from './compare-runs';
+import { copyId } from './copy-id';
+import { markRun } from './mark-run';
+import { openCell } from './open-cell';
+import { openNotebook } from './open-notebook';
+import { openPanel } from './open-panel';
+import { openRun } from './open-run';
+import { refresh } from './refresh';
+import { searchRuns } from './search-runs';
+import { ICommand } from './command';
+
+/** Every command, in the order the palette lists them. */
+const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand> = [
+  openPanel,
+  refresh,
+  searchRuns,
+  openRun,
+  markRun,
+  compareRuns,
+  openNotebook,
+  openCell,
+  copyId
+];
+
+/** Register the commands, and list in the palette those that need no row to act on. */
+export function addCommands(context: IContext, panel: NbopsPanel, palette: ICommandPalette | null): void {
+  const category = context.trans.__('nbops');
+  for (const make of COMMANDS) {
+    const { id, inPalette, ...options } = make(context, panel);
+    context.app.commands.addCommand(id, options);
+    if (inPalette) {
+      palette?.addItem({ command: id, category });
+    }
+  }
+}

@@ -1,0 +1,19 @@
+import { IContext } from '../tokens';
+import { ICommand, meant, textArgs } from './command';
+
+export function openCell(context: IContext): ICommand {
+  const { trans } = context;
+  return {
+    id: 'nbops:open-cell',
+    label: trans.__('Open Cell'),
+    caption: trans.__('Go to the cell in its notebook, or show what was recorded of it'),
+    describedBy: textArgs({ execution: trans.__('Id of the cell’s execution') }),
+    execute: async args => {
+      const execution = meant(context, args, 'execution', 'execution');
+      if (execution !== undefined) {
+        const { openExecution } = await import('../documents');
+        await openExecution(context, execution);
+      }
+    }
+  };
+}

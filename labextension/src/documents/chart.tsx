@@ -1,0 +1,86 @@
+import { IRenderMime } from '@jupyterlab/rendermime';
+import * as React from 'react';
+
+import { IContext } from '../tokens';
+
+const VEGA_LITE = 'application/vnd.vegalite.v5+json';
+
+/** One line of a chart. */
+export interface ISeries {
+  name: string;
+  points: ReadonlyArray<{ x: number; y: number }>;
+}
+
+/** Lines over steps, drawn by JupyterLab's own Vega; nothing where a front end has none. */
+export function LineChart(props: {
+  context: IContext;
+  title: string;
+  xTitle: string;
+  series: ReadonlyArray<ISeries>;
+}): React.ReactElement | null {
+  const host = React.useRef<HTMLDivElement>(null);
+  const { rendermime } = props.context;
+  const spec = JSON.stringify(lines(props));
+  React.useEffect(() => {
+    if (!rendermime || !host.current || !rendermime.mimeTypes.includes(VEGA_LITE)) {
+      return;
+    }
+    const renderer = rendermime.createRenderer(VEGA_LITE);
+    const node = host.current;
+    const coloured = { ...JSON.parse(spec), config: themed(node) };
+    node.replaceChildren(renderer.node);
+    void renderer.renderModel(rendermime.createModel({ data: { [VEGA_LITE]: coloured } }) as IRenderMime.IMimeModel);
+    return () => renderer.dispose();
+  }, [spec, rendermime]);
+  return (
+    <figure className="nbops-Chart" aria-label={props.title}>
+      <figcaption>{props.title}</figcaption>
+      <div ref={host} />
+    </figure>
+  );
+}
+
+function lines(props: { xTitle: string; series: ReadonlyArray<ISeries> }): object {
+  const values = props.series.flatMap(({ name, points }) => points.map(point => ({ ...point, name })));
+  return {
+    $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
+    width: 'container',
+    height: 160,
+    background: 'transparent',
+    data: { values },
+    mark: { type: 'line', point: values.length <= 200, interpolate: 'monotone', strokeWidth: 2 },
+    encoding: {
+      x: { field: 'x', type: 'quantitative', title: props.xTitle, axis: { grid: false } },
+      y: { field: 'y', type: 'quantitative', title: null, scale: { zero: false } },
+      color: {
+        field: 'name',
+        type: 'nominal',
+        legend: props.series.length > 1 ? { orient: 'bottom', title: null } : null
+      },
+      tooltip: [
+        { field: 'name', title: 'run' },
+        { field: 'x', title: props.xTitle },
+        { field: 'y', title: 'value' }
+      ]
+    }
+  };
+}
+
+/** Vega takes no CSS variables, so the theme's values are read where the chart stands. */
+function themed(node: Element): object {
+  const style = getComputedStyle(node);
+  const colour = (name: string) => style.getPropertyValue(name).trim();
+  const label = colour('--jp-ui-font-color1');
+  const rule = colour('--jp-border-color2');
+  return {
+    font: colour('--jp-ui-font-family'),
+    view: { stroke: 'transparent' },
+    axis: { labelColor: label, titleColor: label, gridColor: rule, domainColor: rule, tickColor: rule },
+    legend: { labelColor: label },
+    range: {
+      category: ['--jp-brand-color1', '--jp-warn-color1', '--jp-success-color1', '--jp-error-color1', '--jp-info-color1'].map(
+        colour
+      )
+    }
+  };
+}

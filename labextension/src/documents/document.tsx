@@ -1,0 +1,128 @@
+import { MainAreaWidget } from '@jupyterlab/apputils';
+import { LabIcon, ReactWidget } from '@jupyterlab/ui-components';
+import { Message } from '@lumino/messaging';
+import { IDisposable } from '@lumino/disposable';
+import { Widget } from '@lumino/widgets';
+import * as React from 'react';
+
+import { asProblem } from '../client';
+import { ProblemAdvice, Waiting } from '../parts/advice';
+import { Problem } from '../schema';
+import { IContext } from '../tokens';
+
+/** A tab of the main area that shows one answer of the server, and asks again when it may have changed. */
+export abstract class Document<T> extends ReactWidget {
+  constructor(protected readonly context: IContext) {
+    super();
+    this.addClass('nbops-Document');
+    this.node.tabIndex = 0;
+    context.project.news.connect(this._onNews, this);
+  }
+
+  protected abstract ask(): Promise<T>;
+  protected abstract draw(answer: T): React.ReactElement;
+
+  /** Tables whose writes change what is shown. */
+  protected readonly tables: ReadonlyArray<string> = [];
+
+  /** What was answered last. */
+  protected answer: T | null = null;
+
+  override dispose(): void {
+    if (!this.isDisposed) {
+      this.context.project.news.disconnect(this._onNews, this);
+      this._watch?.dispose();
+      super.dispose();
+    }
+  }
+
+  protected override onAfterShow(msg: Message): void {
+    super.onAfterShow(msg);
+    this._look();
+  }
+
+  protected override onAfterAttach(msg: Message): void {
+    super.onAfterAttach(msg);
+    if (this.isVisible) {
+      this._look();
+    }
+  }
+
+  protected override onBeforeHide(msg: Message): void {
+    super.onBeforeHide(msg);
+    this._watch?.dispose();
+    this._watch = null;
+  }
+
+  protected render(): React.ReactElement {
+    if (this._problem) {
+      return <ProblemAdvice problem={this._problem} trans={this.context.trans} />;
+    }
+    return this.answer === null ? <Waiting trans={this.context.trans} /> : this.draw(this.answer);
+  }
+
+  private _look(): void {
+    this._watch ??= this.context.project.watch();
+    if (this._isStale) {
+      void this._ask();
+    }
+  }
+
+  private async _ask(): Promise<void> {
+    if (this._isAsking) {
+      this._isStale = true;
+      return;
+    }
+    this._isAsking = true;
+    do {
+      this._isStale = false;
+      try {
+        this.answer = await this.ask();
+        this._problem = null;
+      } catch (error) {
+        this._problem = asProblem(error);
+      }
+    } while (this._isStale && this.isVisible);
+    this._isAsking = false;
+    if (!this.isDisposed) {
+      this.update();
+    }
+  }
+
+  private _onNews(_: unknown, tables: ReadonlyArray<string>): void {
+    if (tables.length > 0 && !tables.some(table => this.tables.includes(table))) {
+      return;
+    }
+    this._isStale = true;
+    if (this.isVisible) {
+      void this._ask();
+    }
+  }
+
+  private _problem: Problem | null = null;
+  private _watch: IDisposable | null = null;
+  private _isStale = true;
+  private _isAsking = false;
+}
+
+/** Show a document in the main area; one that is open already comes to the front. */
+export function openInMain(
+  context: IContext,
+  options: { id: string; title: string; caption: string; icon: LabIcon; make(): Widget }
+): void {
+  const { shell } = context.app;
+  const open = [...shell.widgets('main')].find(widget => widget.id === options.id);
+  if (open) {
+    shell.activateById(open.id);
+    return;
+  }
+  const main = new MainAreaWidget({ content: options.make() });
+  main.id = options.id;
+  main.title.label = options.title;
+  main.title.caption = options.caption;
+  main.title.icon = options.icon;
+  main.title.closable = true;
+  main.toolbar.hide();
+  shell.add(main, 'main', { mode: 'tab-after' });
+  shell.activateById(main.id);
+}

@@ -1,0 +1,3 @@
+export { openComparison } from './comparison';
+export { openExecution } from './execution';
+export { openRunDocument } from './run';

@@ -1,0 +1,216 @@
+import * as React from 'react';
+
+import { duration, firstLine, moment, number, short, size, text } from '../format';
+import { nbopsIcon } from '../icons';
+import { StatusMark, StatusWord } from '../parts/status';
+import { Metric, Page, Run } from '../schema';
+import { IContext } from '../tokens';
+import { LineChart } from './chart';
+import { Document, openInMain } from './document';
+import { Block, Code, Empty, Facts, Values } from './parts';
+
+/** Open a run in the main area. */
+export function openRunDocument(context: IContext, run: string): void {
+  openInMain(context, {
+    id: `nbops-run-${run}`,
+    title: context.trans.__('Run %1', short(run)),
+    caption: run,
+    icon: nbopsIcon,
+    make: () => new RunDocument(context, run)
+  });
+}
+
+class RunDocument extends Document<Page> {
+  constructor(
+    context: IContext,
+    private readonly _run: string
+  ) {
+    super(context);
+    this.node.setAttribute('aria-label', context.trans.__('Run'));
+  }
+
+  protected override readonly tables = ['runs', 'cells', 'metrics', 'params', 'artifacts', 'module_versions', 'model_versions'];
+
+  protected ask(): Promise<Page> {
+    return this.context.client.call('show', { id: this._run }, { project: this.context.project.path });
+  }
+
+  protected draw(page: Page): React.ReactElement {
+    const run = page.record as unknown as Run;
+    const { context } = this;
+    const { trans } = context;
+    if (this.parent) {
+      this.parent.title.label = text(run.name, 40) || short(run.id);
+    }
+    return (
+      <article>
+        <Head run={run} context={context} />
+        {run.error && (
+          <Block title={trans.__('Error')} isWide>
+            <Code
+              kind="error"
+              label={trans.__('Error')}
+              text={run.error.traceback || `${run.error.name}: ${run.error.message}`}
+            />
+          </Block>
+        )}
+        <div className="nbops-Blocks">
+          <Block title={trans.__('Metrics')}>
+            <LastMetrics metrics={page.metrics} empty={trans.__('None logged.')} />
+          </Block>
+          <Block title={trans.__('Parameters')}>
+            {Object.keys(page.params).length ? (
+              <Values values={page.params} />
+            ) : (
+              <Empty>{trans.__('None logged.')}</Empty>
+            )}
+          </Block>
+          <Block title={trans.__('Where it ran')}>
+            <Surroundings run={run} page={page} context={context} />
+          </Block>
+        </div>
+        <Charts metrics={page.metrics} context={context} />
+        <Cells page={page} context={context} />
+        <Belongings page={page} context={context} />
+      </article>
+    );
+  }
+}
+
+function Head(props: { run: Run; context: IContext }): React.ReactElement {
+  const { run, context } = props;
+  const { trans, app } = context;
+  const took = duration((run.ended_at ?? Date.now() / 1000) - run.started_at);
+  return (
+    <header className="nbops-Head">
+      <h1>{text(run.name) || short(run.id)}</h1>
+      <StatusWord status={run.status} trans={trans} />
+      <span className="nbops-Head-fact">{moment(run.started_at)}</span>
+      <span className="nbops-Head-fact">{took}</span>
+      {run.notebook && (
+        <button
+          className="nbops-Link"
+          onClick={() => void app.commands.execute('nbops:open-notebook', { notebook: run.notebook })}
+        >
+          {run.notebook}
+        </button>
+      )}
+      <button className="nbops-Link nbops-mod-code" onClick={() => void app.commands.execute('nbops:copy-id', { run: run.id })}>
+        {short(run.id)}
+        <span className="nbops-visuallyHidden">{trans.__('copy id')}</span>
+      </button>
+      {Object.entries(run.tags).map(([name, value]) => (
+        <span key={name} className="nbops-Chip">
+          {value === '' ? name : `${name}: ${value}`}
+        </span>
+      ))}
+      {run.note && <p className="nbops-Head-note">{run.note}</p>}
+    </header>
+  );
+}
+
+function LastMetrics(props: { metrics: Metric[]; empty: string }): React.ReactElement {
+  const last = new Map(props.metrics.map(metric => [metric.name, metric.value]));
+  if (last.size === 0) {
+    return <Empty>{props.empty}</Empty>;
+  }
+  return (
+    <dl className="nbops-Numbers">
+      {[...last].map(([name, value]) => (
+        <div key={name}>
+          <dd>{number(value)}</dd>
+          <dt>{name}</dt>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Charts(props: { metrics: Metric[]; context: IContext }): React.ReactElement | null {
+  const { trans } = props.context;
+  const byName = new Map<string, Metric[]>();
+  props.metrics.forEach(metric => byName.set(metric.name, [...(byName.get(metric.name) ?? []), metric]));
+  const curves = [...byName].filter(([, values]) => values.length > 1);
+  if (curves.length === 0) {
+    return null;
+  }
+  return (
+    <Block title={trans.__('Over steps')} isWide>
+      <div className="nbops-Charts">
+        {curves.slice(0, 12).map(([name, values]) => (
+          <LineChart
+            key={name}
+            context={props.context}
+            title={name}
+            xTitle={trans.__('step')}
+            series={[{ name, points: values.map((metric, index) => ({ x: metric.step ?? index, y: metric.value })) }]}
+          />
+        ))}
+      </div>
+    </Block>
+  );
+}
+
+function Surroundings(props: { run: Run; page: Page; context: IContext }): React.ReactElement {
+  const { run, page, context } = props;
+  const { trans } = context;
+  const commit = run.git_commit && run.git_commit.slice(0, 12) + (run.git_dirty ? ` + ${trans.__('edits')}` : '');
+  return (
+    <Facts
+      facts={[
+        [trans.__('Started by'), `${run.cause}${run.user ? ` (${run.user})` : ''}`],
+        [trans.__('Host'), run.host],
+        [trans.__('Commit'), commit],
+        [trans.__('Branch'), run.git_branch],
+        [trans.__('Python'), page.environment?.python],
+        [trans.__('Packages'), page.environment && Object.keys(page.environment.packages).length],
+        [trans.__('Executed notebook'), run.output]
+      ]}
+    />
+  );
+}
+
+function Cells(props: { page: Page; context: IContext }): React.ReactElement | null {
+  const { page, context } = props;
+  const { trans, app } = context;
+  if (page.cells.length === 0) {
+    return null;
+  }
+  return (
+    <Block title={trans.__('Cells')} isWide>
+      <ol className="nbops-Plain">
+        {page.cells.map(cell => (
+          <li key={cell.id}>
+            <button
+              className="nbops-Line"
+              onClick={() => void app.commands.execute('nbops:open-cell', { execution: cell.id })}
+            >
+              <StatusMark status={cell.status} trans={trans} />
+              <span className="nbops-Line-number">{cell.position}</span>
+              <code>{firstLine(cell.source)}</code>
+              <span className="nbops-Row-aside">
+                {cell.ended_at === null ? '' : duration(cell.ended_at - cell.started_at)}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ol>
+    </Block>
+  );
+}
+
+function Belongings(props: { page: Page; context: IContext }): React.ReactElement | null {
+  const { page, context } = props;
+  const { trans } = context;
+  const facts: [string, React.ReactNode][] = [
+    ...page.parts.map(run => [text(run.name, 80), trans.__('part of this run')] as [string, string]),
+    ...page.models.map(model => [`${model.model}@${model.number}`, model.type_name] as [string, string]),
+    ...page.modules.map(module => [`${module.module}@${module.version}`, module.path] as [string, string]),
+    ...page.artifacts.map(artifact => [artifact.name, size(artifact.size_bytes)] as [string, string])
+  ];
+  return facts.length === 0 ? null : (
+    <Block title={trans.__('What it made')} isWide>
+      <Facts facts={facts} />
+    </Block>
+  );
+}

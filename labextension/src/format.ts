@@ -1,0 +1,89 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+
+/** Write a number as people read it: at most `digits` significant ones, no float noise. */
+export function number(value: unknown, digits = 5): string {
+  if (typeof value !== 'number') {
+    return text(value);
+  }
+  if (!Number.isFinite(value)) {
+    return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '−∞';
+  }
+  if (Number.isInteger(value) && Math.abs(value) < 1e15) {
+    return value.toLocaleString();
+  }
+  const size = Math.abs(value);
+  return size !== 0 && (size < 1e-4 || size >= 1e9)
+    ? value.toExponential(digits - 2)
+    : String(Number(value.toPrecision(digits)));
+}
+
+/** Write any value on one line, cut to what a list can show. */
+export function text(value: unknown, most = 200): string {
+  const written =
+    typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value);
+  const line = written.replace(/\s+/g, ' ').trim();
+  return line.length > most ? line.slice(0, most - 1) + '…' : line;
+}
+
+/** Write how long something took, in at most two units. */
+export function duration(seconds: number): string {
+  if (seconds < 0.0995) {
+    return `${Math.max(1, Math.round(seconds * 1000))} ms`;
+  }
+  if (seconds < 59.95) {
+    return `${seconds < 9.95 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  }
+  const minutes = Math.round(seconds / 60);
+  if (seconds < 3600 && minutes < 60) {
+    return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
+  }
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** Write how long ago something was, as short as a list needs it. */
+export function ago(at: number, now: number, trans: TranslationBundle): string {
+  const seconds = Math.max(0, now - at);
+  if (seconds < 10) {
+    return trans.__('now');
+  }
+  if (seconds < 60) {
+    return trans.__('%1 s', Math.floor(seconds));
+  }
+  if (seconds < 3600) {
+    return trans.__('%1 min', Math.floor(seconds / 60));
+  }
+  if (seconds < 86400) {
+    return trans.__('%1 h', Math.floor(seconds / 3600));
+  }
+  if (seconds < 7 * 86400) {
+    return trans.__('%1 d', Math.floor(seconds / 86400));
+  }
+  return new Date(at * 1000).toLocaleDateString(undefined, { month: 'short', day: 'numeric' });
+}
+
+/** Write a moment in full, in local time. */
+export function moment(at: number | null): string {
+  return at === null ? '' : new Date(at * 1000).toLocaleString();
+}
+
+/** Write a size in B, kB, MB or GB of 1000. */
+export function size(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB'];
+  let unit = 0;
+  while (bytes >= 1000 && unit < units.length - 1) {
+    bytes /= 1000;
+    unit++;
+  }
+  return `${number(bytes, 3)} ${units[unit]}`;
+}
+
+/** The first line of a cell that says something. */
+export function firstLine(source: string): string {
+  const lines = source.split('\n').filter(line => line.trim());
+  return lines.length ? text(lines[0]) + (lines.length > 1 ? ' …' : '') : '';
+}
+
+/** How many digits of an id are shown: 12 of its millisecond and one more. */
+export function short(id: string): string {
+  return id.slice(0, 13);
+}

@@ -1,0 +1,84 @@
+import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { Client } from './client';
+import { addCommands } from './commands';
+import { NbopsPanel } from './panel';
+import { Preferences } from './preferences';
+import { Project } from './project';
+import { builtInSections } from './sections/built-in';
+import { Selection } from './selection';
+import { INbopsPanel } from './tokens';
+
+/** The side panel and its commands. Everything but the application itself may be missing. */
+const panel: JupyterFrontEndPlugin<INbopsPanel> = {
+  id: 'nbops:panel',
+  description: 'A side panel with what nbops recorded: runs, cells, modules, sweeps, models and endpoints.',
+  autoStart: true,
+  provides: INbopsPanel,
+  optional: [
+    ILayoutRestorer,
+    ICommandPalette,
+    INotebookTracker,
+    IRenderMimeRegistry,
+    ISettingRegistry,
+    ITranslator
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null,
+    notebooks: INotebookTracker | null,
+    rendermime: IRenderMimeRegistry | null,
+    settings: ISettingRegistry | null,
+    maybeTranslator: ITranslator | null
+  ): INbopsPanel => {
+    const translator = maybeTranslator ?? nullTranslator;
+    const trans = translator.load('nbops');
+    const client = new Client(app.serviceManager.serverSettings);
+    const preferences = new Preferences();
+    const context = {
+      app,
+      client,
+      project: new Project(client, app.serviceManager),
+      selection: new Selection(),
+      preferences,
+      translator,
+      trans,
+      notebooks,
+      rendermime
+    };
+    const widget = new NbopsPanel(context);
+    builtInSections(trans).forEach(section => widget.addSection(section));
+    addCommands(context, widget, palette);
+    followNotebook(context);
+    restorer?.add(widget, 'nbops-panel');
+    app.shell.add(widget, 'left', { rank: 850, type: 'nbops' });
+    settings?.load(panel.id).then(
+      loaded => preferences.follow(loaded),
+      reason => console.warn(`nbops goes on with its default settings: ${reason}`)
+    );
+    return widget;
+  }
+};
+
+/** Let the panel act on the project of the notebook somebody works in. */
+function followNotebook(context: INbopsPanel['context']): void {
+  const { app, notebooks, preferences, project } = context;
+  const follow = () => {
+    const notebook = preferences.followNotebook ? notebooks?.currentWidget : null;
+    if (notebook) {
+      project.follow(notebook.context.path, app.serviceManager.contents);
+    } else if (!preferences.followNotebook) {
+      project.open('');
+    }
+  };
+  notebooks?.currentChanged.connect(follow);
+  preferences.changed.connect(follow);
+}
+
+export default [panel];

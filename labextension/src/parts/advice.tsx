@@ -1,0 +1,71 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { Problem } from '../schema';
+
+/** What to do where there is nothing to show. */
+export function Advice(props: {
+  title: string;
+  text?: string;
+  code?: string | null;
+  children?: React.ReactNode;
+}): React.ReactElement {
+  return (
+    <div className="nbops-Advice">
+      <div className="nbops-Advice-title">{props.title}</div>
+      {props.text && <div className="nbops-Advice-text">{props.text}</div>}
+      {props.code && <code className="nbops-Advice-code">{props.code}</code>}
+      {props.children}
+    </div>
+  );
+}
+
+/** Why something cannot be shown, and the cure. */
+export function ProblemAdvice(props: { problem: Problem; trans: TranslationBundle }): React.ReactElement {
+  const { problem, trans } = props;
+  switch (problem.code) {
+    case 'no_store':
+      return (
+        <Advice
+          title={trans.__('Nothing recorded yet')}
+          text={trans.__('Put this into a cell of a notebook and run it. Every cell you run then appears here.')}
+          code="%load_ext nbops"
+        />
+      );
+    case 'server_missing':
+      return (
+        <Advice
+          title={trans.__('The server part of nbops is missing')}
+          text={trans.__(
+            'The panel is installed, but the Jupyter server does not know nbops. Install it into the environment that runs the server, then restart the server.'
+          )}
+          code="pip install nbops && jupyter server extension enable nbops.rest"
+        />
+      );
+    case 'unreachable':
+      return (
+        <Advice
+          title={trans.__('The server does not answer')}
+          text={trans.__('The panel goes on as soon as it is back. Nothing that was recorded is lost.')}
+        />
+      );
+    default:
+      return (
+        <div role="alert">
+          <Advice title={problem.title} text={problem.detail} code={problem.hint} />
+        </div>
+      );
+  }
+}
+
+/** Something is on its way. */
+export function Waiting(props: { trans: TranslationBundle }): React.ReactElement {
+  return (
+    <div className="nbops-Waiting" role="status">
+      <span className="nbops-visuallyHidden">{props.trans.__('Loading')}</span>
+      {[0, 1, 2].map(row => (
+        <div key={row} className="nbops-Skeleton" />
+      ))}
+    </div>
+  );
+}

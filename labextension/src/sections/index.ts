@@ -1,0 +1,2 @@
+export { CellsSection } from './cells';
+export { RunsSection } from './runs';
