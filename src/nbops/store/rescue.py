@@ -18,7 +18,7 @@ from nbops.store.tables import KINDS, PARAM_COLUMNS, quoted, table_of
 
 _OTHERS = {
     "params": PARAM_COLUMNS,
-    "metrics": ("run_id", "name", "step", "value", "at"),
+    "metrics": ("rowid", "run_id", "name", "step", "value", "at"),
 }
 
 

@@ -124,11 +124,6 @@ CREATE TABLE migrations (
     nbops TEXT NOT NULL
 );
 
--- What this file is called among others: its journal id.
-CREATE TABLE identity (
-    journal TEXT NOT NULL
-);
-
 -- One row for each write, in the same transaction. what: '*' a new record, '-' a removed one, ',a,b' fields that
 -- changed; for metrics the rowid, for params the name.
 CREATE TABLE changes (
@@ -144,6 +139,16 @@ CREATE TABLE forwards (
     seq INTEGER NOT NULL,
     at REAL NOT NULL
 );
+
+-- What a shared store refused; sync tries again and tells.
+CREATE TABLE refused (
+    target TEXT NOT NULL,
+    noun TEXT NOT NULL,
+    id TEXT NOT NULL,
+    what TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (target, noun, id, what)
+) WITHOUT ROWID;
 """
 
 _SHARED_POSTGRES = """
@@ -256,7 +261,7 @@ CREATE TABLE params (
 CREATE INDEX params_by_number ON params (name, number, run_id);
 CREATE INDEX params_by_value ON params (name, left(value, 200), run_id);
 
--- journal and number tell where a value was first written, so that forwarding it twice adds it once.
+-- number is the value's place in the journal it came from, so that forwarding it twice adds it once.
 CREATE TABLE metrics (
     seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id TEXT COLLATE "C" NOT NULL,
@@ -264,11 +269,9 @@ CREATE TABLE metrics (
     step BIGINT,
     value DOUBLE PRECISION,
     at DOUBLE PRECISION NOT NULL,
-    journal TEXT,
     number BIGINT,
-    UNIQUE (journal, number)
+    UNIQUE (run_id, number, name, at)
 );
-CREATE INDEX metrics_by_run_id ON metrics (run_id);
 
 CREATE TABLE last_metrics (
     run_id TEXT COLLATE "C" NOT NULL,

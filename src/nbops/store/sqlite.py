@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nbops.errors import StoreError, StoreVersionError
-from nbops.records import Record, Run, new_id
+from nbops.records import Record, Run
 from nbops.store import faults, migrations
 from nbops.store.hot import HotPath
 from nbops.store.mounts import is_network
@@ -142,8 +142,6 @@ class SqliteStore(SqlStore):
                 location=self.location,
                 dialect="sqlite",
             )
-            if not connection.execute("SELECT 1 FROM identity").fetchone():
-                connection.execute("INSERT INTO identity (journal) VALUES (?)", (new_id(),))
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute("COMMIT")
         except BaseException:
@@ -246,11 +244,6 @@ class SqliteStore(SqlStore):
     def version(self) -> int:
         """A number that changes when anybody has written; the cheapest question there is, for watchers."""
         return int(self._rows("PRAGMA data_version")[0][0])
-
-    @property
-    def journal_id(self) -> str:
-        """What this file is called among others."""
-        return str(self._rows("SELECT journal FROM identity")[0][0])
 
     def count_commit(self, commits: int = 1) -> None:
         """Count towards the next upkeep, which runs in a thread of its own."""

@@ -184,6 +184,12 @@ CREATE TABLE model_versions (
     "module_version_ids" TEXT COLLATE "C" NOT NULL,
     "params" TEXT COLLATE "C" NOT NULL,
     "profile_digest" TEXT COLLATE "C",
+    "evidence_digest" TEXT COLLATE "C",
+    "types" TEXT COLLATE "C" NOT NULL,
+    "aliases" TEXT COLLATE "C" NOT NULL,
+    "sources" TEXT COLLATE "C" NOT NULL,
+    "requirements" TEXT COLLATE "C" NOT NULL,
+    "python" TEXT COLLATE "C" NOT NULL,
     "created_at" DOUBLE PRECISION NOT NULL
 );
 
@@ -320,7 +326,7 @@ CREATE TABLE params (
 CREATE INDEX params_by_number ON params (name, number, run_id);
 CREATE INDEX params_by_value ON params (name, left(value, 200), run_id);
 
--- journal and number tell where a value was first written, so that forwarding it twice adds it once.
+-- number is the value's place in the journal it came from, so that forwarding it twice adds it once.
 CREATE TABLE metrics (
     seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id TEXT COLLATE "C" NOT NULL,
@@ -328,11 +334,9 @@ CREATE TABLE metrics (
     step BIGINT,
     value DOUBLE PRECISION,
     at DOUBLE PRECISION NOT NULL,
-    journal TEXT,
     number BIGINT,
-    UNIQUE (journal, number)
+    UNIQUE (run_id, number, name, at)
 );
-CREATE INDEX metrics_by_run_id ON metrics (run_id);
 
 CREATE TABLE last_metrics (
     run_id TEXT COLLATE "C" NOT NULL,

@@ -7,11 +7,6 @@ CREATE TABLE migrations (
     nbops TEXT NOT NULL
 );
 
--- What this file is called among others: its journal id.
-CREATE TABLE identity (
-    journal TEXT NOT NULL
-);
-
 -- One row for each write, in the same transaction. what: '*' a new record, '-' a removed one, ',a,b' fields that
 -- changed; for metrics the rowid, for params the name.
 CREATE TABLE changes (
@@ -27,6 +22,16 @@ CREATE TABLE forwards (
     seq INTEGER NOT NULL,
     at REAL NOT NULL
 );
+
+-- What a shared store refused; sync tries again and tells.
+CREATE TABLE refused (
+    target TEXT NOT NULL,
+    noun TEXT NOT NULL,
+    id TEXT NOT NULL,
+    what TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (target, noun, id, what)
+) WITHOUT ROWID;
 
 CREATE TABLE environments (
     "id" TEXT PRIMARY KEY NOT NULL,
@@ -300,6 +305,12 @@ CREATE TABLE model_versions (
     "module_version_ids" TEXT NOT NULL,
     "params" TEXT NOT NULL,
     "profile_digest" TEXT,
+    "evidence_digest" TEXT,
+    "types" TEXT NOT NULL,
+    "aliases" TEXT NOT NULL,
+    "sources" TEXT NOT NULL,
+    "requirements" TEXT NOT NULL,
+    "python" TEXT NOT NULL,
     "created_at" REAL NOT NULL
 );
 
@@ -324,6 +335,12 @@ CREATE TRIGGER model_versions_set AFTER UPDATE ON model_versions BEGIN
         CASE WHEN new."module_version_ids" IS NOT old."module_version_ids" THEN ',module_version_ids' ELSE '' END ||
         CASE WHEN new."params" IS NOT old."params" THEN ',params' ELSE '' END ||
         CASE WHEN new."profile_digest" IS NOT old."profile_digest" THEN ',profile_digest' ELSE '' END ||
+        CASE WHEN new."evidence_digest" IS NOT old."evidence_digest" THEN ',evidence_digest' ELSE '' END ||
+        CASE WHEN new."types" IS NOT old."types" THEN ',types' ELSE '' END ||
+        CASE WHEN new."aliases" IS NOT old."aliases" THEN ',aliases' ELSE '' END ||
+        CASE WHEN new."sources" IS NOT old."sources" THEN ',sources' ELSE '' END ||
+        CASE WHEN new."requirements" IS NOT old."requirements" THEN ',requirements' ELSE '' END ||
+        CASE WHEN new."python" IS NOT old."python" THEN ',python' ELSE '' END ||
         CASE WHEN new."created_at" IS NOT old."created_at" THEN ',created_at' ELSE '' END);
 END;
 CREATE TRIGGER model_versions_gone AFTER DELETE ON model_versions BEGIN
