@@ -8,7 +8,7 @@ from nbops.records import NOUNS, Record, new_id
 
 def test_ids_are_version_7_of_rfc_9562_and_sort_by_time() -> None:
     first = new_id()
-    time.sleep(0.002)
+    time.sleep(0.000_05)
     second = new_id()
     assert first < second
     assert (len(first), first[12], first[16] in "89ab") == (32, "7", True)

@@ -21,16 +21,19 @@ CellStatus = Literal["running", "ok", "error", "interrupted", "cancelled", "exit
 
 
 def new_id() -> str:
-    """Make a UUIDv7 (RFC 9562) as 32 hexadecimal digits: 48 bits of milliseconds, then random.
+    """Make a UUIDv7 (RFC 9562) as 32 hexadecimal digits.
+
+    48 bits of milliseconds, 12 of the fraction of the millisecond (the RFC's method 3, so that ids of one process
+    sort as they were made), then random.
 
     Example:
         >>> len(new_id()), new_id()[12]
         (32, '7')
     """
-    milliseconds = time.time_ns() // 1_000_000
-    noise = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds << 80) | (0x7 << 76) | ((noise >> 68) << 64) | (0b10 << 62) | (noise & ((1 << 62) - 1))
-    return f"{value:032x}"
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    fraction = rest * 4096 // 1_000_000
+    noise = int.from_bytes(os.urandom(8), "big") >> 2
+    return f"{milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | noise:032x}"
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -21,13 +22,15 @@ def main(args: list[str] | None = None) -> int:
 
     words = sys.argv[1:] if args is None else args
     try:
-        return perform(words)
+        code = perform(words)
+        sys.stdout.flush()
+        return code
     except NbopsError as error:
         _complain(error)
         return 1
     except BrokenPipeError:
-        # The reader (head, less) has gone: say nothing more, not even at exit.
-        sys.stdout = None
+        # The reader (head, less) has gone: say nothing more, not even when Python flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

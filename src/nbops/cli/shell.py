@@ -36,8 +36,9 @@ def perform(words: list[str]) -> int:
     if words[:1] == ["-C"] and len(words) > 1:
         _enter(words[1])
         words = words[2:]
-    result = invoke(group, words)
-    return result if isinstance(result, int) else 0
+    done = invoke(group, words)
+    # Printed out here: click would take a reader that went away for its own affair.
+    return _print(*done) if done is not None else 0
 
 
 def _completes(group: Any) -> bool:
@@ -66,15 +67,19 @@ def candidates(nouns: str) -> list[str]:
         return names_of(workspace.store, nouns)
 
 
-def _do(verb: Verb, values: dict[str, Any], as_json: bool) -> int:
+def _do(verb: Verb, values: dict[str, Any], as_json: bool) -> tuple[Verb, Any, bool]:
     with Workspace.opened() as workspace, terminal():
-        answer = getattr(workspace, verb.name)(**values)
+        return verb, getattr(workspace, verb.name)(**values), as_json
+
+
+def _print(verb: Verb, answer: Any, as_json: bool) -> int:
     if verb.gives is int:
         return int(answer)
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(answer), indent=2) + b"\n")
+        text = msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
     else:
-        sys.stdout.write(to_text(view_of(answer), colour=sys.stdout.isatty()) + "\n")
+        text = to_text(view_of(answer), colour=sys.stdout.isatty())
+    sys.stdout.write(text + "\n")
     return _exit_code(answer)
 
 

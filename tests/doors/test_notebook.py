@@ -1,0 +1,107 @@
+"""The notebook's door: ``%nbops`` and ``%%nbops`` in a real IPython shell."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+
+
+class Notebook:
+    """A shell that runs cells as a notebook does."""
+
+    def __init__(self) -> None:
+        self.shell = InteractiveShell()
+
+    def run(self, source: str) -> Any:
+        return self.shell.run_cell(source, store_history=True)
+
+    def value(self, source: str) -> Any:
+        result = self.run(source)
+        result.raise_error()
+        return result.result.value
+
+
+@pytest.fixture
+def notebook(project: Path) -> Iterator[Notebook]:
+    opened = Notebook()
+    opened.run("%load_ext nbops").raise_error()
+    yield opened
+    opened.run("%unload_ext nbops").raise_error()
+
+
+def test_line_magic_returns_the_records_and_shows_them(notebook: Notebook) -> None:
+    notebook.run("x = 1")
+    result = notebook.run("%nbops cells")
+    assert [cell.source for cell in result.result.value] == ["%load_ext nbops", "x = 1", "%nbops cells"]
+    bundle = result.result._repr_mimebundle_()
+    assert sorted(bundle) == ["text/html", "text/plain"]
+    assert "x = 1" in bundle["text/plain"]
+
+
+def test_status_tells_this_session(notebook: Notebook) -> None:
+    status = notebook.value("%nbops status")
+    assert (status.recording, status.cells) == (True, 2)
+
+
+def test_wrong_line_shows_the_right_call_without_a_stack(
+    notebook: Notebook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = notebook.run("%nbops rnus")
+    assert type(result.error_in_exec).__name__ == "UsageError"
+    shown = capsys.readouterr()
+    assert "did you mean runs" in shown.out + shown.err
+    assert "Traceback" not in shown.out + shown.err
+
+
+def test_help_shows_nothing_but_the_help(notebook: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
+    result = notebook.run("%nbops runs --help")
+    assert result.success
+    assert result.result is None
+    assert "%nbops runs --where" in capsys.readouterr().out
+
+
+def test_cell_is_a_run_of_its_own_and_keeps_its_result(notebook: Notebook) -> None:
+    result = notebook.run("%%nbops run baseline\nimport nbops\nnbops.log_metric('auc', 0.75)\n40 + 2")
+    result.raise_error()
+    page = notebook.value("%nbops show baseline")
+    assert (page.noun, page.record["status"], page.metrics[0].value) == ("Run", "finished", 0.75)
+    assert len(page.cells) == 1
+
+
+def test_failing_cell_closes_its_run_as_failed(notebook: Notebook) -> None:
+    assert not notebook.run("%%nbops run broken\n1 / 0").success
+    assert notebook.value("%nbops show broken").record["status"] == "failed"
+
+
+def test_last_is_this_session_even_after_a_named_run(notebook: Notebook) -> None:
+    notebook.run("%%nbops run part\n1")
+    assert notebook.value("%nbops show").record["kind"] == "session"
+
+
+@pytest.mark.parametrize("line", ["run", "rnu x", "", "extract --to"])
+def test_cell_magic_that_is_not_understood_says_what_would_be(notebook: Notebook, line: str) -> None:
+    result = notebook.run(f"%%nbops {line}\n1")
+    assert type(result.error_in_exec).__name__ == "UsageError"
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("%nbops ru", "runs"),
+        ("%nbops runs --wh", "--where"),
+        ("%nbops show la", "last"),
+        ("%nbops deploy mod", "model_of_mine"),
+    ],
+)
+def test_verbs_options_ids_and_variables_are_completed(notebook: Notebook, typed: str, offered: str) -> None:
+    notebook.run("model_of_mine = 1")
+    with provisionalcompleter():
+        found = list(notebook.shell.Completer.completions(typed, len(typed)))
+    assert offered in {completion.text for completion in found}
+
+
+def test_json_is_text(notebook: Notebook) -> None:
+    assert notebook.value("%nbops runs --json").startswith("[")

@@ -1,0 +1,107 @@
+"""The shell's door: what a person types after ``nbops``, what is printed, and the exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nbops.cli import main
+from nbops.records import Run, new_id
+from nbops.settings import load_settings
+from nbops.store import open_store
+
+
+@pytest.fixture
+def runs(project: Path) -> list[Run]:
+    store = open_store(load_settings(project))
+    made = [
+        Run(id=new_id(), name=name, kind="named", started_at=i, status="finished", ended_at=i + 1.0)
+        for i, name in enumerate(("first", "second"))
+    ]
+    store.put(*made)
+    store.close()
+    return made
+
+
+def test_runs_are_listed_newest_first(runs: list[Run], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["name", "second", "first"]
+
+
+def test_json_is_the_record_itself(runs: list[Run], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "--json"]) == 0
+    assert [row["run"]["id"] for row in json.loads(capsys.readouterr().out)] == [run.id for run in reversed(runs)]
+
+
+def test_error_goes_to_stderr_with_its_cure_and_exit_code_one(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["show", "nothing-like-this"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "'nothing-like-this'" in printed.err
+    assert "→ nbops runs" in printed.err
+
+
+def test_another_project_is_reached_with_a_folder_first(
+    runs: list[Run], project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["-C", str(project), "runs"]) == 0
+    assert "second" in capsys.readouterr().out
+
+
+def test_missing_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-C", str(tmp_path / "nowhere"), "runs"]) == 1
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_listing_in_a_folder_without_a_project_makes_no_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["runs"]) == 0
+    assert "nothing here yet" in capsys.readouterr().out
+
+
+def test_real_process_prints_help_and_exits_with_zero(project: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "nbops", "--help"], capture_output=True, text=True, check=True)
+    assert "Start here" in done.stdout
+
+
+def test_reader_that_goes_away_is_not_an_error(runs: list[Run]) -> None:
+    command = [sys.executable, "-m", "nbops", "runs"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 0
+
+
+def test_bash_is_offered_ids_of_the_project(runs: list[Run], project: Path) -> None:
+    script = Path(sys.executable).parent / "nbops"
+    words = {"_NBOPS_COMPLETE": "bash_complete", "COMP_WORDS": "nbops cells fir", "COMP_CWORD": "2"}
+    done = subprocess.run(
+        [script], env={**os.environ, **words}, capture_output=True, text=True, check=True, cwd=project
+    )
+    assert done.stdout.split() == ["plain,first"]
+
+
+def test_doctor_says_what_is_here_and_how_to_get_the_rest(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json"]) == 0
+    findings = {finding["topic"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert findings["python"]["state"] == "ok"
+    assert findings["store"]["message"].startswith("none yet")
+    assert all(finding["cure"] for finding in findings.values() if finding["state"] != "ok")
+
+
+def test_doctor_names_a_damaged_store(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / ".nbops" / "store.db").write_bytes(b"this is no database" * 500)
+    main(["doctor", "--json"])
+    (store,) = [finding for finding in json.loads(capsys.readouterr().out) if finding["topic"] == "store"]
+    assert (store["state"], bool(store["cure"])) == ("missing", True)
