@@ -79,8 +79,7 @@ def cell_magic(shell: InteractiveShell, line: str, cell: str) -> None:
         capture.run_cell_as_run(shell, words[1], cell)
         return
     if words[:1] == ["extract"]:
-        if capture.run_body(shell, cell) is None:
-            _extract_cell(shell, cell, words[1:])
+        _extract_cell(shell, cell, words[1:])
         return
     raise UsageError(f"%%nbops does not know {line!r}", hint="%%nbops run NAME, or %%nbops extract --to pkg.module")
 
@@ -103,16 +102,21 @@ def completions(shell: InteractiveShell, text: str) -> list[str]:
 
 
 def _extract_cell(shell: InteractiveShell, cell: str, words: list[str]) -> None:
-    from nbops.source import definitions
+    from nbops.source import analyse
 
-    names = definitions(cell)
+    names = [name for unit in analyse(cell).units if unit.kind in ("function", "class") for name in sorted(unit.binds)]
     if not names:
         raise UsageError("this cell defines no function or class", hint="%%nbops extract --to pkg.module above a def")
-    answer = line_magic(shell, shlex.join(["extract", *names, *words]))
+    line = ["extract", *names, *words]
+    # A wrong line is refused before the cell runs.
+    invoke(build(lambda *_: None, door="notebook", candidates=_candidates), line)
+    if capture.run_body(shell, cell) is not None:
+        return
+    answer = line_magic(shell, shlex.join(line))
     if answer is not None:
         from IPython.display import display
 
-        display(answer)
+        display(answer)  # type: ignore[no-untyped-call]
 
 
 def _words(line: str) -> list[str]:
