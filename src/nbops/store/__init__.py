@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbops.settings import Settings
+from nbops.settings import Settings, is_server
 
 if TYPE_CHECKING:
+    from nbops.store.interface import Store
+    from nbops.store.journaled import JournaledStore
     from nbops.store.sqlite import SqliteStore
 
-__all__ = ["open_store"]
+__all__ = ["forward", "open_store"]
 
 
-def open_store(settings: Settings, *, read_only: bool = False) -> SqliteStore:
+def open_store(settings: Settings, *, read_only: bool = False) -> SqliteStore | JournaledStore:
     """Open the project's store, making it when it is not there.
 
     Runs and cells of processes of this machine that died without a word are marked interrupted on the way.
@@ -43,7 +45,29 @@ def open_store(settings: Settings, *, read_only: bool = False) -> SqliteStore:
     journal = SqliteStore(settings.journal, read_only=read_only, timeout_s=settings.connect_timeout_s)
     if not read_only:
         journal.recover()
-    return journal
+    if not is_server(settings.store):
+        return journal
+    from nbops.store.journaled import JournaledStore
+
+    return JournaledStore(journal, settings.store, timeout_s=settings.connect_timeout_s)
+
+
+def forward(store: Store) -> tuple[int, int, str]:
+    """Forward what the local journal still holds to the team's store.
+
+    Args:
+        store: an opened store.
+
+    Returns:
+        How many changes went over, how many still wait, and what there is to say about it.
+    """
+    from nbops.store.journaled import JournaledStore
+
+    if not isinstance(store, JournaledStore):
+        return 0, 0, f"the store is {store.location} itself; nothing is forwarded"
+    synced = store.sync()
+    refused = "".join(f"\n  refused: {row}" for row in synced.refused)
+    return synced.forwarded, synced.waiting, (synced.message or "everything is forwarded") + refused
 
 
 def _make_folder(settings: Settings) -> None:

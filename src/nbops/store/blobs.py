@@ -146,7 +146,7 @@ def without_password(address: str) -> str:
         >>> without_password("postgresql://ada:s3cret@host/db?password=x")
         'postgresql://ada:***@host/db?password=***'
     """
-    address = re.sub(r"(://[^/@\s]*?):[^/\s]*@", r"\1:***@", address)
+    address = re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", address)
     return re.sub(r"((?:password|passwd|secret|token|key)=)[^&\s]+", r"\1***", address, flags=re.IGNORECASE)
 
 

@@ -6,7 +6,7 @@ because a lone statement is its own transaction and triggers write the change lo
     hot = store.hot
     hot.open_cell(CellExecution(id=new_id(), run_id=…, position=…, source=…, started_at=time.time(), pid=…))
     …the cell runs…
-    hot.close_cell(id, status="ok", ended_at=time.time(), outputs=OutputSummary(…))
+    hot.end_cell(id, "ok", ended_at=time.time(), execution_count=3, outputs=OutputSummary(…))
     hot.log_metric(run_id, "loss", 0.31, step=7, at=time.time())
 
 Nothing here is caught: a fault is a ``StoreError`` with its cure, and the caller in the cell's hook decides.
@@ -20,13 +20,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbops.errors import NotFoundError, StoreError
-from nbops.records import CellExecution
+from nbops.records import CellError, CellExecution, CellStatus, OutputSummary
 from nbops.store import faults
 from nbops.store.sql import LOG_METRIC, LOG_PARAM, checked_name
-from nbops.store.tables import metric_value, param_row, quoted, table_of
+from nbops.store.tables import metric_value, param_row, quoted, table_of, to_json
 
 if TYPE_CHECKING:
     from nbops.store.sqlite import SqliteStore
+
+_END_CELL = "UPDATE cells SET status = ?, ended_at = ?, execution_count = ?, error = ?, outputs = ? WHERE id = ?"
 
 
 class HotPath:
@@ -75,6 +77,27 @@ class HotPath:
         ]
         values.append(id)
         if not self.run(sql, values):
+            raise NotFoundError(f"no cell has the id {id!r}", code="cell_not_found", hint="nbops cells last")
+
+    def end_cell(
+        self,
+        id: str,
+        status: CellStatus,
+        *,
+        ended_at: float,
+        execution_count: int | None,
+        error: CellError | None = None,
+        outputs: OutputSummary | None = None,
+    ) -> None:
+        """Commit how a cell ended; what ``close_cell`` does for the fields of every cell, at half its cost.
+
+        Raises:
+            NotFoundError: no cell has the id.
+            StoreError: it could not be written.
+        """
+        shown = None if outputs is None else to_json(outputs)
+        failed = None if error is None else to_json(error)
+        if not self.run(_END_CELL, (status, ended_at, execution_count, failed, shown, id)):
             raise NotFoundError(f"no cell has the id {id!r}", code="cell_not_found", hint="nbops cells last")
 
     def log_metric(self, run_id: str, name: str, value: float, *, step: int | None, at: float) -> None:

@@ -148,6 +148,8 @@ CREATE TABLE module_versions (
     "provenance" TEXT COLLATE "C" NOT NULL,
     "run_id" TEXT COLLATE "C",
     "notebook" TEXT COLLATE "C",
+    "notes" TEXT COLLATE "C" NOT NULL,
+    "pins" TEXT COLLATE "C" NOT NULL,
     "created_at" DOUBLE PRECISION NOT NULL
 );
 
