@@ -1,0 +1,170 @@
+"""The source a model needs beyond installed packages: modules of the project and definitions of the notebook.
+
+A pickle only names the classes and functions inside a model. Those of installed packages are installed again where the
+model is served; the project's own must travel with it. Definitions that live in the notebook (``__main__``) get a
+module: one that was extracted, when it has them, else one that is written here from the text of their cells.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nbops.bundle.definitions import module_of
+from nbops.errors import BundleError
+from nbops.records import ModuleVersion
+
+MOST_SOURCE_BYTES = 4_000_000
+"""A project whose packages are larger than this is surely not all needed by one model."""
+
+
+@dataclass
+class Origins:
+    """Sources that travel with a model.
+
+    Example:
+        >>> Origins(sources={"shop/prices.py": "def net(x): ..."}).defines("shop.prices.net")
+        True
+    """
+
+    sources: dict[str, str] = field(default_factory=dict)
+    """Path below the import root → text."""
+    aliases: dict[str, str] = field(default_factory=dict)
+    """``__main__.Name`` → module that holds it."""
+    module_version_ids: list[str] = field(default_factory=list)
+
+    @property
+    def modules(self) -> list[str]:
+        """Top-level names of what travels, sorted."""
+        return sorted({path.split("/", 1)[0].removesuffix(".py") for path in self.sources})
+
+    def defines(self, name: str) -> bool:
+        """Tell whether ``module.name`` is defined in these sources."""
+        return name in self.aliases or name.partition(".")[0] in self.modules
+
+
+def origins_of(names: Iterable[str], *, modules: Sequence[ModuleVersion] = ()) -> Origins:
+    """Find the source of everything a model loads that no installed package has.
+
+    Args:
+        names: what the model loads, as ``module.name``.
+        modules: extracted modules, which may hold definitions of the notebook.
+
+    Returns:
+        The sources, and under which module the notebook's definitions are found there.
+
+    Raises:
+        BundleError: a definition has no source, or uses something that cannot travel.
+    """
+    found = Origins()
+    notebook = [name.removeprefix("__main__.") for name in names if name.startswith("__main__.")]
+    _take_notebook(sorted(notebook), modules, found)
+    local = {name.rpartition(".")[0] for name in names if not name.startswith("__main__.")}
+    for module in sorted(local):
+        _take_module(module, found)
+    for text in list(found.sources.values()):
+        for module in sorted(imports_of(text)):
+            _take_module(module, found)
+    size = sum(len(text) for text in found.sources.values())
+    if size > MOST_SOURCE_BYTES:
+        raise BundleError(
+            f"the model needs {size:,} bytes of this project's source ({', '.join(found.modules)})",
+            code="source_too_large",
+            hint="move what the model uses to a smaller package: nbops extract NAME --to PACKAGE.MODULE",
+        )
+    return found
+
+
+def _take_notebook(names: list[str], modules: Sequence[ModuleVersion], found: Origins) -> None:
+    missing = []
+    for name in names:
+        top = name.partition(".")[0]
+        holder = next((one for one in modules if any(part.name == top for part in one.definitions)), None)
+        if holder is None:
+            missing.append(name)
+            continue
+        _take_text(holder.module, holder.source, found)
+        found.aliases[f"__main__.{name}"] = holder.module
+        if holder.id not in found.module_version_ids:
+            found.module_version_ids.append(holder.id)
+    if missing:
+        module, text = module_of(sorted({name.partition(".")[0] for name in missing}))
+        _take_text(module, text, found)
+        found.aliases.update({f"__main__.{name}": module for name in missing})
+
+
+def _take_text(module: str, text: str, found: Origins) -> None:
+    *packages, last = module.split(".")
+    for depth in range(len(packages)):
+        found.sources.setdefault("/".join([*packages[: depth + 1], "__init__.py"]), "")
+    found.sources["/".join([*packages, f"{last}.py"])] = text
+
+
+def _take_module(module: str, found: Origins) -> None:
+    """Take the whole top-level package of a module of this project, and what that imports of it."""
+    top = module.partition(".")[0]
+    if top in found.modules or not top:
+        return
+    place = _project_file(top)
+    if place is None:
+        return
+    files = sorted(place.parent.rglob("*.py")) if place.name == "__init__.py" else [place]
+    root = place.parent.parent if place.name == "__init__.py" else place.parent
+    for file in files:
+        found.sources[file.relative_to(root).as_posix()] = file.read_text("utf-8")
+    for file in files:
+        for other in sorted(imports_of(file.read_text("utf-8"))):
+            _take_module(other, found)
+
+
+def _project_file(top: str) -> Path | None:
+    """Return the file of a top-level module, None when it is installed, built in or unknown."""
+    if top in sys.stdlib_module_names or top == "__main__":
+        return None
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    if spec.origin is None and spec.submodule_search_locations:
+        return _of_namespace(list(spec.submodule_search_locations))
+    if spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    place = Path(spec.origin)
+    return None if is_installed(place) else place
+
+
+def _of_namespace(places: list[str]) -> Path | None:
+    place = Path(places[0])
+    return None if is_installed(place) else place / "__init__.py"
+
+
+def is_installed(place: Path) -> bool:
+    """Tell a file of the interpreter or of an installed package from one of the project."""
+    if {"site-packages", "dist-packages"} & set(place.parts):
+        return True
+    return any(place.is_relative_to(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
+
+
+def imports_of(text: str) -> set[str]:
+    """List the modules that a source imports, as written; relative imports stay within their package.
+
+    Example:
+        >>> sorted(imports_of("import a.b; from c import d; from . import e"))
+        ['a.b', 'c']
+    """
+    return set(_imports(ast.parse(text)))
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module

@@ -1,0 +1,177 @@
+"""A live model becomes a version of a name, and a version becomes a live model again."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from nbops.bundle import evidence
+from nbops.bundle.flavours import loads_of, store_model
+from nbops.bundle.modules import offer_sources
+from nbops.bundle.origins import imports_of, origins_of
+from nbops.bundle.requirements import pins_for
+from nbops.errors import BundleError, StoreCorruptError, UsageError
+from nbops.progress import stage
+from nbops.records import ModelVersion, ModuleVersion, new_id
+from nbops.store.blobs import Blobs
+from nbops.store.interface import Store
+from nbops_serving.loading import READERS, ForbiddenTypeError
+
+MOST_PARAM_TEXT = 200
+
+
+def register(
+    model: Any,
+    *,
+    name: str,
+    sample: Any,
+    store: Store,
+    blobs: Blobs,
+    run_id: str | None = None,
+    execution_id: str | None = None,
+    dataset_ids: Sequence[str] = (),
+    modules: Sequence[ModuleVersion] = (),
+    profile: bytes | None = None,
+    trust: Collection[str] = (),
+) -> ModelVersion:
+    """Keep a fitted model as the next version of a name.
+
+    Args:
+        model: anything with ``predict``, or a function of one argument.
+        name: what people call it.
+        sample: rows of what it was fitted on: a DataFrame, a 2-D array, an Arrow table or a list of dicts; None when
+            there is none, then nothing is known of ranges and categories.
+        store: where the version is recorded.
+        blobs: where its bytes are kept.
+        run_id: the run that fitted it.
+        execution_id: the cell execution that fitted it.
+        dataset_ids: the datasets it was fitted on.
+        modules: extracted modules, which may hold functions and classes that the model needs.
+        profile: profile of the training sample as JSON, which drift is measured against.
+        trust: names, or whole modules, that the model's bytes may load although nbops does not know them.
+
+    Returns:
+        The version, numbered by the store.
+
+    Raises:
+        UsageError: the object has no ``predict``, or the sample is no table.
+        BundleError: the model cannot be stored, does not answer its sample, or loads what nobody trusted.
+    """
+    if not hasattr(model, "predict") and not callable(model):
+        raise UsageError(
+            f"a {type(model).__qualname__} is no model: it has no predict and is no function",
+            code="not_a_model",
+            hint="pass a fitted estimator, a pipeline, or a function of one argument",
+        )
+    with stage("Keep the model", total=4) as now:
+        now.say("read what it takes and answers")
+        signature = evidence.describe(sample, model)
+        now.advance(note="let it answer rows of its sample")
+        known = evidence.gather(model, sample, signature) if sample is not None and len(sample) else None
+        now.advance(note="find the source it needs")
+        loads = loads_of(model)
+        origins = origins_of(loads, modules=modules)
+        now.advance(note="store it")
+        stored = store_model(model, origins=origins, trust=trust)
+        version = ModelVersion(
+            id=new_id(),
+            model=name,
+            number=0,
+            digest=blobs.put(stored.data),
+            flavour=stored.flavour,
+            signature=signature,
+            type_name=_type_name(model),
+            run_id=run_id,
+            execution_id=execution_id,
+            dataset_ids=list(dataset_ids),
+            module_version_ids=origins.module_version_ids or [module.id for module in modules],
+            params=params_of(model),
+            profile_digest=blobs.put(profile) if profile is not None else None,
+            evidence_digest=blobs.put(msgspec.msgpack.encode(known)) if known is not None else None,
+            types=stored.types,
+            aliases=origins.aliases,
+            sources={path: blobs.put(text.encode()) for path, text in sorted(origins.sources.items())},
+            requirements=pins_for(_imported(loads, origins.sources, stored.flavour, signature.takes)),
+            python=f"{sys.version_info.major}.{sys.version_info.minor}",
+            created_at=time.time(),
+        )
+        now.advance(note=f"{name}: {stored.flavour}, {len(stored.data):,} bytes")
+        return cast(ModelVersion, store.add_version(version))
+
+
+def _type_name(model: Any) -> str:
+    kind = model if hasattr(model, "__qualname__") else type(model)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _imported(loads: Sequence[str], sources: Mapping[str, str], flavour: str, takes: str) -> list[str]:
+    """List the top-level modules that the model imports when it is loaded and asked."""
+    tops = {name.partition(".")[0] for name in loads}
+    for text in sources.values():
+        tops.update(name.partition(".")[0] for name in imports_of(text))
+    if flavour == "skops":
+        tops.add("skops")
+    if takes == "frame":
+        tops.add("pandas")
+    return sorted(tops)
+
+
+def params_of(model: Any) -> dict[str, Any]:
+    """Return an estimator's own parameters as JSON values, others as bounded text; empty for a function."""
+    if not hasattr(model, "get_params"):
+        return {}
+    return {name: _param(value) for name, value in model.get_params(deep=False).items()}
+
+
+def _param(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    text = " ".join(repr(value).split())
+    return text if len(text) <= MOST_PARAM_TEXT else text[: MOST_PARAM_TEXT - 1] + "…"
+
+
+def load(version: ModelVersion, blobs: Blobs) -> Any:
+    """Read a model back.
+
+    Its bytes are used only when their digest is the recorded one, and load only what was trusted when it was
+    registered.
+
+    Args:
+        version: which one.
+        blobs: where its bytes are.
+
+    Returns:
+        The estimator or function.
+
+    Raises:
+        BundleError: the bytes were altered, ask for what nobody trusted, or need a package that is not there.
+        NotFoundError: the bytes are gone.
+    """
+    reader = READERS.get(version.flavour)
+    if reader is None:
+        raise BundleError(
+            f"{version.model}@{version.number} is stored as {version.flavour!r}, which this nbops cannot read",
+            code="flavour_unknown",
+            hint="pip install --upgrade nbops",
+        )
+    label = f"{version.model}@{version.number}"
+    try:
+        data = blobs.get(version.digest)
+    except StoreCorruptError as error:
+        raise BundleError(
+            f"the bytes of {label} are not the ones that were registered", code="model_altered", hint="nbops doctor"
+        ) from error
+    offer_sources({path: blobs.get(digest).decode() for path, digest in version.sources.items()})
+    try:
+        return reader(data, version.types, version.aliases)
+    except ForbiddenTypeError as error:
+        raise BundleError(f"{label} is not loaded: {error}", code="untrusted_types", hint="nbops doctor") from error
+    except ImportError as error:
+        missing = " ".join(version.requirements) or "the packages it was fitted with"
+        raise BundleError(
+            f"{label} cannot be loaded here: {error}", code="library_missing", hint=f"pip install {missing}"
+        ) from error

@@ -1,0 +1,74 @@
+"""The distributions a model needs, and only those, pinned to what is installed here."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+
+from packaging.markers import default_environment
+from packaging.requirements import InvalidRequirement, Requirement
+
+SERVING = ("msgspec", "numpy", "uvicorn", "httptools", "uvloop")
+"""What the server itself needs on every rung."""
+
+
+def pins_for(modules: Iterable[str]) -> list[str]:
+    """Pin the distributions that provide some modules, and all that those need.
+
+    Args:
+        modules: top-level import names; those of the standard library and unknown ones are left out.
+
+    Returns:
+        ``name==version``, sorted.
+
+    Example:
+        >>> [pin.split("==")[0] for pin in pins_for(["msgspec", "json"])]
+        ['msgspec']
+    """
+    providers = _providers()
+    names = [
+        name for module in modules if module not in sys.stdlib_module_names for name in providers.get(module, [])[:1]
+    ]
+    return pins_of(names)
+
+
+def pins_of(distributions: Iterable[str]) -> list[str]:
+    """Pin distributions, and all that they need, to what is installed here."""
+    found: dict[str, str] = {}
+    waiting = [_normal(name) for name in distributions]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # not installed here, so nothing that works here needs it
+        found[name] = distribution.version
+        waiting.extend(_needs(distribution.requires or []))
+    return sorted(f"{name}=={version.partition('+')[0]}" for name, version in found.items())
+
+
+def _needs(requires: Iterable[str]) -> list[str]:
+    environment: dict[str, str] = {**default_environment(), "extra": ""}  # type: ignore[dict-item]
+    names = []
+    for text in requires:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue  # a very old distribution; pip could not read it either
+        if requirement.marker is None or requirement.marker.evaluate(environment):
+            names.append(_normal(requirement.name))
+    return names
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@functools.lru_cache(maxsize=1)
+def _providers() -> Mapping[str, Sequence[str]]:
+    return importlib.metadata.packages_distributions()

@@ -1,0 +1,182 @@
+"""scikit-learn's trees, laid end to end for a plan: every right child right behind its left one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from nbops_serving.plan import Array, Trees
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class NoTreesError(Exception):
+    """A tree model of a form that plans do not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """One tree in any order of its nodes; -1 marks a leaf's children."""
+
+    left: NDArray[Any]
+    right: NDArray[Any]
+    feature: NDArray[Any]
+    threshold: NDArray[Any]
+    missing_left: NDArray[Any]
+    values: NDArray[Any]
+    """Of shape (nodes, outputs)."""
+
+
+def forest(estimator: Any, link: Literal["proportions", "identity"]) -> Trees:
+    """Lay out a forest, or a single tree as a forest of one.
+
+    Args:
+        estimator: a fitted forest or tree of scikit-learn.
+        link: what its leaves hold: proportions of classes, or values.
+
+    Returns:
+        Its trees.
+
+    Raises:
+        NoTreesError: it has several outputs.
+    """
+    import numpy as np
+
+    if estimator.n_outputs_ != 1:
+        raise NoTreesError("trees with several outputs")
+    members = getattr(estimator, "estimators_", None)
+    trees = [_of_sklearn(member.tree_) for member in (estimator if members is None else None,) if member is not None]
+    if members is not None:
+        trees = [_of_sklearn(member.tree_) for member in members]
+    width = trees[0].values.shape[1]
+    return _lay_out(
+        trees, single_precision=True, combine="mean", baseline=np.zeros(width), outputs=[0] * len(trees), link=link
+    )
+
+
+def _of_sklearn(tree: Any) -> _Tree:
+    import numpy as np
+
+    missing_left = getattr(tree, "missing_go_to_left", None)
+    return _Tree(
+        left=tree.children_left,
+        right=tree.children_right,
+        feature=tree.feature,
+        threshold=tree.threshold,
+        missing_left=np.zeros(tree.node_count) if missing_left is None else missing_left,
+        values=tree.value[:, 0, :],
+    )
+
+
+def boosting(estimator: Any) -> Trees:
+    """Lay out histogram gradient boosting.
+
+    Args:
+        estimator: a fitted HistGradientBoostingClassifier or -Regressor.
+
+    Returns:
+        Its trees, in the order in which they are added up.
+
+    Raises:
+        NoTreesError: it has categorical splits, or a loss with another link than those known here.
+    """
+    import numpy as np
+
+    if getattr(estimator, "is_categorical_", None) is not None:
+        raise NoTreesError("histogram gradient boosting with categorical features")
+    trees, outputs = [], []
+    for iteration in estimator._predictors:
+        for output, predictor in enumerate(iteration):
+            trees.append(_of_predictor(predictor.nodes))
+            outputs.append(output)
+    baseline = np.asarray(estimator._baseline_prediction, dtype=np.float64).ravel()
+    return _lay_out(
+        trees, single_precision=False, combine="sum", baseline=baseline, outputs=outputs, link=_link_of(estimator)
+    )
+
+
+def _link_of(estimator: Any) -> Literal["identity", "exponential", "logistic", "softmax"]:
+    if hasattr(estimator, "classes_"):
+        return "logistic" if len(estimator.classes_) == 2 else "softmax"
+    links: dict[str, Literal["identity", "exponential"]] = {"IdentityLink": "identity", "LogLink": "exponential"}
+    name = type(estimator._loss.link).__name__
+    if name not in links:
+        raise NoTreesError(f"histogram gradient boosting with the link {name}")
+    return links[name]
+
+
+def _of_predictor(nodes: Any) -> _Tree:
+    import numpy as np
+
+    leaf = nodes["is_leaf"].astype(bool)
+    return _Tree(
+        left=np.where(leaf, -1, nodes["left"].astype(np.int64)),
+        right=np.where(leaf, -1, nodes["right"].astype(np.int64)),
+        feature=nodes["feature_idx"].astype(np.int64),
+        threshold=nodes["num_threshold"].astype(np.float64),
+        missing_left=nodes["missing_go_to_left"],
+        values=nodes["value"].astype(np.float64).reshape(-1, 1),
+    )
+
+
+def _lay_out(
+    trees: Sequence[_Tree],
+    *,
+    single_precision: bool,
+    combine: Literal["mean", "sum"],
+    baseline: NDArray[Any],
+    outputs: list[int],
+    link: Literal["identity", "exponential", "logistic", "softmax", "proportions"],
+) -> Trees:
+    import numpy as np
+
+    parts, roots, start, deepest = [], [], 0, 0
+    for tree in trees:
+        order, depth = _order(tree)
+        parts.append(_renumbered(tree, order, start))
+        roots.append(start)
+        start += len(order)
+        deepest = max(deepest, depth)
+    feature, threshold, left, missing_right, values = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Trees(
+        single_precision=single_precision,
+        roots=Array.of(np.array(roots, dtype=np.int32)),
+        feature=Array.of(feature.astype(np.int32)),
+        threshold=Array.of(threshold.astype(np.float64)),
+        left=Array.of(left.astype(np.int32)),
+        missing_right=Array.of(missing_right.astype(np.int8)),
+        values=Array.of(values.astype(np.float64)),
+        combine=combine,
+        baseline=Array.of(baseline),
+        outputs=outputs,
+        depth=deepest,
+        link=link,
+    )
+
+
+def _order(tree: _Tree) -> tuple[NDArray[Any], int]:
+    """Number the nodes level by level, so that siblings are neighbours; return the order and the depth."""
+    import numpy as np
+
+    level, levels = np.array([0], dtype=np.int64), []
+    while len(level):
+        levels.append(level)
+        inner = level[tree.left[level] >= 0]
+        level = np.stack([tree.left[inner], tree.right[inner]], axis=1).ravel().astype(np.int64)
+    return np.concatenate(levels), len(levels) - 1
+
+
+def _renumbered(tree: _Tree, order: NDArray[Any], start: int) -> tuple[NDArray[Any], ...]:
+    import numpy as np
+
+    place = np.empty(len(tree.left), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    leaf = tree.left[order] < 0
+    left = np.where(leaf, np.arange(len(order)), place[np.where(leaf, 0, tree.left[order])]) + start
+    feature = np.where(leaf, 0, tree.feature[order])
+    # no number is greater than infinity: a leaf leads to itself
+    threshold = np.where(leaf, np.inf, tree.threshold[order])
+    missing_right = np.where(leaf, 0, 1 - tree.missing_left[order].astype(np.int64))
+    return feature, threshold, left, missing_right, tree.values[order]
