@@ -202,6 +202,10 @@ class ModuleVersion(Record, frozen=True, kw_only=True):
     """Whether the definitions were taken from recorded executions or from the notebook's text alone."""
     run_id: str | None = None
     notebook: str | None = None
+    notes: list[str] = []
+    """What a reader of the module should know and its text does not say."""
+    pins: dict[str, str] = {}
+    """Global data that the module loads by hash: name → sha256 of the artifact."""
     created_at: float
 
 

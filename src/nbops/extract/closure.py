@@ -1,0 +1,774 @@
+"""From the names a person asks for to every statement they need, and everything that stands in the way.
+
+Walks the log: what a statement looks up while it runs is resolved at its own place, what its functions look up when
+they are called is resolved at the end. All blockers are collected before anything is said.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import difflib
+import functools
+import inspect
+import sys
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from nbops.extract.live import agrees
+from nbops.extract.log import Log, Step
+from nbops.extract.purity import SAFE_METHODS, Judge, Meaning, value_kind
+from nbops.source import Alias, Unit, analyse
+from nbops.source.names import CHANGING_CALLS, MUTATORS, root_name
+
+StarNames = Callable[[str], frozenset[str] | None]
+"""Public names of an installed module; None when it is not installed here."""
+
+_SESSION_NAMES = frozenset({"In", "Out", "_", "__", "___", "exit", "quit", "_ih", "_oh", "_dh"})
+_MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__spec__", "__builtins__", "__debug__"})
+
+
+class Blocker(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason why a definition cannot leave the notebook as it is."""
+
+    name: str
+    """The global name in question."""
+    kind: Literal["data", "undefined", "hidden", "magic", "conflict", "changed", "session", "unsupported", "proof"]
+    reason: str
+    cell: str | None = None
+    """The cell it stands in, as messages call it."""
+    needed_by: str = ""
+    cures: list[str] = []
+    """Options that would carry it, such as ``--parameter df``."""
+    choices: dict[str, str] = {}
+    """For a conflict: what ``--definition NAME=…`` may be → the text it would take."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """An import that the module needs, and where in the order of things it stood."""
+
+    alias: Alias
+    position: int
+
+
+@dataclass
+class Closure:
+    """What has to be emitted, and what is in the way."""
+
+    steps: dict[Step, None] = field(default_factory=dict)
+    requested: dict[str, Step] = field(default_factory=dict)
+    imports: dict[tuple[str, int], Imported] = field(default_factory=dict)
+    """(bound name, position) → import."""
+    blockers: list[Blocker] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    cut: dict[str, set[Step]] = field(default_factory=dict)
+    """Parameter or pin → the statements whose functions read it."""
+    state: set[str] = field(default_factory=set)
+    """Module state that functions of the module change when they are called."""
+    unverified: list[str] = field(default_factory=list)
+    """Requested names whose live object could not be held against the text."""
+
+    def block(self, blocker: Blocker) -> None:
+        """Add a blocker once."""
+        if blocker not in self.blockers:
+            self.blockers.append(blocker)
+
+    def note(self, text: str) -> None:
+        """Add a note once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+def close(
+    names: Sequence[str],
+    log: Log,
+    *,
+    star_names: StarNames,
+    parameters: Sequence[str] = (),
+    pins: Sequence[str] = (),
+    definition: Mapping[str, str] | None = None,
+    saved: Mapping[str, Unit] | None = None,
+) -> Closure:
+    """Find everything that the named definitions need.
+
+    Args:
+        names: functions, classes or constants of the notebook.
+        log: what ran.
+        star_names: tells what ``from module import *`` brings.
+        parameters: data that functions shall be given as keyword arguments.
+        pins: data that the module shall load by hash.
+        definition: for names whose text and live object disagree, which to take.
+        saved: definitions in the saved notebook that were edited after they last ran.
+
+    Returns:
+        The statements and imports, or what is in the way; nothing is raised for what a notebook may contain.
+    """
+    walk = _Walk(log, star_names, frozenset(parameters), frozenset(pins), dict(definition or {}), dict(saved or {}))
+    for name in names:
+        walk.request(name)
+    walk.follow()
+    return walk.closure
+
+
+@dataclass(frozen=True)
+class _Need:
+    name: str
+    by: Step | None
+    at: int | None
+    """Position of the statement that looks it up while it runs; None: when a function is called."""
+    soft: bool = False
+
+
+class _Walk:
+    def __init__(
+        self,
+        log: Log,
+        star_names: StarNames,
+        parameters: frozenset[str],
+        pins: frozenset[str],
+        definition: dict[str, str],
+        saved: dict[str, Unit],
+    ) -> None:
+        self.log = log
+        self.star_names = star_names
+        self.parameters = parameters
+        self.pins = pins
+        self.definition = definition
+        self.saved = saved
+        self.closure = Closure()
+        self.judge = Judge(self._meaning)
+        self._todo: list[_Need] = []
+        self._seen: set[tuple[str, int | None, bool]] = set()
+        self._chosen: dict[str, Step] = {}
+        self._changed_from_outside: dict[str, tuple[Step, list[Step], list[Step]]] = {}
+        self._extra = len(log.steps)
+
+    # What was asked for.
+
+    def request(self, name: str) -> None:
+        """Take a name the person asked for."""
+        steps = self._final(name)
+        if not steps:
+            self._block_unbound(_Need(name, None, None))
+            return
+        step = steps[-1]
+        if step.unit.kind == "import":
+            alias = next(alias for alias in step.unit.aliases if alias.bound == name)
+            reason = f"is imported (`{alias.statement()}`); import it where you need it"
+            self._block(name, "unsupported", reason, step)
+            return
+        self.closure.requested[name] = step
+        self._need(_Need(name, None, None))
+
+    def follow(self) -> None:
+        """Resolve needs until there are none left, then look at what changed from outside."""
+        while True:
+            while self._todo:
+                self._resolve(self._todo.pop())
+            if not self._include_registrations():
+                break
+        self._judge_state()
+        self._note_ambient_effects()
+
+    # One need after the other.
+
+    def _need(self, need: _Need) -> None:
+        key = (need.name, need.at, need.soft)
+        if key in self._seen or (need.soft and (need.name, need.at, False) in self._seen):
+            if need.by is not None and need.name in self.parameters | self.pins:
+                self._cut(need)
+            return
+        self._seen.add(key)
+        self._todo.append(need)
+
+    def _resolve(self, need: _Need) -> None:
+        if need.name in self.parameters | self.pins and need.name not in self.closure.requested:
+            self._cut(need)
+            return
+        star = self._star_of(need.name, need.at)
+        if star is not None:
+            self._import(Alias(need.name, star.unit.star or "", need.name), star.position)
+            return
+        steps = self._bindings(need.name, need.at)
+        if steps:
+            self._take(need, steps)
+        elif hasattr(builtins, need.name):
+            self._check_builtin(need)
+        else:
+            self._unbound(need)
+
+    def _cut(self, need: _Need) -> None:
+        if need.by is None or need.soft:
+            return
+        if need.at is not None and need.by.unit.kind in {"function", "class"}:
+            self._block(
+                need.name, "data", f"is read while {need.by.unit.node.name!r} is being defined"  # type: ignore[attr-defined]
+                " (a default, a decorator or a class body), before any argument could bring it", need.by, need,
+            )  # fmt: skip
+            return
+        self.closure.cut.setdefault(need.name, set()).add(need.by)
+
+    def _take(self, need: _Need, steps: list[Step]) -> None:
+        if all(step.unit.kind == "import" for step in steps):
+            self._take_imports(need, steps)
+            return
+        if need.at is None and not self._is_live(need, steps):
+            return
+        problem = next(((s, why) for s in steps if (why := self.judge.objection(s)) is not None), None)
+        if problem is not None:
+            self._block_value(need, *problem)
+            return
+        for step in steps:
+            if step.unit.kind == "import":
+                for alias in step.unit.aliases:
+                    if alias.bound == need.name:
+                        self._import(alias, step.position)
+            else:
+                self._include(step)
+        self._follow_changes(need, steps)
+
+    def _include(self, step: Step) -> None:
+        if step in self.closure.steps:
+            return
+        unit = step.unit
+        if unit.magics:
+            line = unit.magics[0]
+            self._block(
+                _title(unit), "magic", f"contains `{line}`, which only IPython understands", step,
+                cures=["write it in plain Python"],
+            )  # fmt: skip
+            return
+        self.closure.steps[step] = None
+        reads = unit.reads
+        for name in sorted(reads.now):
+            self._need(_Need(name, step, step.position))
+        for name in sorted(reads.later):
+            self._need(_Need(name, step, None))
+        for name in sorted(reads.soft):
+            self._need(_Need(name, step, None, soft=True))
+        for name in sorted(reads.written):
+            # A function that sets a global needs the value it starts from, if the notebook gives it one.
+            if self._bindings(name, None) and name not in self.parameters | self.pins:
+                self._need(_Need(name, step, None))
+
+    def _take_imports(self, need: _Need, steps: list[Step]) -> None:
+        found = [(step, alias) for step in steps for alias in step.unit.aliases if alias.bound == need.name]
+        relative = next((alias for _, alias in found if alias.module.startswith(".")), None)
+        if relative is not None:
+            self._block(
+                need.name, "unsupported", f"comes from a relative import, `{relative.statement()}`", steps[-1], need
+            )
+            return
+        if len(found) > 1:
+            found = self._submodules_used(need, found)
+        for step, alias in found:
+            self._import(alias, step.position)
+
+    def _submodules_used(self, need: _Need, found: list[tuple[Step, Alias]]) -> list[tuple[Step, Alias]]:
+        """Of ``import a``, ``import a.b``, ``import a.c``: those whose path the needing statement spells out."""
+        plain = [item for item in found if item[1].attribute is None and not item[1].renamed]
+        if len(plain) != len(found):
+            return found[-1:]
+        assert need.by is not None
+        chains = {".".join(chain) for chain in need.by.unit.chains if chain[0] == need.name}
+        used = [item for item in plain if any((c + ".").startswith(item[1].module + ".") for c in chains)]
+        # The same name may be asked for again by another statement with other submodules.
+        self._seen.discard((need.name, need.at, need.soft))
+        longest = {item[1].module: item for item in used}
+        return list(longest.values()) or plain[:1]
+
+    def _import(self, alias: Alias, position: int) -> None:
+        self.closure.imports.setdefault((alias.bound + "\0" + alias.module, position), Imported(alias, position))
+
+    # What names stand for.
+
+    def _final(self, name: str) -> list[Step]:
+        if name in self._chosen:
+            return [self._chosen[name]]
+        steps = self.log.bindings(name)
+        if steps and self.log.namespace is not None and steps[-1].unit.kind in {"function", "class"}:
+            return self._checked(name, steps)
+        return steps
+
+    def _bindings(self, name: str, at: int | None) -> list[Step]:
+        return self._final(name) if at is None else self.log.bindings(name, at)
+
+    def _checked(self, name: str, steps: list[Step]) -> list[Step]:
+        """Hold the last definition that ran against the live object, and against a newer text in the saved notebook."""
+        namespace = self.log.namespace
+        assert namespace is not None
+        last = steps[-1]
+        if name not in namespace:
+            return steps  # said by _is_live
+        verdict = agrees(last.unit, name, namespace[name])
+        choices = {"last": last}
+        if verdict is False:
+            for maker in self._made_it(name, namespace[name])[:1]:
+                choices["live"] = maker
+        if name in self.saved and self.saved[name].text != last.unit.text:
+            choices["saved"] = Step(last.position, self.saved[name], last.cell)
+        if verdict is None and name in self.closure.requested:
+            self.closure.unverified.append(name)
+        if verdict is not False and len(choices) == 1:
+            return steps
+        wanted = self.definition.get(name)
+        if wanted in choices:
+            self._chosen[name] = choices[wanted]
+        else:
+            self._conflict(name, last, choices, live_differs=verdict is False)
+            self._chosen[name] = last
+        return [self._chosen[name]]
+
+    def _made_it(self, name: str, value: object) -> list[Step]:
+        earlier = [s for s in reversed(self.log.binders.get(name, [])) if agrees(s.unit, name, value) is True]
+        if earlier:
+            return earlier
+        unit = unit_from_object(name, value)
+        cell = self.log.cells[-1]
+        return [] if unit is None else [Step(self._next_position(), unit, cell)]
+
+    def _next_position(self) -> int:
+        self._extra += 1
+        return self._extra
+
+    def _conflict(self, name: str, last: Step, choices: dict[str, Step], *, live_differs: bool) -> None:
+        if live_differs and "live" not in choices:
+            reason = (
+                "is not what the session holds: the live object was made by something else, whose text is not known"
+            )
+        elif live_differs:
+            reason = "is not what the session holds: text and live object disagree"
+        else:
+            reason = "was edited in the notebook after it last ran"
+        self.closure.block(
+            Blocker(
+                name=name,
+                kind="conflict",
+                reason=reason,
+                cell=last.cell.label,
+                needed_by=name,
+                cures=[f"--definition {name}={choice}" for choice in choices],
+                choices={choice: step.unit.text for choice, step in choices.items()},
+            )
+        )
+
+    def _is_live(self, need: _Need, steps: list[Step]) -> bool:
+        namespace = self.log.namespace
+        if namespace is None or need.name in namespace or need.name in self._chosen:
+            return True
+        if steps[-1].unit.binds and steps[-1].cell.index < 0:
+            return True  # carried over from the module's previous version, not from this session
+        if not need.soft:
+            self._block(
+                need.name, "undefined", "was defined, but the session no longer has it", steps[-1], need,
+                cures=["run its cell again"],
+            )  # fmt: skip
+        return False
+
+    def _star_of(self, name: str, at: int | None) -> Step | None:
+        for step in self.log.star_before(name, at):
+            module = step.unit.star or ""
+            if module.startswith("."):
+                continue
+            names = self._names_of_star(module, name)
+            if names is None:
+                self._unknown_star(name, module, step)
+            elif name in names:
+                return step
+        return None
+
+    def _names_of_star(self, module: str, name: str) -> frozenset[str] | None:
+        namespace, loaded = self.log.namespace, sys.modules.get(module)
+        if namespace is not None and loaded is not None:
+            exported = getattr(loaded, "__all__", None) or [n for n in vars(loaded) if not n.startswith("_")]
+            same = name in exported and getattr(loaded, name, None) is namespace.get(name, self)
+            return frozenset([name]) if same else frozenset()
+        return self.star_names(module)
+
+    def _unknown_star(self, name: str, module: str, step: Step) -> None:
+        if not self.log.bindings(name) and not hasattr(builtins, name):
+            return  # said when it turns out to be unbound
+        self.closure.note(
+            f"{module} is not installed here, so it is not known whether `from {module} import *` ({step.cell.label}) "
+            f"replaces {name}; it is taken not to"
+        )
+
+    def _meaning(self, name: str, step: Step) -> Meaning:
+        star = self._star_of(name, step.position)
+        if star is not None:
+            return Meaning("import", f"{star.unit.star}.{name}")
+        if name in self.parameters | self.pins:
+            return Meaning("unknown")
+        # A function's body is judged at the place that calls it; there, later definitions do not exist yet.
+        steps = self.log.bindings(name, step.position) or (self._final(name) if step.unit.kind == "function" else [])
+        if not steps:
+            return Meaning("builtin", name) if hasattr(builtins, name) else Meaning("unknown")
+        aliases = [alias for s in steps for alias in s.unit.aliases if alias.bound == name]
+        if aliases and all(s.unit.kind == "import" for s in steps):
+            return Meaning("import", aliases[-1].target)
+        return Meaning("steps", steps=tuple(steps))
+
+    # Names that no statement binds.
+
+    def _check_builtin(self, need: _Need) -> None:
+        namespace = self.log.namespace
+        if (
+            namespace is not None
+            and need.name in namespace
+            and namespace[need.name] is not getattr(builtins, need.name)
+        ):
+            self._unbound(need)
+
+    def _unbound(self, need: _Need) -> None:
+        if need.name in _MODULE_NAMES:
+            if need.name == "__file__":
+                self.closure.note(
+                    "__file__ exists in a module and not in a notebook: what reads it will find the module"
+                )
+            return
+        if need.name == "display" and (self.log.namespace is None or _is_ipython_display(self.log.namespace)):
+            self._import(Alias("display", "IPython.display", "display"), -1)
+            return
+        if self._from_session(need):
+            return
+        writers = [step for step in self.log.writers.get(need.name, []) if self.log.is_counted(step)]
+        if writers and any(writer in self.closure.steps for writer in writers):
+            return  # made by a function that comes along
+        if need.soft:
+            self._note_soft(need)
+            return
+        self._block_unbound(need)
+
+    def _from_session(self, need: _Need) -> bool:
+        """Names made where nobody recorded: before nbops was loaded, by ``%run``, by ``exec``."""
+        namespace = self.log.namespace
+        if namespace is None or need.name not in namespace or need.name in _SESSION_NAMES | {"get_ipython"}:
+            return False
+        value = namespace[need.name]
+        alias = alias_of_object(need.name, value)
+        if alias is not None:
+            self._import(alias, -1)
+            return True
+        unit = unit_from_object(need.name, value)
+        if unit is None:
+            return False
+        self._include(Step(self._next_position(), unit, self.log.cells[-1]))
+        return True
+
+    def _note_soft(self, need: _Need) -> None:
+        by = _title(need.by.unit) if need.by is not None else ""
+        self.closure.note(f"{by} mentions {need.name} only where it is never looked up; it was left out")
+
+    def _block_unbound(self, need: _Need) -> None:
+        name = need.name
+        hidden = next(self.log.hidden(name), None)
+        writers = [step for step in self.log.writers.get(name, []) if self.log.is_counted(step)]
+        if name == "get_ipython":
+            self._block(name, "magic", "is IPython's own and does not exist in a module", need.by, need)
+        elif name in _SESSION_NAMES:
+            self._block(name, "session", "belongs to the interactive session", need.by, need)
+        elif self.log.namespace is not None and name in self.log.namespace:
+            self._block(
+                name, "hidden", "exists in the session, but no recorded cell defines it", None, need,
+                cures=["run its cell again", *self._cures(need)],
+            )  # fmt: skip
+        elif hidden is not None:
+            self.closure.block(
+                Blocker(
+                    name=name, kind="hidden", cell=hidden.cell.label, needed_by=_by(need),
+                    reason=f"stands in a cell that cannot be read ({hidden.what})",
+                )
+            )  # fmt: skip
+        elif writers:
+            self._block(
+                name, "changed", f"is set by {_title(writers[-1].unit)}() when that is called", writers[-1], need,
+                cures=[f"extract {_title(writers[-1].unit)} too"],
+            )  # fmt: skip
+        else:
+            self._block(name, "undefined", self._undefined(name), need.by, need)
+
+    def _undefined(self, name: str) -> str:
+        unknown = [
+            f"`from {s.unit.star} import *` ({s.cell.label})"
+            for s in self.log.stars
+            if (s.unit.star or ".").startswith(".") or self.star_names(s.unit.star or "") is None
+        ]
+        unknown += [f"`{u.text}` ({u.cell.label})" for u in self.log.unread if u.text.startswith("%")]
+        near = difflib.get_close_matches(name, list(self.log.binders), 1)
+        text = "is not defined in any cell"
+        if unknown:
+            text += f"; it may come from {', '.join(unknown)}, which cannot be looked into here"
+        elif near:
+            text += f"; there is {near[0]!r}"
+        if self.log.deleters.get(name):
+            text = f"was deleted ({self.log.deleters[name][-1].cell.label})"
+        return text
+
+    # Values that are data.
+
+    def _block_value(self, need: _Need, step: Step, objection: str) -> None:
+        if need.soft:
+            self._note_soft(need)
+            return
+        kind: Literal["data", "magic"] = "magic" if step.unit.magics else "data"
+        described = _described(self.log.namespace, need.name)
+        subject = f"is {described} and " if described else ""
+        self._block(need.name, kind, f"{subject}{objection}", step, need, cures=self._cures(need))
+
+    def _cures(self, need: _Need) -> list[str]:
+        if need.at is not None and need.by is not None and need.by.unit.kind in {"function", "class"}:
+            return []
+        pin = [f"--pin {need.name}"] if self.log.namespace is not None else []
+        return [f"--parameter {need.name}", *pin]
+
+    def _block(
+        self,
+        name: str,
+        kind: Literal["data", "undefined", "hidden", "magic", "conflict", "changed", "session", "unsupported", "proof"],
+        reason: str,
+        step: Step | None,
+        need: _Need | None = None,
+        cures: Sequence[str] = (),
+    ) -> None:
+        cell = step.cell.label if step is not None else None
+        by = _by(need) if need is not None else ""
+        if need is not None and need.soft:
+            self.closure.note(f"{name} {reason}")
+            return
+        self.closure.block(Blocker(name=name, kind=kind, reason=reason, cell=cell, needed_by=by, cures=list(cures)))
+
+    # What changes an object after it was made.
+
+    def _follow_changes(self, need: _Need, steps: list[Step]) -> None:
+        base = steps[0]
+        kind = "definition" if base.unit.kind in {"function", "class"} else value_kind(base, self.judge.path)
+        if kind != "fixed":
+            for step in self._changes(need.name, base, steps, kind):
+                self._take_change(need, step)
+        if base.unit.kind == "value":
+            self._find_state(need.name, base)
+
+    def _changes(self, name: str, base: Step, steps: list[Step], kind: str) -> list[Step]:
+        """Statements after ``base`` that change the object behind ``name`` before it is bound anew."""
+        end = self._rebound_after(name, max(step.position for step in steps))
+        names = {name} | self._aliases_of(name, base, end)
+        found: list[Step] = []
+        for step in self.log.steps[base.position + 1 : end]:
+            if step in steps or not any(alias in step.unit.bare for alias in names):
+                continue
+            if self.log.is_counted(step) and any(
+                touch.name in names and self._is_change(touch.how, touch.detail, kind, step)
+                for touch in step.unit.touches
+            ):
+                found.append(step)
+        return found
+
+    def _rebound_after(self, name: str, position: int) -> int:
+        later = [s.position for s in self.log.binders[name] if s.position > position and name in s.unit.surely_binds]
+        return min(later, default=len(self.log.steps))
+
+    def _aliases_of(self, name: str, base: Step, end: int) -> set[str]:
+        """Other names given to the object or to a part of it: ``v = w``, ``v = w[0]``, ``v = w.T``."""
+        if base.unit.kind != "value":
+            return set()
+        names = {name}
+        for step in self.log.steps[base.position + 1 : end]:
+            value = getattr(step.unit.node, "value", None)
+            if step.unit.kind == "value" and value is not None and root_name(value) in names:
+                names |= step.unit.surely_binds
+        return names - {name}
+
+    def _is_change(self, how: str, detail: str, kind: str, step: Step) -> bool:
+        if how == "store":
+            return True
+        if how == "method":
+            if kind == "definition":
+                return detail == "register"
+            return detail in MUTATORS if kind == "container" else detail not in SAFE_METHODS
+        if detail in CHANGING_CALLS:
+            return True
+        callee = self.log.bindings(detail.partition(".")[0], step.position) if detail else []
+        return any(s.unit.kind in {"function", "class"} and s.unit.changes_arguments for s in callee)
+
+    def _take_change(self, need: _Need, step: Step) -> None:
+        if step in self.closure.steps:
+            return
+        problem = self.judge.objection(step)
+        if problem is None:
+            self._include(step)
+            return
+        if need.soft:
+            self._note_soft(need)
+            return
+        line = step.unit.bare.split("\n")[0]
+        self._block(
+            need.name, "changed", f"is changed by `{line}`, which {problem}", step, need, cures=self._cures(need)
+        )
+
+    # Module state that functions change when they are called.
+
+    def _find_state(self, name: str, base: Step) -> None:
+        if name in self._changed_from_outside:
+            return
+        changers = [s for s in self.log.steps if self.log.is_counted(s) and self._changes_when_called(s, name)]
+        if not changers:
+            return
+        changers = [s for s in changers if any(s in self.log.bindings(n) for n in s.unit.surely_binds)]
+        self._changed_from_outside[name] = (base, changers, [])
+
+    def _changes_when_called(self, step: Step, name: str) -> bool:
+        if name not in step.unit.bare or step.unit.kind not in {"function", "class"}:
+            return False
+        if name in step.unit.reads.written:
+            return True
+        if name not in step.unit.reads.later:
+            return False
+        return any(
+            touch.name == name and (touch.how == "store" or (touch.how == "method" and touch.detail in MUTATORS))
+            for touch in step.unit.later_touches
+        )
+
+    def _callers(self, changers: list[Step]) -> list[Step]:
+        """Statements that call a changer, or anything that does."""
+        names = {name for step in changers for name in step.unit.surely_binds}
+        grown = True
+        while grown:
+            grown = False
+            for step in self.log.steps:
+                unit = step.unit
+                if unit.kind in {"function", "class", "value"} and not unit.surely_binds <= names:
+                    read = unit.reads.now if unit.kind == "value" else unit.reads.later | unit.reads.now
+                    if any(n in unit.bare for n in names) and read & names:
+                        names |= unit.surely_binds
+                        grown = True
+        return [
+            step
+            for step in self.log.steps
+            if self.log.is_counted(step) and any(n in step.unit.bare for n in names) and step.unit.reads.now & names
+        ]
+
+    def _include_registrations(self) -> bool:
+        """Definitions whose decorator writes into a carried object (``@register("a")``) belong to its value."""
+        added = False
+        for name, (base, changers, _) in list(self._changed_from_outside.items()):
+            at_once = {s: depth for s in changers if (depth := s.unit.depth_of_touch(name)) is not None}
+            for step in self.log.steps[base.position + 1 :]:
+                if step not in self.closure.steps and self._registers(step, at_once):
+                    self._include(step)
+                    added = True
+        return added and bool(self._todo)
+
+    def _registers(self, step: Step, changers: dict[Step, int]) -> bool:
+        for decorator in getattr(step.unit.node, "decorator_list", []):
+            applied = 2 if isinstance(decorator, ast.Call) else 1
+            target = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if isinstance(target, ast.Name):
+                made = self.log.bindings(target.id, step.position)
+                if any(changers.get(s, 9) <= applied for s in made):
+                    return True
+        return False
+
+    def _judge_state(self) -> None:
+        """A function that comes along may change its own state; one that stays behind has made it what it is."""
+        for name, (base, changers, _) in self._changed_from_outside.items():
+            callers = [s for s in self._callers(changers) if s not in self.closure.steps]
+            if not callers:
+                continue
+            absent = [step for step in changers if step not in self.closure.steps]
+            if absent:
+                changer = _title(absent[-1].unit)
+                self._block(
+                    name, "changed", f"is changed by {changer}(), called in {callers[-1].cell.label}", base,
+                    _Need(name, None, None), cures=[f"--parameter {name}", f"extract {changer} too"],
+                )  # fmt: skip
+            else:
+                self.closure.state.add(name)
+                self.closure.note(
+                    f"{name} starts as {base.cell.label} sets it; what calls have put into it since stays behind"
+                )
+
+    def _note_ambient_effects(self) -> None:
+        """Settings of imported libraries that the notebook makes and the module does not."""
+        names = {imported.alias.bound for imported in self.closure.imports.values()}
+        for step in self.log.steps:
+            if step.unit.kind == "effect" and step not in self.closure.steps and not step.unit.magics:
+                line = step.unit.bare.split("\n")[0]
+                if any(t.name in names and _is_setting(t.how, t.detail) for t in step.unit.touches):
+                    self.closure.note(f"the notebook also runs `{line[:80]}` ({step.cell.label}); the module does not")
+
+
+def _is_setting(how: str, detail: str) -> bool:
+    return how == "store" or (
+        how == "method"
+        and (
+            detail.startswith(("set", "filterwarnings", "simplefilter", "register", "init"))
+            or detail in {"seed", "use", "pandas", "insert", "append", "manual_seed", "basicConfig", "download"}
+        )
+    )
+
+
+def _title(unit: Unit) -> str:
+    return getattr(unit.node, "name", None) or ", ".join(sorted(unit.binds)) or unit.bare.split("\n")[0][:40]
+
+
+def _by(need: _Need) -> str:
+    return _title(need.by.unit) if need.by is not None else ""
+
+
+def _described(namespace: Mapping[str, object] | None, name: str) -> str:
+    """A live value in a few words: ``a DataFrame of shape (891, 12)``."""
+    if namespace is None or name not in namespace:
+        return ""
+    value = namespace[name]
+    kind = type(value).__name__
+    article = "an" if kind[:1].lower() in "aeiou" else "a"
+    shape = getattr(value, "shape", None)
+    return f"{article} {kind}" + (f" of shape {shape}" if isinstance(shape, tuple) else "")
+
+
+def _is_ipython_display(namespace: Mapping[str, object]) -> bool:
+    value = namespace.get("display", getattr(builtins, "display", None))
+    return value is None or str(getattr(value, "__module__", "")).startswith("IPython.")
+
+
+def alias_of_object(name: str, value: object) -> Alias | None:
+    """Write the import that brings a live object, when there is one.
+
+    Example:
+        >>> import math
+        >>> alias_of_object("m", math).statement()
+        'import math as m'
+    """
+    if isinstance(value, types.ModuleType):
+        if sys.modules.get(value.__name__) is not value or value.__name__ == "__main__":
+            return None
+        return Alias(name, value.__name__, None, name != value.__name__)
+    module = getattr(value, "__module__", None)
+    original = getattr(value, "__qualname__", getattr(value, "__name__", None))
+    if not isinstance(module, str) or not isinstance(original, str) or module == "__main__" or "." in original:
+        return None
+    if getattr(sys.modules.get(module), original, None) is not value:
+        return None
+    return Alias(name, module, original)
+
+
+def unit_from_object(name: str, value: object) -> Unit | None:
+    """Recover a function's text from Python's own source cache, if that text is really what the object runs."""
+    if not isinstance(value, types.FunctionType) or value.__module__ != "__main__":
+        return None
+    try:
+        text = inspect.getsource(value)
+    except (OSError, TypeError):
+        return None
+    units = analyse(text).units
+    if len(units) == 1 and name in units[0].binds and agrees(units[0], name, value) is True:
+        return units[0]
+    return None
+
+
+no_star_names: StarNames = functools.cache(lambda module: None)

@@ -1,0 +1,169 @@
+"""Write the module's text from the statements it needs: same statements, same bytes."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import defaultdict
+from collections.abc import Mapping
+
+from nbops.extract.closure import Closure, Imported
+from nbops.extract.log import Step
+
+_HEADER = (
+    '"""{title}, taken from a notebook by nbops.\n\n'
+    'Edits made here are noticed: `nbops modules`, `nbops pull {module}`.\n"""\n'
+)
+
+
+def ordered(closure: Closure, rank: Mapping[str, int] | None = None) -> list[Step]:
+    """Return the statements in the order they ran, with statements that were run again unchanged taken once.
+
+    Args:
+        closure: what the module is made of.
+        rank: place of names and texts in the module's version before; they stay there as far as running allows.
+
+    Returns:
+        Steps in an order that imports cleanly.
+    """
+    kept = _without_repeats(sorted(closure.steps, key=lambda step: step.position))
+    places = {step: _place(step, rank or {}) for step in kept}
+    waiting = {step: {other for other in kept[:i] if _must_precede(other, step)} for i, step in enumerate(kept)}
+    for step in kept:
+        # What is carried over from the version before may need what was exported anew, such as its base class.
+        if step.position < 0:
+            needed = {o for o in kept if o.position >= 0 and o.unit.binds & step.unit.reads.now}
+            for other in needed:
+                waiting[other].discard(step)
+            waiting[step] |= needed
+    order: list[Step] = []
+    while waiting:
+        free = [step for step, before in waiting.items() if not before] or list(waiting)
+        first = min(free, key=lambda step: places[step])
+        order.append(first)
+        del waiting[first]
+        for before in waiting.values():
+            before.discard(first)
+    return order
+
+
+def _place(step: Step, rank: Mapping[str, int]) -> tuple[float, int]:
+    keys = step.unit.binds or {step.unit.bare}
+    return min((rank[key] for key in keys if key in rank), default=float("inf")), step.position
+
+
+def _must_precede(first: Step, second: Step) -> bool:
+    made, made_later = _makes(first), _makes(second)
+    return bool(made & (second.unit.reads.now | made_later) or first.unit.reads.now & made_later)
+
+
+def _makes(step: Step) -> frozenset[str]:
+    return step.unit.binds | {touch.name for touch in step.unit.touches if touch.how != "passed"}
+
+
+def _without_repeats(steps: list[Step]) -> list[Step]:
+    changed: dict[str, int] = {}
+    latest: dict[str, tuple[str, int]] = {}
+    kept: list[Step] = []
+    for place, step in enumerate(steps):
+        unit = step.unit
+        is_again = unit.kind in {"function", "class", "value"} and all(
+            latest.get(name, ("", -1))[0] == unit.bare
+            and not any(changed.get(read, -1) > latest[name][1] for read in unit.reads.now)
+            for name in unit.binds
+        )
+        if is_again:
+            continue
+        kept.append(step)
+        for name in _makes(step):
+            latest[name] = (unit.bare if name in unit.binds else "", place)
+            changed[name] = place
+    return kept
+
+
+def module_text(
+    module: str,
+    closure: Closure,
+    steps: list[Step],
+    *,
+    texts: Mapping[Step, str] | None = None,
+    extra_imports: list[str] | None = None,
+    preamble: str = "",
+) -> str:
+    """Write a module.
+
+    Args:
+        module: its dotted name, for the header.
+        closure: what it is made of.
+        steps: its statements in order.
+        texts: statements whose text was rewritten (data that became a parameter).
+        extra_imports: further import statements.
+        preamble: code that stands between imports and definitions.
+
+    Returns:
+        The source, ended by one newline.
+    """
+    hoisted, placed = _split_imports(closure, steps)
+    parts = [_HEADER.format(title=module, module=module)]
+    if any(step.unit.future and _has_annotations(step) for step in steps):
+        parts.append("from __future__ import annotations\n")
+    lines = sorted({i.alias.statement() for i in hoisted} | set(extra_imports or []), key=_import_order)
+    if lines:
+        parts.append(_grouped(lines))
+    if preamble:
+        parts.append("\n" + preamble.strip("\n") + "\n")
+    parts.append(_body(steps, placed, texts or {}))
+    return "\n".join(part for part in parts if part).rstrip("\n") + "\n"
+
+
+def _split_imports(closure: Closure, steps: list[Step]) -> tuple[list[Imported], list[Imported]]:
+    """Imports go to the top, except those of names that also stand for something else in this module."""
+    bound: dict[str, set[str]] = defaultdict(set)
+    for step in steps:
+        for name in step.unit.binds:
+            bound[name].add("statement")
+    for imported in closure.imports.values():
+        bound[imported.alias.bound].add(imported.alias.target)
+    every = sorted(closure.imports.values(), key=lambda i: i.position)
+    hoisted = [i for i in every if len(bound[i.alias.bound]) == 1]
+    return hoisted, [i for i in every if len(bound[i.alias.bound]) > 1]
+
+
+def _has_annotations(step: Step) -> bool:
+    return any(
+        isinstance(node, ast.AnnAssign) or getattr(node, "annotation", None) or getattr(node, "returns", None)
+        for node in ast.walk(step.unit.node)
+    )
+
+
+def _import_order(line: str) -> tuple[int, int, str]:
+    module = line.split()[1]
+    is_own = module.partition(".")[0] not in sys.stdlib_module_names
+    return (int(is_own), int(line.startswith("from ")), line.lower())
+
+
+def _grouped(lines: list[str]) -> str:
+    standard = [line for line in lines if _import_order(line)[0] == 0]
+    others = [line for line in lines if _import_order(line)[0] == 1]
+    return "\n\n".join("\n".join(group) for group in (standard, others) if group) + "\n"
+
+
+def _body(steps: list[Step], placed: list[Imported], texts: Mapping[Step, str]) -> str:
+    blocks: list[tuple[bool, str]] = []
+    waiting = sorted(placed, key=lambda imported: imported.position)
+    for step in steps:
+        while waiting and waiting[0].position < step.position:
+            blocks.append((False, waiting.pop(0).alias.statement()))
+        is_definition = step.unit.kind in {"function", "class"} and not step.unit.is_lambda
+        blocks.append((is_definition, texts.get(step, step.unit.text)))
+    blocks += [(False, imported.alias.statement()) for imported in waiting]
+    text = ""
+    was_definition = False
+    for is_definition, block in blocks:
+        if text:
+            text += "\n\n" if is_definition or was_definition else ""
+        else:
+            text += "\n" if is_definition else ""
+        text += block.rstrip("\n") + "\n"
+        was_definition = is_definition
+    return text

@@ -1,0 +1,199 @@
+"""Hold the text of a definition against the live object it is said to have made.
+
+Nothing is executed: the text is compiled and the code objects are compared, after unwrapping what decorators made.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import types
+from collections.abc import Iterator
+from types import CodeType
+
+from nbops.source import Unit
+
+
+def agrees(unit: Unit, name: str, value: object) -> bool | None:
+    """Tell whether a statement is what made a live object.
+
+    Args:
+        unit: the statement that binds the name.
+        name: the global name.
+        value: the live object.
+
+    Returns:
+        True or False where it can be known; None where it cannot (a decorator hid the function, an opaque value).
+
+    Example:
+        >>> from nbops.source import analyse
+        >>> agrees(analyse("double = 2").units[0], "double", 3)
+        False
+    """
+    if unit.kind == "import":
+        return _import_agrees(unit, name, value)
+    if unit.kind == "class":
+        assert isinstance(unit.node, ast.ClassDef)
+        return _class_agrees(unit, value)
+    if unit.kind == "function":
+        return _function_agrees(unit, value)
+    return _literal_agrees(unit, name, value)
+
+
+def _import_agrees(unit: Unit, name: str, value: object) -> bool | None:
+    for alias in unit.aliases:
+        if alias.bound == name:
+            if isinstance(value, types.ModuleType):
+                wanted = alias.target
+                return (
+                    value.__name__ == wanted or value.__name__.rpartition(".")[2] == wanted.rpartition(".")[2] or None
+                )
+            return False if alias.attribute is None else None
+    return None
+
+
+def _function_agrees(unit: Unit, value: object) -> bool | None:
+    wanted = _own_code(unit)
+    if wanted is None:
+        return None
+    candidates = list(_functions_behind(value))
+    if any(same_code(wanted, function.__code__) for function in candidates):
+        return True
+    decorated = bool(getattr(unit.node, "decorator_list", []))
+    if not candidates:
+        return None if decorated else False
+    # A decorator that keeps the function where nobody looks leaves only its own wrapper to be seen.
+    named = [function for function in candidates if function.__code__.co_name == wanted.co_name]
+    return None if decorated and not named else False
+
+
+def _own_code(unit: Unit) -> CodeType | None:
+    """The code object of the function that the statement defines."""
+    if unit.code is None:
+        return None
+    wanted = "<lambda>" if unit.is_lambda else getattr(unit.node, "name", None)
+    codes = [const for const in unit.code.co_consts if isinstance(const, CodeType) and const.co_name == wanted]
+    return codes[-1] if codes else None
+
+
+def _functions_behind(value: object, depth: int = 0) -> Iterator[types.FunctionType]:
+    """Plain functions that an object is or wraps: through ``__wrapped__``, partials, compiled and cached forms."""
+    if isinstance(value, types.FunctionType):
+        yield value
+    if depth > 4:
+        return
+    inner: list[object] = []
+    for attribute in ("__wrapped__", "func", "py_func", "fget", "__func__", "_python_function", "python_function"):
+        part = inspect.getattr_static(value, attribute, None)
+        if part is not None and part is not value:
+            inner.append(part)
+    if isinstance(value, types.FunctionType) and value.__closure__:
+        inner += [cell.cell_contents for cell in value.__closure__ if _is_filled(cell)]
+    elif not isinstance(value, (type, types.ModuleType)):
+        inner += list(getattr(value, "__dict__", {}).values())[:20]
+    for part in inner:
+        if callable(part):
+            yield from _functions_behind(part, depth + 1)
+
+
+def _is_filled(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018 # an empty cell raises
+    except ValueError:
+        return False
+    return True
+
+
+def _class_agrees(unit: Unit, value: object) -> bool | None:
+    node = unit.node
+    assert isinstance(node, ast.ClassDef)
+    if not isinstance(value, type):
+        return None if node.decorator_list else False
+    if value.__name__ != node.name:
+        return None if node.decorator_list else False
+    if unit.code is None:
+        return None
+    body = next((c for c in unit.code.co_consts if isinstance(c, CodeType) and c.co_name == node.name), None)
+    if body is None:
+        return None
+    wanted = {c.co_name: c for c in body.co_consts if isinstance(c, CodeType) and not c.co_name.startswith("<")}
+    for name, code in wanted.items():
+        member = vars(value).get(name, _MISSING)
+        if member is _MISSING:
+            if name in _mangled_or_conditional(node):
+                continue
+            return False
+        found = list(_functions_behind(member))
+        if found and not any(same_code(code, function.__code__) for function in found):
+            return None if _is_decorated(node, name) else False
+    return _literals_agree(node, value)
+
+
+_MISSING = object()
+
+
+def _mangled_or_conditional(node: ast.ClassDef) -> set[str]:
+    plain = {s.name for s in node.body if isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
+    every = {s.name for s in ast.walk(node) if isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
+    return (every - plain) | {name for name in every if name.startswith("__") and not name.endswith("__")}
+
+
+def _is_decorated(node: ast.ClassDef, name: str) -> bool:
+    return any(
+        isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef)) and s.name == name and s.decorator_list
+        for s in node.body
+    )
+
+
+def _literals_agree(node: ast.ClassDef, value: type) -> bool | None:
+    """Class attributes given as literals: they may have been set since, so a difference is only ever a doubt."""
+    for statement in node.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            wanted = _literal(statement.value)
+            if wanted is not _MISSING and vars(value).get(statement.targets[0].id, wanted) != wanted:
+                return None if len(statement.targets) > 1 or node.decorator_list or node.bases else False
+    return True
+
+
+def _literal_agrees(unit: Unit, name: str, value: object) -> bool | None:
+    node = unit.node
+    if not (isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets)):
+        return None
+    wanted = _literal(node.value)
+    if wanted is _MISSING:
+        return None
+    return type(wanted) is type(value) and bool(wanted == value)
+
+
+def _literal(node: ast.expr) -> object:
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError):
+        return _MISSING
+
+
+def same_code(a: CodeType, b: CodeType) -> bool:
+    """Compare two code objects by what they do, not by where they stand.
+
+    Example:
+        >>> same_code(compile("x", "a", "eval"), compile("\\n x".strip(), "b", "eval"))
+        True
+    """
+    return (
+        a.co_code == b.co_code
+        and a.co_names == b.co_names
+        and a.co_varnames == b.co_varnames
+        and a.co_freevars == b.co_freevars
+        and a.co_cellvars == b.co_cellvars
+        and a.co_flags & ~0x10 == b.co_flags & ~0x10  # CO_NESTED differs for text compiled elsewhere
+        and len(a.co_consts) == len(b.co_consts)
+        and all(_same_const(x, y) for x, y in zip(a.co_consts, b.co_consts, strict=True))
+    )
+
+
+def _same_const(a: object, b: object) -> bool:
+    if isinstance(a, CodeType) and isinstance(b, CodeType):
+        return same_code(a, b)
+    if isinstance(a, frozenset):
+        return a == b  # equal sets may be shown in another order
+    return type(a) is type(b) and repr(a) == repr(b)

@@ -1,0 +1,162 @@
+"""Everything that was executed, statement by statement, and which of it a name stands for at which moment.
+
+A notebook's modules are slices of this log: what is emitted is emitted in the order it ran. So a default, a base class
+or a decorator sees the definition that was current when its statement ran, and a function's body sees the last one.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from nbops.extract.live import agrees
+from nbops.source import Alias, SourceCell, Unit, analyse
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One executed statement."""
+
+    position: int
+    unit: Unit
+    cell: SourceCell
+    is_certain: bool = True
+    """False in a cell that failed: the statement may not have been reached."""
+
+    def __repr__(self) -> str:
+        return f"Step({self.position}, {self.unit!r})"
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A cell or magic that may define names nobody can see."""
+
+    cell: SourceCell
+    what: str
+    text: str
+
+
+class Log:
+    """The executed statements of a notebook in order, indexed by the names they bind.
+
+    Args:
+        cells: recorded executions in the order they ran, or a notebook's cells.
+        namespace: the live objects, to tell which statements of a failed cell were reached.
+    """
+
+    def __init__(self, cells: Sequence[SourceCell], namespace: Mapping[str, object] | None = None) -> None:
+        self.cells = list(cells)
+        self.namespace = namespace
+        self.steps: list[Step] = []
+        self.unread: list[Unread] = []
+        self.binders: dict[str, list[Step]] = defaultdict(list)
+        self.deleters: dict[str, list[Step]] = defaultdict(list)
+        self.stars: list[Step] = []
+        future = False
+        for cell in self.cells:
+            future = self._add(cell, future=future)
+
+    def _add(self, cell: SourceCell, *, future: bool) -> bool:
+        if cell.status == "invalid":
+            return future  # nothing of a cell that IPython could not compile ever ran
+        names = analyse(cell.source, future=future)
+        if names.plain.problem is not None:
+            self.unread.append(Unread(cell, names.plain.problem, cell.source))
+        elif names.plain.opaque is not None:
+            self.unread.append(Unread(cell, names.plain.opaque, cell.source))
+        self.unread += [
+            Unread(cell, magic, magic)
+            for magic in names.unread
+            if magic.startswith(("%run", "%load", "%store", "%sql"))
+        ]
+        for unit in names.units:
+            self._append(unit, cell)
+        return future or names.has_future_annotations
+
+    def _append(self, unit: Unit, cell: SourceCell) -> None:
+        step = Step(len(self.steps), unit, cell, is_certain=cell.status in {None, "ok", "finished"})
+        self.steps.append(step)
+        if not step.is_certain and not self._was_reached(step):
+            return
+        for name in unit.binds:
+            self.binders[name].append(step)
+        for name in unit.deletes:
+            self.deleters[name].append(step)
+        if unit.star is not None:
+            self.stars.append(step)
+
+    def _was_reached(self, step: Step) -> bool:
+        """Whether the live objects show that a statement of a failed cell ran."""
+        if self.namespace is None:
+            return False
+        unit = step.unit
+        return bool(unit.binds) and all(
+            name in self.namespace and agrees(unit, name, self.namespace[name]) is True for name in unit.binds
+        )
+
+    def is_counted(self, step: Step) -> bool:
+        """Whether a statement is known to have run."""
+        return step.is_certain or any(step in self.binders[name] for name in step.unit.binds)
+
+    def bindings(self, name: str, before: int | None = None) -> list[Step]:
+        """Statements that together make a name's value at a moment: the last sure binding and what may follow it.
+
+        Args:
+            name: the global name.
+            before: position of the statement that looks it up; the end of the log when not given.
+
+        Returns:
+            Steps in order; empty when the name is unbound at that moment.
+        """
+        end = len(self.steps) if before is None else before
+        gone = max((step.position for step in self.deleters.get(name, []) if step.position < end), default=-1)
+        found: list[Step] = []
+        for step in reversed(self.binders.get(name, [])):
+            if step.position >= end:
+                continue
+            if step.position < gone:
+                break
+            found.append(step)
+            if name in step.unit.surely_binds and not _adds_submodule(step.unit, name):
+                break
+        return found[::-1]
+
+    def imports_of(self, name: str, before: int | None = None) -> list[tuple[Step, Alias]]:
+        """The aliases behind a name that only imports bind at that moment; ``import a.b`` adds to ``import a``."""
+        found = self.bindings(name, before)
+        if not found or any(step.unit.kind != "import" for step in found):
+            return []
+        return [(step, alias) for step in found for alias in step.unit.aliases if alias.bound == name]
+
+    def star_before(self, name: str, before: int | None = None) -> list[Step]:
+        """Star imports that ran after the last sure binding of a name, latest first: they may have replaced it."""
+        end = len(self.steps) if before is None else before
+        bound = [step.position for step in self.bindings(name, before) if name in step.unit.surely_binds]
+        start = max(bound, default=-1)
+        return [step for step in reversed(self.stars) if start < step.position < end]
+
+    @functools.cached_property
+    def writers(self) -> dict[str, list[Step]]:
+        """Statements whose functions set a global name when they are called."""
+        found: dict[str, list[Step]] = defaultdict(list)
+        for step in self.steps:
+            if "global" in step.unit.bare:
+                for name in step.unit.reads.written:
+                    found[name].append(step)
+        return found
+
+    def hidden(self, name: str) -> Iterator[Unread]:
+        """Cells that cannot be read and seem to define a name."""
+        pattern = re.compile(
+            rf"^\s*(?:(?:async\s+)?def|class|cdef\s+\w+|cpdef\s+\w+)\s+{re.escape(name)}\b|^{re.escape(name)}\s*=|"
+            rf"^\s*(?:import|from)\b.*\b{re.escape(name)}\b",
+            re.MULTILINE,
+        )
+        return (unread for unread in self.unread if pattern.search(unread.text))
+
+
+def _adds_submodule(unit: Unit, name: str) -> bool:
+    return any(alias.bound == name and alias.attribute is None and not alias.renamed for alias in unit.aliases)

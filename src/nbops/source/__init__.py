@@ -1,0 +1,23 @@
+"""Reading cell code: notebooks as cells, cells as plain Python, statements as what they bind, read and change.
+
+Nothing here runs a cell or knows of a kernel; rooms above decide what to make of it.
+"""
+
+from nbops.source.cells import SourceCell, from_executions
+from nbops.source.names import Alias, CellNames, Reads, Touch, Unit, analyse
+from nbops.source.notebook import read_notebook
+from nbops.source.python import PlainCell, plain
+
+__all__ = [
+    "Alias",
+    "CellNames",
+    "PlainCell",
+    "Reads",
+    "SourceCell",
+    "Touch",
+    "Unit",
+    "analyse",
+    "from_executions",
+    "plain",
+    "read_notebook",
+]

@@ -1,0 +1,171 @@
+"""From a cell as typed to plain Python: IPython's own transforms, and magics that only wrap Python looked into."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import textwrap
+import warnings
+from dataclasses import dataclass, field
+
+# These run their body in the notebook's namespace, so what it defines is defined in the notebook.
+TRANSPARENT_CELL_MAGICS = frozenset({"time", "capture", "prun", "nbops", "memit", "snakeviz", "heat", "scalene"})
+TRANSPARENT_LINE_MAGICS = frozenset({"time", "memit", "prun"})
+# What `%pylab` puts into the namespace, as its own documentation lists it.
+_PYLAB = (
+    "import numpy\nimport matplotlib\nfrom matplotlib import pylab, mlab, pyplot\nnp = numpy\nplt = pyplot\n"
+    "from pylab import *\nfrom numpy import *\n"
+)
+_PYTHON_OPTION = re.compile(r"^(?:\s*-\S+(?:\s+[^-\s]\S*)?)*\s*")
+
+
+@dataclass(frozen=True)
+class PlainCell:
+    """A cell's Python, and what could not be Python."""
+
+    text: str
+    """What the compiler gets; positions of ``tree`` are positions in it."""
+    tree: ast.Module | None
+    """None when the cell cannot be parsed; ``problem`` then says why."""
+    problem: str | None = None
+    magics: list[str] = field(default_factory=list)
+    """Magic and shell lines at the top level, as typed."""
+    opaque: str | None = None
+    """The cell magic that hides the body from Python, such as ``%%cython``."""
+
+
+@functools.lru_cache(maxsize=2048)
+def plain(source: str) -> PlainCell:
+    """Turn a cell as typed into plain Python.
+
+    Args:
+        source: the cell's text, magics and all.
+
+    Returns:
+        Its Python with the tree; a cell that no Python can parse is returned with its problem, never raised.
+
+    Example:
+        >>> plain("%matplotlib inline\\nx = 1").magics
+        ['%matplotlib inline']
+        >>> plain("print 1").problem is None
+        False
+    """
+    tree, _ = _parse(source)
+    if tree is not None:  # Everything special to IPython is invalid Python, so there is nothing to transform.
+        return PlainCell(source, tree)
+    magic = re.match(r"\s*%%(\w+)(.*)\n?", source)
+    if magic:
+        return _cell_magic(magic, source[magic.end() :])
+    text, problem = _transformed(source)
+    if text is None:
+        return PlainCell(source, None, problem)
+    tree, problem = _parse(text)
+    if tree is None:
+        return PlainCell(text, None, problem)
+    return _looked_into(text, tree)
+
+
+def _parse(text: str) -> tuple[ast.Module | None, str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the notebook's own SyntaxWarnings were shown when its cell ran
+        try:
+            tree = compile(
+                text, "<cell>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
+            )
+        except SyntaxError as error:
+            return None, f"line {error.lineno}: {error.msg}"
+        except (ValueError, RecursionError, MemoryError) as error:  # null bytes; nesting beyond the parser
+            return None, str(error)
+    assert isinstance(tree, ast.Module)
+    return tree, ""
+
+
+def _transformed(source: str) -> tuple[str | None, str]:
+    # IPython is heavy for a bare command line and needless for cells that are plain Python.
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    try:
+        return TransformerManager().transform_cell(source), ""  # type: ignore[no-untyped-call]
+    except (SyntaxError, ValueError, IndexError, RuntimeError) as error:  # its tokenizer, on text that is no Python
+        return None, str(error)
+
+
+def _cell_magic(magic: re.Match[str], body: str) -> PlainCell:
+    name, line = magic.group(1), magic.group(2).strip()
+    typed = f"%%{name} {line}".strip()
+    if name not in TRANSPARENT_CELL_MAGICS:
+        return PlainCell(body, ast.Module([], []), None, [typed], f"%%{name}")
+    inner = plain(body)
+    return PlainCell(inner.text, inner.tree, inner.problem, [typed, *inner.magics], inner.opaque)
+
+
+def _looked_into(text: str, tree: ast.Module) -> PlainCell:
+    """Replace ``%time x = 1`` by ``x = 1`` and `%pylab` by its imports, and list the other magics."""
+    lines = text.split("\n")
+    magics: list[str] = []
+    changed = False
+    for node in reversed(tree.body):
+        call = magic_call(node.value) if isinstance(node, ast.Expr) else None
+        if call is None:
+            continue
+        kind, name, argument = call
+        magics.insert(0, _typed(kind, name, argument))
+        inner = _wrapped_python(kind, name, argument)
+        if inner is not None:
+            assert node.end_lineno is not None
+            lines[node.lineno - 1 : node.end_lineno] = inner.rstrip("\n").split("\n")
+            changed = True
+    if not changed:
+        return PlainCell(text, tree, None, magics)
+    text = "\n".join(lines)
+    new_tree, problem = _parse(text)
+    return PlainCell(text, new_tree, problem if new_tree is None else None, magics)
+
+
+def _wrapped_python(kind: str, name: str, argument: str) -> str | None:
+    if kind != "run_line_magic":
+        return None
+    if name == "pylab":
+        return _PYLAB
+    if name not in TRANSPARENT_LINE_MAGICS:
+        return None
+    options = _PYTHON_OPTION.match(argument)
+    statement = textwrap.dedent(argument[options.end() if options else 0 :])
+    return statement if statement and _parse(statement)[0] is not None else None
+
+
+def magic_call(node: ast.AST) -> tuple[str, str, str] | None:
+    """Recognise what IPython's transforms make of a magic: ``(method, name, argument)``.
+
+    Example:
+        >>> magic_call(ast.parse("get_ipython().run_line_magic('time', 'x')", mode="eval").body)
+        ('run_line_magic', 'time', 'x')
+    """
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return None
+    owner = node.func.value
+    if not (isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == "get_ipython"):
+        return None
+    texts = [arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+    if node.func.attr in {"run_line_magic", "run_cell_magic"} and len(texts) >= 2:
+        return node.func.attr, texts[0], texts[1]
+    if node.func.attr in {"system", "getoutput"} and texts:
+        return node.func.attr, "!", texts[0]
+    return None
+
+
+def _typed(kind: str, name: str, argument: str) -> str:
+    if kind in {"system", "getoutput"}:
+        return f"!{argument}"
+    return f"%{name} {argument}".rstrip()
+
+
+def magics_in(node: ast.AST) -> list[str]:
+    """List the magics and shell commands anywhere inside a tree, as typed.
+
+    Example:
+        >>> magics_in(ast.parse("def f():\\n    get_ipython().system('ls')"))
+        ['!ls']
+    """
+    return [_typed(*call) for child in ast.walk(node) if (call := magic_call(child)) is not None]
