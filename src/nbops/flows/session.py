@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from nbops import capture
@@ -13,7 +14,7 @@ from nbops.store import open_store
 from nbops.store.blobs import Blobs
 
 
-def log_model(model: Any, *, name: str, sample: Any, trust: bool = False) -> ModelVersion:
+def log_model(model: Any, *, name: str, sample: Any, trust: Collection[str] = ()) -> ModelVersion:
     """Keep a fitted model under a name, tied to the run and the cell that made it.
 
     Args:
@@ -21,7 +22,8 @@ def log_model(model: Any, *, name: str, sample: Any, trust: bool = False) -> Mod
         name: what people call it, such as ``"churn"``.
         sample: rows it was trained on, shape (rows, columns): a DataFrame, an array or a list of dicts. Column names,
             types, ranges and the reference for drift are learnt from it.
-        trust: keep a model of types that nbops does not know by pickle, which runs code when it is loaded.
+        trust: dotted types or packages that nbops does not know and that you vouch for: loading a pickle of them runs
+            their code. What is missing is listed by the error.
 
     Returns:
         The new version, numbered under its name.
@@ -35,13 +37,13 @@ def log_model(model: Any, *, name: str, sample: Any, trust: bool = False) -> Mod
         >>> log_model(fitted, name="line", sample=numpy.eye(3)).number >= 1  # doctest: +SKIP
         True
     """
-    from nbops.bundle import register
+    from nbops.flows.register import register_model
 
     settings = load_settings()
     store = open_store(settings)
     recorder = capture.current()
     try:
-        version: ModelVersion = register(
+        return register_model(
             model,
             name=name,
             sample=sample,
@@ -53,7 +55,6 @@ def log_model(model: Any, *, name: str, sample: Any, trust: bool = False) -> Mod
         )
     finally:
         store.close()
-    return version
 
 
 def load_model(reference: str) -> Any:

@@ -1,0 +1,116 @@
+"""A fitted model into the store: its training sample is named, summed up and tied to it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+
+from nbops.errors import BundleError
+from nbops.progress import stage
+from nbops.records import Dataset, ModelVersion, ModuleVersion, new_id
+from nbops.store.blobs import Blobs
+from nbops.store.interface import Store
+
+MOST_PREDICTED = 100_000
+"""Rows whose predictions are profiled; evenly spread over larger samples."""
+
+
+def register_model(
+    model: Any,
+    *,
+    name: str,
+    sample: Any,
+    store: Store,
+    blobs: Blobs,
+    run_id: str | None = None,
+    execution_id: str | None = None,
+    trust: Collection[str] = (),
+) -> ModelVersion:
+    """Keep a fitted model as the next version of a name, with what is known of its training data.
+
+    Args:
+        model: anything with ``predict``, or a function of a table.
+        name: what people call it.
+        sample: rows it was trained on, shape (rows, columns): a DataFrame, a 2-D array, an Arrow table or a list of
+            dicts; None when there is none, then ranges, categories and drift are unknown.
+        store: where the version is recorded.
+        blobs: where its bytes and the profile are kept.
+        run_id: the run that fitted it.
+        execution_id: the cell execution that fitted it.
+        trust: dotted types or packages that the model may load although nbops does not know them.
+
+    Returns:
+        The version, numbered by the store.
+
+    Raises:
+        UsageError: it is no model, or the sample no table.
+        BundleError: the model cannot be stored, or does not answer its own sample.
+    """
+    from nbops.bundle import register
+
+    profile, dataset = (None, None) if sample is None else _looked_at(model, name, sample, run_id)
+    if dataset is not None:
+        dataset = msgspec.structs.replace(dataset, profile_digest=blobs.put(profile or b""))
+    version = register(
+        model,
+        name=name,
+        sample=sample,
+        store=store,
+        blobs=blobs,
+        run_id=run_id,
+        execution_id=execution_id,
+        dataset_ids=[dataset.id] if dataset is not None else [],
+        modules=store.find(ModuleVersion, limit=200),
+        profile=profile,
+        trust=trust,
+    )
+    if dataset is not None:
+        store.put(dataset)
+    return version
+
+
+def _looked_at(model: Any, name: str, sample: Any, run_id: str | None) -> tuple[bytes, Dataset]:
+    import time
+
+    from nbops.data import fingerprint, profile_of
+
+    with stage("Look at the training sample", total=2) as now:
+        now.say("name its content")
+        known = fingerprint(sample)
+        now.advance(note=f"sum up {known.rows:,} rows")
+        profile = profile_of(sample)
+        some = _spread(sample, known.rows)
+        if some is not None and hasattr(model, "predict"):
+            try:
+                answers = model.predict(some)
+            except Exception as error:  # the user's own code: whatever it raises is the finding
+                said = f"{type(error).__name__}: {error}"
+                raise BundleError(
+                    f"model {name!r} does not answer the sample it is said to be trained on: {said}",
+                    code="sample_refused",
+                    hint=f"nbops.log_model(model, name={name!r}, sample=X_train)  # as it was passed to fit",
+                ) from error
+            profile = msgspec.structs.replace(profile, prediction=profile_of(some, prediction=answers).prediction)
+        now.advance(note=f"{known.rows:,} rows, {len(known.columns)} columns")
+    dataset = Dataset(
+        id=new_id(),
+        name=f"{name} training sample",
+        fingerprint=known.digest,
+        rows=known.rows,
+        columns=known.columns,
+        run_id=run_id,
+        at=time.time(),
+    )
+    return profile.to_json(), dataset
+
+
+def _spread(sample: Any, rows: int) -> Any:
+    """Rows evenly spread over a large sample; a list of dicts is not what estimators take."""
+    if isinstance(sample, list) or rows == 0:
+        return None
+    step = -(-rows // MOST_PREDICTED)
+    if step == 1:
+        return sample
+    return sample.iloc[::step] if hasattr(sample, "iloc") else sample[::step]
