@@ -29,8 +29,8 @@ __all__ = ["LiveEndpoint", "deploy", "endpoints", "logs", "predict", "rollback",
 class LiveEndpoint(Endpoint, frozen=True, kw_only=True):
     """An endpoint in a person's hand: it can be asked."""
 
-    def predict(self, rows: object) -> dict[str, Any]:
-        """Send rows (a list of dicts, one dict, a DataFrame) and return the server's answer."""
+    def predict(self, rows: object = None) -> dict[str, Any]:
+        """Send rows (a list of dicts, one dict, a DataFrame; the model's own example without) and return the answer."""
         return predict(self, rows)
 
     @classmethod
@@ -39,12 +39,13 @@ class LiveEndpoint(Endpoint, frozen=True, kw_only=True):
         return cls(**msgspec.structs.asdict(endpoint))
 
 
-def predict(endpoint: Endpoint, rows: object, *, timeout_s: float = 60.0) -> dict[str, Any]:
+def predict(endpoint: Endpoint, rows: object = None, *, timeout_s: float = 60.0) -> dict[str, Any]:
     """Ask an endpoint.
 
     Args:
         endpoint: where to.
-        rows: a list of dicts, one dict, or a DataFrame.
+        rows: a list of dicts, one dict, a DataFrame, JSON text, or the path of a JSON file; None sends the example
+            rows that the server has.
         timeout_s: how long to wait for the answer, in seconds.
 
     Returns:

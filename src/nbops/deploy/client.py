@@ -6,6 +6,7 @@ import datetime
 import http.client
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,7 +35,8 @@ def predict(address: str, rows: object, *, timeout_s: float = 60.0, is_check: bo
 
     Args:
         address: ``http://127.0.0.1:PORT``.
-        rows: a list of dicts, one dict, or a DataFrame.
+        rows: a list of dicts, one dict, a DataFrame, JSON text, or the path of a JSON file; None asks the server for
+            its own example rows and sends those.
         timeout_s: how long to wait for the answer, in seconds.
         is_check: whether this is nbops' own check, which the prediction log leaves out.
 
@@ -45,19 +47,20 @@ def predict(address: str, rows: object, *, timeout_s: float = 60.0, is_check: bo
         UsageError: the server refuses the rows; the message says which and why.
         DeployError: nobody answers, or the server failed.
     """
-    body = msgspec.json.encode({"rows": as_rows(rows)}, enc_hook=_plain)
+    rows = as_rows(example(address) if rows is None else rows)
+    body = msgspec.json.encode({"rows": rows}, enc_hook=_plain)
     headers = {CHECK_HEADER: "1"} if is_check else {}
-    try:
-        status, answer = _exchange(address, "POST", "/predict", body, timeout_s=timeout_s, headers=headers)
-    except TimeoutError as error:
-        raise DeployError(f"{address} did not answer within {timeout_s:g} s", code="endpoint_slow") from error
-    except (OSError, http.client.HTTPException) as error:
-        raise DeployError(
-            f"nothing answers on {address}: {error}", code="endpoint_down", hint="nbops endpoints"
-        ) from error
-    if status == 200:
-        return _decoded(answer, address)
-    raise _refusal(status, answer, address)
+    return _asked(address, "POST", "/predict", body, timeout_s=timeout_s, headers=headers)
+
+
+def example(address: str) -> list[dict[str, Any]]:
+    """A few rows as clients send them, which a server has from its model's training data."""
+    rows: list[dict[str, Any]] = _asked(address, "GET", "/manifest", None, timeout_s=10.0, headers={}).get(
+        "example", []
+    )
+    if not rows:
+        raise UsageError(f"the model on {address} has no example rows; send your own", hint='rows=[{"age": 42}]')
+    return rows
 
 
 def as_rows(rows: object) -> list[dict[str, Any]]:
@@ -73,9 +76,13 @@ def as_rows(rows: object) -> list[dict[str, Any]]:
         return records
     if pandas is not None and isinstance(rows, pandas.Series):
         return [rows.to_dict()]
+    if isinstance(rows, str):
+        return _read_rows(rows)
     if isinstance(rows, Mapping):
-        return [dict(rows)]
-    if isinstance(rows, Iterable) and not isinstance(rows, str | bytes):
+        # As the server itself takes them, so that what was sent once can be sent again.
+        whole = rows.get("rows")
+        return as_rows(whole) if rows.keys() == {"rows"} and isinstance(whole, list) else [dict(rows)]
+    if isinstance(rows, Iterable) and not isinstance(rows, bytes):
         listed = list(rows)
         if all(isinstance(row, Mapping) for row in listed):
             return [dict(row) for row in listed]
@@ -83,6 +90,23 @@ def as_rows(rows: object) -> list[dict[str, Any]]:
         f"rows are a list of dicts or a DataFrame, not {type(rows).__name__}",
         hint='predict([{"age": 42, "plan": "basic"}])',
     )
+
+
+def _read_rows(text: str) -> list[dict[str, Any]]:
+    """Rows from JSON text, or from a file that holds it."""
+    what = "this text"
+    if not text.lstrip().startswith(("{", "[")):
+        what = text
+        try:
+            text = Path(text).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"rows cannot be read from {what!r}: {error}", hint="nbops predict NAME rows.json"
+            ) from error
+    try:
+        return as_rows(msgspec.json.decode(text, type=list[dict[str, Any]] | dict[str, Any]))
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{what} is not JSON rows: {error}", hint='[{"age": 42, "plan": "basic"}]') from error
 
 
 def mismatches(manifest: Manifest, answered: Sequence[object]) -> list[str]:
@@ -150,6 +174,22 @@ def _exchange(
         return response.status, response.read()
     finally:
         connection.close()
+
+
+def _asked(
+    address: str, method: str, path: str, body: bytes | None, *, timeout_s: float, headers: Mapping[str, str]
+) -> dict[str, Any]:
+    try:
+        status, answer = _exchange(address, method, path, body, timeout_s=timeout_s, headers=headers)
+    except TimeoutError as error:
+        raise DeployError(f"{address} did not answer within {timeout_s:g} s", code="endpoint_slow") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise DeployError(
+            f"nothing answers on {address}: {error}", code="endpoint_down", hint="nbops endpoints"
+        ) from error
+    if status == 200:
+        return _decoded(answer, address)
+    raise _refusal(status, answer, address)
 
 
 def _decoded(answer: bytes, address: str) -> dict[str, Any]:

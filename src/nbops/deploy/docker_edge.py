@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,6 @@ from nbops.settings import Settings
 
 if TYPE_CHECKING:
     from docker import DockerClient
-    from docker.models.containers import Container
 
 _PORT = 8080
 _PACKAGE = "haproxy"
@@ -61,6 +60,7 @@ class ContainerEdge:
     def open(self, endpoint: str, *, port: int, split: Mapping[str, int]) -> Handle:
         """Start the container."""
         ports.claim(port, purpose=f"endpoint {endpoint}")
+        docker_client.give(str(self._folder))
         sockets = haproxy.socket_folder(self._folder)
         if sockets == self._folder:
             sockets = self._folder / "run"
@@ -98,8 +98,7 @@ class ContainerEdge:
             handle["container"] = str(container.id)
             try:
                 container.start()
-                with self._log_file(container) as log:
-                    wait_open(handle, what="HAProxy", log=log)
+                wait_open(handle, said=lambda: container.logs().decode("utf-8", errors="replace"))
             except BaseException:
                 self.close(handle)
                 raise
@@ -134,16 +133,6 @@ class ContainerEdge:
                 client.containers.get(str(handle["container"])).remove(force=True, v=True)
             docker_client.release_network(client, str(handle["network"]))
         remove_sockets(handle, self._folder)
-
-    @contextlib.contextmanager
-    def _log_file(self, container: Container) -> Iterator[Path]:
-        """A path that holds the container's log when something goes wrong."""
-        log = self._folder / "haproxy.log"
-        try:
-            yield log
-        except DeployError:
-            log.write_bytes(container.logs())
-            raise
 
 
 def _edge_image(client: DockerClient, settings: Settings) -> str:

@@ -62,6 +62,7 @@ class DockerEngine:
             docker_client.ensure_network(client, network, owned)
             container = client.containers.create(
                 str(built["image"]),
+                ["--digest", launch.bundle_digest],
                 name=f"{network}-{launch.deployment_id[-8:]}",
                 labels=owned | {DEPLOYMENT_LABEL: launch.deployment_id} | launch.labels,
                 user=f"{user}:{group}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -64,14 +64,19 @@ def runtime(handle: Handle) -> haproxy.Runtime:
     return haproxy.Runtime(Path(str(handle["socket"])))
 
 
-def wait_open(handle: Handle, *, what: str, log: Path) -> None:
-    """Wait until HAProxy answers on its runtime socket."""
+def wait_open(handle: Handle, *, said: Callable[[], str]) -> None:
+    """Wait until HAProxy answers on its runtime socket.
+
+    Raises:
+        DeployError: it does not; the message has the end of what it ``said``.
+    """
     deadline = time.monotonic() + OPEN_TIMEOUT_S
     control = runtime(handle)
     while not control.answers():
         if time.monotonic() > deadline:
-            said = log.read_text("utf-8", errors="replace")[-500:] if log.exists() else ""
-            raise DeployError(f"{what} does not start: {said or 'it says nothing'}", hint=f"cat {log}")
+            raise DeployError(
+                f"HAProxy does not start: {said().strip()[-500:] or 'it says nothing'}", code="edge_failed"
+            )
         time.sleep(0.01)
 
 
@@ -109,7 +114,7 @@ class ProcessEdge:
         pid, started = detached.spawn(command, log=log)
         handle |= {"pid": pid, "started": started}
         try:
-            wait_open(handle, what="HAProxy", log=log)
+            wait_open(handle, said=lambda: log.read_text("utf-8", errors="replace"))
         except BaseException:
             self.close(handle)
             raise

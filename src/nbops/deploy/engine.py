@@ -34,6 +34,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     bundle_path: str
     """The bundle's folder on this machine."""
     bundle_digest: str
+    """sha256 of its manifest: the server refuses any other."""
     requirements: list[str]
     """The model's own pinned requirements, ``name==version``."""
     folder: str

@@ -224,6 +224,8 @@ class Runtime:
             if share:
                 self.tell(f"set server {BACKEND}/{slot.name} weight {share}")
                 self.tell(f"set server {BACKEND}/{slot.name} state ready")
+                # Whoever calls has just asked it; HAProxy's own checks may not have noticed yet.
+                self.tell(f"set server {BACKEND}/{slot.name} health up")
         for slot in slots:
             if slot.is_ready and not split.get(slot.upstream):
                 self.tell(f"set server {BACKEND}/{slot.name} state drain")

@@ -32,8 +32,8 @@ from nbops_serving.manifest import Manifest
 if TYPE_CHECKING:
     from docker import DockerClient
 
-SERVER_PACKAGES = ("msgspec", "uvicorn", "httptools", "uvloop")
-"""What ``nbops_serving`` itself imports; each in the version of this environment."""
+SERVER_PACKAGES = ("httptools", "msgspec", "numpy", "uvicorn", "uvloop")
+"""What ``nbops_serving`` itself imports; each in the version that the model asks for, else of this environment."""
 
 _FACTS = (
     "import json,platform,sys;"
@@ -117,8 +117,11 @@ def build_runtime(client: DockerClient, base: BaseImage, requirements: list[str]
     Returns:
         The image's name.
     """
-    server_pins, _ = wheels.lock([f"{name}=={distribution(name).version}" for name in SERVER_PACKAGES], base.target)
     pins, _ = wheels.lock(requirements, base.target)
+    asked = dict(pin.split("==", 1) for pin in pins)
+    server_pins, _ = wheels.lock(
+        [f"{name}=={asked.get(name) or distribution(name).version}" for name in SERVER_PACKAGES], base.target
+    )
     own = _server_source()
     path = "/opt/nbops/server:/opt/nbops/packages"
     command = [base.python_path, "-P", "-m", "nbops_serving", "/bundle", "--host", "0.0.0.0",  # noqa: S104 (published on 127.0.0.1)
@@ -142,7 +145,6 @@ ENTRYPOINT {json.dumps(command)}
     if client.images.list(name=name):
         return name
     server = wheels.site(server_pins, base.target, now=now)
-    # The server's packages are there already; both come from this environment, so their versions agree.
     packages = wheels.site([pin for pin in pins if pin not in server_pins], base.target, now=now)
     now.say("make the runtime image")
     with tempfile.TemporaryFile() as context:

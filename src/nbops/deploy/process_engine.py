@@ -47,7 +47,7 @@ class ProcessEngine:
         log = Path(launch.folder) / "server.log"
         Path(launch.log_path).mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-P", "-m", "nbops_serving", launch.bundle_path, "--host", ports.HOST,
-                   "--port", str(port), "--log", launch.log_path]  # fmt: skip
+                   "--port", str(port), "--log", launch.log_path, "--digest", launch.bundle_digest]  # fmt: skip
         pid, started = detached.spawn(command, log=log, env=_environment())
         return Started(
             handle={"pid": pid, "started": started, "log": str(log), "port": port},

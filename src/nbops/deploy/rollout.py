@@ -421,7 +421,12 @@ class _Rollout:
             return self._record(deployment, split, handle, f"http://{ports.HOST}:{port}")
 
     def _shares(self, edge: Edge, split: dict[str, int]) -> dict[str, int]:
-        return {edge.upstream(self._store.get(Deployment, key)): share for key, share in split.items()}
+        shares: dict[str, int] = {}
+        for key, share in split.items():
+            upstream = edge.upstream(self._store.get(Deployment, key))
+            # The address of one that was killed may have been given to its successor.
+            shares[upstream] = max(share, shares.get(upstream, 0))
+        return shares
 
     def _move(self, edge: Edge, handle: Handle, shares: dict[str, int], now: Stage) -> None:
         control = runtime(handle)
@@ -437,7 +442,8 @@ class _Rollout:
         before = self._live.split if self._live is not None else {}
         for key in before.keys() - endpoint.split.keys():
             deployment = self._store.get(Deployment, key)
-            if edge is not None:
+            # The address of one that was killed may have been given to its successor.
+            if edge is not None and edge.upstream(deployment) not in self._shares(edge, endpoint.split):
                 runtime(endpoint.handle).release(edge.upstream(deployment))
             retire(deployment, store=self._store, settings=self._settings)
 
