@@ -45,16 +45,14 @@ class Panel:
         if not force and time.monotonic() - self._drawn_at < _EVERY_S:
             return
         self._drawn_at = time.monotonic()
-        from IPython.display import publish_display_data
+        from IPython.display import DisplayHandle
 
         bundle = {"text/html": _html(self._stages), "text/plain": _text(self._stages)}
         if self._handle is None:
-            from IPython.display import DisplayHandle
-
             self._handle = DisplayHandle()
-            publish_display_data(bundle, transient={"display_id": self._handle.display_id})
+            self._handle.display(bundle, raw=True)
         else:
-            publish_display_data(bundle, transient={"display_id": self._handle.display_id}, update=True)
+            self._handle.update(bundle, raw=True)
 
 
 def _sign(stage: Stage) -> str:
