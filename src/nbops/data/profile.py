@@ -157,15 +157,20 @@ def _names(table: Table, like: Profile | None) -> list[str]:
 
 
 def _column(name: str, values: Values, like: ColumnProfile | None) -> ColumnProfile:
+    import numpy as np
+
     if like is None:
         return _new_column(name, values)
     if like.categories is not None:
         texts = _as_texts(values, like.kind)
         return _categorical(name, like.kind, values.rows, texts, listed=like.categories)
+    missing = _missing(values)
+    if missing == values.rows and like.grid is not None:
+        return _on_grid(name, like.kind, values.rows, np.zeros(0), like.grid)
     numbers = _as_numbers(values, like.kind)
     if numbers is None or like.grid is None:
         # Not what was profiled: the kind says so, there is nothing to count.
-        return ColumnProfile(name=name, kind=values.kind, rows=values.rows, missing=_missing(values))
+        return ColumnProfile(name=name, kind=values.kind, rows=values.rows, missing=missing)
     return _on_grid(name, like.kind, values.rows, numbers, like.grid)
 
 
@@ -188,7 +193,8 @@ def _prediction(prediction: Any, rows: int, like: ColumnProfile | None) -> Colum
     import numpy as np
     import pandas as pd
 
-    answers = np.asarray(prediction)
+    # A list is left to pandas: numpy would turn a mixed one into texts.
+    answers = np.asarray(pd.Series(prediction) if isinstance(prediction, list) else prediction)
     if answers.ndim == 2 and answers.shape[1] == 1:
         answers = answers.reshape(-1)
     if answers.ndim != 1:
@@ -304,6 +310,8 @@ def _as_numbers(values: Values, kind: str) -> NDArray[Any] | None:
             return None
         texts = values.texts.cast(pa.large_string()) if pa.types.is_dictionary(values.texts.type) else values.texts
         return np.asarray(pc.utf8_length(pc.drop_null(texts)))
+    if kind == "datetime" and values.texts is not None:
+        values = _parsed(values)  # as JSON carries them
     if values.numbers is None or (kind == "datetime") != (values.kind == "datetime"):
         return None
     numbers = values.numbers if values.missing is None else values.numbers[~values.missing]
@@ -345,6 +353,16 @@ class _Sums:
         variance = max(0.0, self.second / self.count - mean * mean)
         found = {"minimum": self.low, "maximum": self.high, "mean": mean + self.shift, "deviation": variance**0.5}
         return {name: value for name, value in found.items() if isfinite(value)}
+
+
+def _parsed(values: Values) -> Values:
+    """Texts as the times they spell; what spells none is missing."""
+    import pandas as pd
+
+    times = pd.to_datetime(
+        pd.Series(values.texts.to_pylist(), dtype=object), errors="coerce", format="ISO8601", utc=True
+    )
+    return Values("datetime", values.rows, numbers=times.dt.tz_localize(None).to_numpy())
 
 
 def _on_grid(name: str, kind: Kind | Literal["other"], rows: int, numbers: NDArray[Any], grid: Grid) -> ColumnProfile:
@@ -415,13 +433,15 @@ def merged(first: Profile, second: Profile) -> Profile:
 
 
 def _merged_column(one: ColumnProfile, two: ColumnProfile) -> ColumnProfile:
-    if one.grid != two.grid or (one.categories is None) != (two.categories is None) or one.kind != two.kind:
+    both = ColumnProfile(name=one.name, kind=one.kind, rows=one.rows + two.rows, missing=one.missing + two.missing)
+    if one.kind != two.kind and (one.grid is None or two.grid is None):
+        return msgspec.structs.replace(both, kind="other")  # in one part not even of the kind that was profiled
+    if one.grid != two.grid or (one.categories is None) != (two.categories is None):
         raise UsageError(
             f"column {one.name!r} was profiled in two ways",
             code="profiles_differ",
             hint="profile_of(table, like=first)",
         )
-    both = ColumnProfile(name=one.name, kind=one.kind, rows=one.rows + two.rows, missing=one.missing + two.missing)
     if one.categories is not None and two.categories is not None:
         names = [*one.categories, *(name for name in two.categories if name not in one.categories)]
         return msgspec.structs.replace(

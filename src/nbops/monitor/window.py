@@ -1,0 +1,185 @@
+"""A stretch of an endpoint's prediction log, measured: drift, latency, errors."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from nbops.data import Profile, merged, profile_from_json, profile_of
+from nbops.errors import MonitorError
+from nbops.monitor.drift import FEWEST_ROWS, LEAST_EFFECT, LEVEL, drift
+from nbops.progress import stage
+from nbops.records import ColumnDrift, Deployment, Endpoint, ModelVersion, Window, new_id
+from nbops.store.blobs import Blobs
+from nbops.store.interface import Store
+from nbops_serving import log
+
+CHUNK = 50_000
+"""Rows that are profiled at a time, so that a log of any length needs the same memory."""
+
+
+def measure(
+    endpoint: Endpoint,
+    *,
+    store: Store,
+    blobs: Blobs,
+    since: float | None = None,
+    until: float | None = None,
+    level: float = LEVEL,
+    least_effect: float = LEAST_EFFECT,
+    fewest_rows: int = FEWEST_ROWS,
+) -> Window:
+    """Measure what an endpoint was asked and answered against the training data of its model.
+
+    When several versions of a model answered, the one with the most rows is measured.
+
+    Args:
+        endpoint: the endpoint, as the store has it.
+        store: where deployments and models are found, and the window is put.
+        blobs: where the training profile is.
+        since: leave out requests before this time, seconds since the epoch; the log's beginning when not given.
+        until: leave out requests at this time or later; nothing is left out when not given.
+        level: how often a window without drift may be called drifted.
+        least_effect: smallest effect that is called drift, from 0 to 1.
+        fewest_rows: with fewer rows the verdict is ``too few rows``.
+
+    Returns:
+        The window, already in the store. A request counts as an error when its status is 400 or more.
+
+    Raises:
+        MonitorError: the endpoint has no deployment that keeps a log, or the model that answered was registered
+            without a sample of its training data.
+    """
+    now = time.time()
+    with stage(f"Measure the prediction log of {endpoint.name}"):
+        found = _read(_log_folders(endpoint, store), since, until, _References(store, blobs))
+        traffic = max(found, key=lambda one: (one.rows, one.model_version_id), default=None)
+        if traffic is None:
+            traffic = _Traffic(_latest_version_id(endpoint, store))
+        columns = traffic.drift(level=level, least_effect=least_effect, fewest_rows=fewest_rows)
+    verdict: Literal["stable", "drifted", "too few rows"] = "too few rows"
+    if traffic.rows >= fewest_rows:
+        verdict = "drifted" if any(column.drifted for column in columns) else "stable"
+    window = Window(
+        id=new_id(),
+        endpoint=endpoint.name,
+        model_version_id=traffic.model_version_id,
+        from_at=since if since is not None else min(traffic.times, default=until if until is not None else now),
+        to_at=until if until is not None else now,
+        rows=traffic.rows,
+        columns=columns,
+        verdict=verdict,
+        requests=len(traffic.times),
+        errors=traffic.errors,
+        latency_ms=_percentiles(traffic.latencies_ms),
+        at=now,
+    )
+    store.put(window)
+    return window
+
+
+class _References:
+    """The training profiles of model versions, each read once."""
+
+    def __init__(self, store: Store, blobs: Blobs) -> None:
+        self._store, self._blobs = store, blobs
+
+    def of(self, model_version_id: str) -> Profile:
+        version = self._store.get(ModelVersion, model_version_id)
+        if version.profile_digest is None:
+            raise MonitorError(
+                f"{version.model}@{version.number} was registered without a sample of its training data, "
+                "so there is nothing to measure drift against",
+                code="no_training_profile",
+                hint=f"nbops.deploy(model, name={version.model!r}, sample=X_train)",
+            )
+        return profile_from_json(self._blobs.get(version.profile_digest))
+
+
+@dataclass
+class _Traffic:
+    """What one model version was asked and answered."""
+
+    model_version_id: str
+    reference: Profile | None = None
+    seen: Profile | None = None
+    rows: int = 0
+    errors: int = 0
+    times: list[float] = field(default_factory=list)
+    latencies_ms: list[float] = field(default_factory=list)
+    _inputs: dict[str, list[Any]] = field(default_factory=dict)
+    _answers: list[Any] = field(default_factory=list)
+
+    def add(self, batch: log.Batch) -> None:
+        for request in batch.requests:
+            self.times.append(request.at)
+            if request.status >= 400:
+                self.errors += 1
+            else:
+                self.latencies_ms.append(request.latency_ms)
+        for name, values in batch.inputs.items():
+            self._inputs.setdefault(name, []).extend(values)
+        self._answers.extend(batch.predictions)
+        if len(self._answers) >= CHUNK:
+            self.sum_up()
+
+    def sum_up(self) -> None:
+        """Turn the rows gathered so far into counts."""
+        import pandas as pd
+
+        if not self._answers or self.reference is None:
+            return
+        frame = pd.DataFrame(self._inputs, index=range(len(self._answers)))
+        answers = self._answers if self.reference.prediction is not None else None
+        part = profile_of(frame, like=self.reference, prediction=answers)
+        self.rows += part.rows
+        self.seen = part if self.seen is None else merged(self.seen, part)
+        self._inputs, self._answers = {}, []
+
+    def drift(self, **options: Any) -> list[ColumnDrift]:
+        if self.reference is None or self.seen is None:
+            return []
+        return drift(self.reference, self.seen, **options)
+
+
+def _log_folders(endpoint: Endpoint, store: Store) -> list[Path]:
+    deployments = store.find(Deployment, endpoint=endpoint.name)
+    folders = [Path(deployment.log_path) for deployment in deployments if deployment.log_path]
+    if not folders:
+        raise MonitorError(
+            f"endpoint {endpoint.name!r} has no deployment that keeps a prediction log",
+            code="no_prediction_log",
+            hint=f"nbops deploy MODEL --name {endpoint.name}",
+        )
+    return sorted(dict.fromkeys(folders))
+
+
+def _read(folders: list[Path], since: float | None, until: float | None, references: _References) -> list[_Traffic]:
+    """All traffic in the logs, by the model version that answered."""
+    found: dict[str, _Traffic] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            continue  # a deployment that never answered, or whose log was removed
+        for batch in log.read(folder, since, until):
+            key = batch.model_version_id
+            if key not in found:
+                found[key] = _Traffic(key, references.of(key))
+            found[key].add(batch)
+    for traffic in found.values():
+        traffic.sum_up()
+    return list(found.values())
+
+
+def _latest_version_id(endpoint: Endpoint, store: Store) -> str:
+    return store.find(Deployment, endpoint=endpoint.name, order_by="-id", limit=1)[0].model_version_id
+
+
+def _percentiles(values: list[float]) -> dict[str, float]:
+    import numpy as np
+
+    if not values:
+        return {}
+    found = np.percentile(values, (50, 95, 99))
+    return {name: float(value) for name, value in zip(("p50", "p95", "p99"), found, strict=True)}
