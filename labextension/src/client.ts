@@ -21,7 +21,12 @@ export interface ICallOptions {
 
 /** The only one who talks to the server. */
 export class Client {
-  constructor(readonly settings: ServerConnection.ISettings = ServerConnection.makeSettings()) {}
+  constructor(settings: ServerConnection.ISettings) {
+    // For 'no-store' JupyterLab appends a nameless argument to the address; the server forbids storing anyway.
+    this.settings = { ...settings, init: { ...settings.init, cache: 'no-cache' } };
+  }
+
+  readonly settings: ServerConnection.ISettings;
 
   /**
    * Call a route.

@@ -77,10 +77,19 @@ export function size(bytes: number): string {
   return `${number(bytes, 3)} ${units[unit]}`;
 }
 
+/** The lines of a cell that say something, each on one line of a list. */
+export function codeLines(source: string, most = 2): string[] {
+  return source
+    .split('\n', 400)
+    .filter(line => line.trim())
+    .slice(0, most)
+    .map(line => text(line));
+}
+
 /** The first line of a cell that says something. */
 export function firstLine(source: string): string {
-  const lines = source.split('\n').filter(line => line.trim());
-  return lines.length ? text(lines[0]) + (lines.length > 1 ? ' …' : '') : '';
+  const [first, second] = codeLines(source);
+  return (first ?? '') + (second === undefined ? '' : ' …');
 }
 
 /** How many digits of an id are shown: 12 of its millisecond and one more. */

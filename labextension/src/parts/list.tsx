@@ -111,7 +111,7 @@ export function RowList<T>(props: IRowListProps<T>): React.ReactElement {
       rowCount={total}
       rowHeight={props.rowHeight}
       overscanCount={4}
-      rowProps={{ of: props, active, hasFocus, stand }}
+      rowProps={{ of: props, active, isChosen: place.id !== null || hasFocus, hasFocus, stand }}
       onRowsRendered={(visible, all) => {
         inView.current = [visible.startIndex, visible.stopIndex];
         rows.show(all.startIndex, all.stopIndex);
@@ -123,16 +123,18 @@ export function RowList<T>(props: IRowListProps<T>): React.ReactElement {
 interface IRowProps<T> {
   of: IRowListProps<T>;
   active: number;
+  /** Whether somebody chose the active row, as against it being the first. */
+  isChosen: boolean;
   hasFocus: boolean;
   stand(index: number, scroll: boolean): void;
 }
 
 function Row<T>(props: RowComponentProps<IRowProps<T>>): React.ReactElement {
-  const { of, index, style, active, hasFocus, stand, ariaAttributes } = props;
+  const { of, index, style, active, isChosen, hasFocus, stand, ariaAttributes } = props;
   const row = of.rows.row(index);
   const isActive = index === active;
   const isMarked = row !== undefined && (of.isMarked?.(row) ?? false);
-  const classes = ['nbops-Row', isActive && 'nbops-mod-active', isMarked && 'nbops-mod-marked'];
+  const classes = ['nbops-Row', isActive && isChosen && 'nbops-mod-active', isMarked && 'nbops-mod-marked'];
   if (isActive && hasFocus) {
     classes.push('nbops-mod-focused');
   }

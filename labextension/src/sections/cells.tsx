@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { duration, firstLine, moment, text } from '../format';
+import { codeLines, duration, firstLine, moment, text } from '../format';
 import { RowList } from '../parts/list';
 import { StatusMark, statusText } from '../parts/status';
 import { PagedRows } from '../rows';
@@ -88,7 +88,7 @@ export function CellRow(props: { cell: CellExecution; context: IContext }): Reac
       </span>
       <span className="nbops-Row-body" title={text(cell.source, 600)}>
         <span className="nbops-Row-line">
-          <code className="nbops-Row-title nbops-mod-code">{firstLine(cell.source)}</code>
+          <code className="nbops-Row-title nbops-mod-code">{codeLines(cell.source)[0]}</code>
           <span className="nbops-Row-aside">{took || statusText(cell.status, trans)}</span>
         </span>
         <span className="nbops-Row-line nbops-mod-second">
@@ -109,6 +109,9 @@ function Outcome(props: { cell: CellExecution }): React.ReactElement {
     );
   }
   const types = outputs?.media_types.filter(type => type !== 'text/plain') ?? [];
+  if (types.length === 0 && !outputs?.text) {
+    return <code className="nbops-Value nbops-mod-code">{codeLines(props.cell.source)[1]}</code>;
+  }
   return (
     <>
       {types.map(type => (

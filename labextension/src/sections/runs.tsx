@@ -127,7 +127,8 @@ function SearchBar(props: {
       <input
         type="search"
         className="nbops-Search"
-        placeholder={trans.__('Search, or metrics.accuracy > 0.9')}
+        placeholder={trans.__('Search runs')}
+        title={trans.__('Words of the name, or an expression: metrics.accuracy > 0.9 and params.depth = 4')}
         aria-label={trans.__('Search runs by name or by an expression such as metrics.accuracy > 0.9')}
         spellCheck={false}
         value={typed}

@@ -22,8 +22,8 @@ _KINDS: dict[str, Any] = {
     "choice": str,
     "pairs": dict[str, Any],
 }
-OWN_NAMES = ("project",)
-"""Query arguments that belong to every route rather than to its verb."""
+OWN_NAMES = ("project", "token", "_xsrf", "no_track_activity")
+"""Query arguments that belong to every route rather than to its verb: ours, and those the Jupyter server reads."""
 
 
 def understand(route: Route, given: Mapping[str, Any], *, root: ServerRoot) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
-from nbops.errors import UsageError
+from nbops.errors import NotFoundError, UsageError
 from nbops.progress import watching
 from nbops.rest.arguments import from_query, understand
 from nbops.rest.news import ProgressNews
@@ -180,7 +180,13 @@ class OpenApiHandler(NbopsHandler):
 
 
 def _read(open_reader: Callable[[], Workspace], route: Route, values: dict[str, Any]) -> bytes | Bytes:
-    return _encoded(route.do(open_reader(), values))
+    try:
+        return _encoded(route.do(open_reader(), values))
+    except NotFoundError as error:
+        # A list of what is not there yet is empty, and so is what belongs to the last of no runs.
+        if route.empty is not None and (error.code == "no_store" or values.get("run") == "last"):
+            return _encoded(route.empty)
+        raise
 
 
 def _change(settings: Any, route: Route, values: dict[str, Any]) -> bytes | Bytes:

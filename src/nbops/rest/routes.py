@@ -60,6 +60,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     gives: Any
     do: Callable[[Workspace, dict[str, Any]], Any]
     """Called in a thread with the opened project and the understood options."""
+    empty: Any = None
+    """The answer where nothing was recorded yet; None: then there is no answer."""
 
 
 def _verb_route(verb: Verb) -> Route:
@@ -80,6 +82,7 @@ def _verb_route(verb: Verb) -> Route:
         options=verb.options,
         gives=verb.gives,
         do=do,
+        empty=[] if get_origin(verb.gives) is list and not verb.changes else None,
     )
 
 
@@ -123,6 +126,7 @@ def _record_route(kind: type[Record]) -> Route:
         options=_record_options(kind),
         gives=list[kind],  # type: ignore[valid-type]
         do=do,
+        empty=[],
     )
 
 
@@ -132,6 +136,9 @@ def _count_runs(workspace: Workspace, values: dict[str, Any]) -> Count:
 
 def _count_cells(workspace: Workspace, values: dict[str, Any]) -> Count:
     run = workspace.store.resolve(Run, values["run"])
+    if run.kind == "named":
+        # Its cells are a stretch of its session's, which only a look at them tells.
+        return Count(total=len(workspace.cells(run.id, limit=None)))
     return Count(total=workspace.store.count(CellExecution, run_id=run.id))
 
 
@@ -181,6 +188,7 @@ _OWN = (
         options=(Option(name="where", help="An expression: metrics.accuracy > 0.9 and params.depth = 4."),),
         gives=Count,
         do=_count_runs,
+        empty=Count(total=0),
     ),
     Route(
         name="cells/count",
@@ -190,6 +198,7 @@ _OWN = (
         options=(Option(name="run", default="last", help="A run: id, unique start of an id, name or last."),),
         gives=Count,
         do=_count_cells,
+        empty=Count(total=0),
     ),
     Route(
         name="changes",
@@ -202,6 +211,7 @@ _OWN = (
         ),
         gives=list[Change],
         do=_changes,
+        empty=[],
     ),
     Route(
         name="notebook",
@@ -211,6 +221,7 @@ _OWN = (
         options=(Option(name="path", kind="path", is_required=True, help="The notebook, from the server's root."),),
         gives=NotebookCells,
         do=_notebook,
+        empty=NotebookCells(run=None, cells=[], executions=0),
     ),
     Route(
         name="content",

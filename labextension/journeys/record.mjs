@@ -1,0 +1,22 @@
+// A cell that records is run; its run and cells appear in the panel while one looks.
+
+import { run } from './lab.mjs';
+
+await run(async tour => {
+  await tour.open();
+  const before = tour.requests.length;
+  tour.found.requests_before_opening = before;
+
+  await tour.panel();
+  await tour.page.getByText('No runs yet').first().waitFor();
+  await tour.shots('empty');
+
+  await tour.notebook('first.ipynb');
+  await tour.execute('notebook:run-all-cells');
+  await tour.row('first').waitFor({ timeout: 60_000 });
+  await tour.row('accuracy = 0.5').waitFor();
+  await tour.page.locator('.nbops-Cells .nbops-mod-bad').first().waitFor();
+  tour.found.runs = await tour.page.locator('.nbops-Runs .nbops-Row').allInnerTexts();
+  tour.found.cells = await tour.page.locator('.nbops-Cells .nbops-Row').allInnerTexts();
+  await tour.shots('recorded');
+});
