@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["postgres_server"]
+
 REQUIRE_ALL = os.environ.get("NBOPS_REQUIRE_ALL") == "1"
 
 # A test process must not see the project, the run or the store of whoever started it.

