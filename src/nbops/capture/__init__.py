@@ -12,9 +12,9 @@ from nbops.capture.recorder import Recorder
 from nbops.capture.tracking import ActiveRun
 
 __all__ = [
-    "active_run_id",
     "ActiveRun",
     "Recorder",
+    "active_run_id",
     "current",
     "log_artifact",
     "log_metric",

@@ -77,6 +77,9 @@ class Outlets:
         self._open: dict[str | None, Shown] = {}
         self._taps: list[_Tap] = []
         self._patches: list[_Tap] = []
+        # Kept from cell to cell for the streams that are found as they were left.
+        self._rested: dict[int, _Tap] = {}
+        self._on_write = self._fenced(self._written)
         # A terminal shell prints displays and tracebacks to stdout; a kernel publishes them beside it.
         self._prints = not hasattr(shell.displayhook, "session")
 
@@ -86,21 +89,22 @@ class Outlets:
             _Tap(self._shell.display_pub, "publish", self._fenced(self._published)),
             _Tap(self._shell.displayhook, "write_format_data", self._fenced(self._resulted)),
         ]
+        for tap in self._patches:
+            tap.install()
 
     def detach(self) -> None:
         """Leave everything as it was found, even under wrappers that others put on top of ours."""
         self._open.clear()
         for tap in (*self._taps, *self._patches):
             tap.remove()
-        self._taps, self._patches = [], []
+        self._taps, self._patches, self._rested = [], [], {}
 
     def begin(self, limit: int) -> Shown:
         """Start to note what is shown, for the execution that begins here."""
         key = self._key(self._shell.display_pub)
         shown = self._open[key] = Shown(limit, outer=self._open.get(key))
-        for stream in (sys.stdout, sys.stderr):
-            if not any(tap.target is stream for tap in self._taps):
-                self._taps.append(_Tap(stream, "write", self._fenced(self._written)))
+        self._listen(sys.stdout)
+        self._listen(sys.stderr)
         return shown
 
     def end(self, shown: Shown) -> OutputSummary | None:
@@ -113,9 +117,22 @@ class Outlets:
                     self._open[key] = shown.outer
         if not self._open:
             for tap in reversed(self._taps):
-                tap.remove()
+                if tap.remove():
+                    self._rested[id(tap.target)] = tap
             self._taps = []
         return shown.summary()
+
+    def _listen(self, stream: Any) -> None:
+        for tap in self._taps:
+            if tap.target is stream:
+                return
+        # A rested tap holds its stream, so that the id cannot belong to another one meanwhile.
+        rested = self._rested.get(id(stream))
+        if rested is None:
+            self._rested = {}  # the streams have changed; let go of those that were
+            rested = _Tap(stream, "write", self._on_write)
+        rested.install()
+        self._taps.append(rested)
 
     def _written(self, stream: Any, text: object, *_: object, **__: object) -> None:
         shown = self._open.get(self._key(stream))
@@ -154,35 +171,45 @@ class Outlets:
 class _Tap:
     """Our wrapper around one method of one object, which can always be taken out again."""
 
+    __slots__ = ("_had_own", "_live", "_method", "_name", "_original", "target")
+
     def __init__(self, target: Any, name: str, noted: Callable[..., None]) -> None:
         self.target = target
         self._name = name
-        self._live = True
-        self._had_own = name in getattr(target, "__dict__", ())
-        self._original = original = getattr(target, name, None)
+        self._live = False
+        self._had_own = False
+        self._original: Any = None
 
         def method(*args: Any, **options: Any) -> Any:
-            answer = original(*args, **options)  # type: ignore[misc]  # set only when there is one
+            answer = self._original(*args, **options)
             if self._live:
                 noted(target, *args, **options)
             return answer
 
         self._method = method
+
+    def install(self) -> None:
         try:
-            if original is not None:
-                setattr(target, name, method)
+            self._had_own = self._name in self.target.__dict__
+            self._original = getattr(self.target, self._name)
+            setattr(self.target, self._name, self._method)
+            self._live = True
         except (AttributeError, TypeError):
-            # Objects with slots or read-only attributes cannot be listened to; the cell is recorded without them.
+            # No such method, slots, or read-only attributes: the cell is recorded without what it shows there.
             self._original = None
 
-    def remove(self) -> None:
+    def remove(self) -> bool:
+        """Take the wrapper out; False when someone has wrapped it meanwhile, and it stays in their chain as a pass."""
+        if not self._live:
+            return False
         self._live = False
-        if self._original is None or getattr(self.target, "__dict__", {}).get(self._name) is not self._method:
-            return  # someone wrapped us meanwhile: we stay in their chain and only pass on
+        if self.target.__dict__.get(self._name) is not self._method:
+            return False
         if self._had_own:
             setattr(self.target, self._name, self._original)
         else:
             delattr(self.target, self._name)
+        return True
 
 
 def _size(text: str) -> int:

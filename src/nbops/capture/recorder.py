@@ -13,8 +13,6 @@ import re
 import time
 from typing import Any
 
-import msgspec
-
 from nbops.capture import place
 from nbops.capture.notices import tell
 from nbops.capture.outputs import Outlets, Shown
@@ -31,12 +29,15 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FRONT_END_MARK = "__jupyter_exec_background__"
 
 
-class _Open(msgspec.Struct):
+class _Open:
     """An execution that runs just now."""
 
-    info: Any
-    cell: CellExecution
-    shown: Shown
+    __slots__ = ("cell", "info", "shown")
+
+    def __init__(self, info: Any, cell: CellExecution, shown: Shown) -> None:
+        self.info = info
+        self.cell = cell
+        self.shown = shown
 
 
 class Recorder:
@@ -129,7 +130,8 @@ class Recorder:
     def before(self, info: Any) -> None:
         """IPython is about to run a cell."""
         try:
-            if self._is_recorded(info):
+            # A forked child runs on in a copy of this recorder; its cells are not ours.
+            if info.store_history and not info.silent and self._pid == os.getpid():
                 self._begin(info)
         except Exception as error:  # noqa: BLE001 - a hook must never break or stop a user's cell
             self._failed(error)
@@ -138,7 +140,7 @@ class Recorder:
         """IPython has run a cell; without a result when it was cancelled from outside."""
         try:
             if self._pid == os.getpid() and (ended := self._ended(result)) is not None:
-                self._close(ended, *self._outcome(result), count=getattr(result, "execution_count", None))
+                self._close(ended, *self._outcome(result))
                 if self._is_leaving and not self._running:
                     self._is_leaving = False
                     self.detach()
@@ -147,6 +149,8 @@ class Recorder:
 
     def _ended(self, result: Any) -> _Open | None:
         """Find which of the running executions this is the end of."""
+        if self._running and result is not None and self._running[-1].info is result.info:
+            return self._running[-1]
         if not self._running or result is None:
             return self._running[-1] if self._running else None
         for one in reversed(self._running):
@@ -156,15 +160,9 @@ class Recorder:
         last = self._running[-1]
         return last if result.info.store_history and result.info.raw_cell == last.info.raw_cell else None
 
-    def _is_recorded(self, info: Any) -> bool:
-        return bool(
-            info.store_history
-            and not info.silent
-            and self._pid == os.getpid()  # a forked child runs on in a copy of this recorder
-            and _FRONT_END_MARK not in info.raw_cell
-        )
-
     def _begin(self, info: Any) -> None:
+        if _FRONT_END_MARK in info.raw_cell:
+            return
         if self.session.notebook is None:
             self._look_for_notebook()
         self._position += 1
@@ -183,19 +181,10 @@ class Recorder:
         self.session.execution_id = cell.id
         self._running.append(_Open(info, cell, self._outlets.begin(self.settings.output_bytes)))
 
-    def _close(self, ended: _Open, status: CellStatus, error: CellError | None, count: int | None = None) -> None:
+    def _close(self, ended: _Open, status: CellStatus, error: CellError | None) -> None:
         self._running.remove(ended)
         self.session.execution_id = self._running[-1].cell.id if self._running else None
-        outputs = self._outlets.end(ended.shown)
-        cell = msgspec.structs.replace(
-            ended.cell,
-            status=status,
-            ended_at=time.time(),
-            error=error,
-            outputs=outputs,
-            execution_count=count or ended.cell.execution_count,
-        )
-        self.session.writer.close_cell(cell)
+        self.session.writer.close_cell(ended.cell, status, error, self._outlets.end(ended.shown))
 
     def _outcome(self, result: Any) -> tuple[CellStatus, CellError | None]:
         if result is None:

@@ -10,13 +10,16 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import msgspec
+
 from nbops.capture.notices import tell
 from nbops.errors import NbopsError, NotFoundError, StoreError
-from nbops.records import CellExecution, Metric, Param, Record
+from nbops.records import CellError, CellExecution, CellStatus, Metric, OutputSummary, Param, Record
 from nbops.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,23 +72,28 @@ class Writer:
 
     def open_cell(self, cell: CellExecution) -> None:
         """Write the row of an execution before it runs."""
+        if self.trouble is None:
+            try:
+                self.store.hot.open_cell(cell)
+            except StoreError as error:
+                self._stumble(error)
+            else:
+                return
         self._write(lambda store: store.hot.open_cell(cell))
 
-    def close_cell(self, cell: CellExecution) -> None:
-        """Write how an execution ended."""
+    def close_cell(
+        self, cell: CellExecution, status: CellStatus, error: CellError | None, outputs: OutputSummary | None
+    ) -> None:
+        """Write how an execution ended, now."""
+        now = time.time()
 
         def close(store: OpenStore) -> None:
             try:
-                store.hot.close_cell(
-                    cell.id,
-                    status=cell.status,
-                    ended_at=cell.ended_at,
-                    execution_count=cell.execution_count,
-                    error=cell.error,
-                    outputs=cell.outputs,
+                store.hot.end_cell(
+                    cell.id, status, ended_at=now, execution_count=cell.execution_count, error=error, outputs=outputs
                 )
             except NotFoundError:  # the store was replaced while the cell ran
-                store.put(cell)
+                store.put(msgspec.structs.replace(cell, status=status, ended_at=now, error=error, outputs=outputs))
 
         self._write(close)
 
