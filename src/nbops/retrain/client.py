@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import time
 from pathlib import Path
+from queue import Empty
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient  # noqa: TID253 - see above
+from nbclient.exceptions import DeadKernelError  # noqa: TID253 - see above
 from papermill.clientwrap import PapermillNotebookClient  # noqa: TID253 - see above
 from papermill.engines import NotebookExecutionManager  # noqa: TID253 - see above
 from papermill.iorw import write_ipynb  # noqa: TID253 - see above
@@ -26,6 +28,8 @@ _REMOTE_SAVE_PAUSE_S = 30.0
 # Saving may take this share of the time at most, however large the notebook has grown.
 _SAVE_SHARE = 0.05
 _STREAM_LIMIT = 10_000_000
+# A fork answers within half a second; one that takes this long never will.
+_WARM_ANSWER_S = 20
 
 
 def run_cells(execution: Execution, kernel_name: str, *, output_path: str | None, **options: Any) -> Any:
@@ -161,6 +165,33 @@ class _CellIdClient(AsyncKernelClient):
         self.shell_channel.send(message)
         return str(message["header"]["msg_id"])
 
+    async def wait_for_ready(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as nbclient calls it
+        """Wait until the kernel answers and what it publishes arrives.
+
+        The original waits for a fifth of a second of silence besides; a kernel that says "idle" has said all.
+        """
+        deadline = time.monotonic() + (timeout if timeout is not None else float("inf"))
+        while not await self._is_answered():
+            if not await self._async_is_alive():
+                raise RuntimeError("the kernel died before it answered")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the kernel did not answer within {timeout:g} seconds")
+
+    async def _is_answered(self) -> bool:
+        asked = self.kernel_info()
+        try:
+            reply = await self.shell_channel.get_msg(timeout=1)
+            while reply["parent_header"].get("msg_id") != asked:  # to an earlier question, which we had given up
+                reply = await self.shell_channel.get_msg(timeout=1)
+            while True:
+                # Nothing arrives as long as the subscription is on its way: then all of it is asked for again.
+                news = await self.iopub_channel.get_msg(timeout=0.2)
+                if news["parent_header"].get("msg_id") == asked and news["content"].get("execution_state") == "idle":
+                    self._handle_kernel_info_reply(reply)
+                    return True
+        except Empty:
+            return False
+
 
 class _RecordedClient(PapermillNotebookClient):  # type: ignore[misc] # papermill has no types
     def __init__(self, manager: _BoundedSaves, *, execution: Execution, **options: Any) -> None:
@@ -171,20 +202,45 @@ class _RecordedClient(PapermillNotebookClient):  # type: ignore[misc] # papermil
 
     def run(self) -> None:
         """Run all cells, and leave no process of the kernel's group behind."""
-        with kernels.prepared(self.kernel_name, self._execution) as kernel:
-            self._kernel = kernel
-            self.km = kernel.manager
-            self.km.client_factory = _CellIdClient
+        with contextlib.ExitStack() as kernels_used:
+            if not self._execution.is_cold and not self._is_ready(kernels_used, is_warm=True):
+                # It was forked and does not answer: whatever the reason, an ordinary kernel has none of it.
+                logger.warning("the warm kernel does not answer; the notebook starts again in a cold one")
+                self._execution.raise_if_stopped()
+                self._is_ready(kernels_used, is_warm=False)
+            elif self._execution.is_cold:
+                self._is_ready(kernels_used, is_warm=False)
             self.owns_km = True
-            self.extra_arguments = kernel.arguments
-            self.execute(env=kernel.env, cwd=kernel.cwd)
+            try:
+                self.execute()
+            except DeadKernelError:
+                self._execution.last_words = self._kernel.last_words() if self._kernel else ""
+                raise
 
-    def start_new_kernel(self, **options: Any) -> None:
+    def _is_ready(self, stack: contextlib.ExitStack, *, is_warm: bool) -> bool:
+        """Start a kernel; False for a fork that never answered, which is ended then."""
+        kernel = stack.enter_context(kernels.prepared(self.kernel_name, self._execution, is_warm=is_warm))
+        self.km = kernel.manager
+        self.km.client_factory = _CellIdClient
+        self.extra_arguments = kernel.arguments
         self._execution.raise_if_stopped()
-        super().start_new_kernel(**options)
-        assert self._kernel is not None
-        self._kernel.started()
-        self._execution.kernel_started(self._kernel)
+        self.start_new_kernel(env=kernel.env, cwd=kernel.cwd, stdout=kernel.log, stderr=kernel.log)
+        kernel.started()
+        self._kernel = kernel
+        self._execution.kernel_started(kernel)
+        limit = int(self.startup_timeout)  # type: ignore[has-type] # a trait of nbclient
+        if kernel.is_warm:
+            self.startup_timeout = min(limit, _WARM_ANSWER_S)
+        try:
+            self.start_new_kernel_client()
+        except RuntimeError:
+            # nbclient has shut the kernel down; it says RuntimeError for every way not to answer.
+            if not kernel.is_warm or self._execution.stopped is not None:
+                raise
+            return False
+        finally:
+            self.startup_timeout = limit
+        return True
 
     def _say_cell(self, *, cell: Any, **_: Any) -> None:
         self._execution.raise_if_stopped()
@@ -227,5 +283,6 @@ def own_event_loop() -> Any:
         if left:
             loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
         asyncio.set_event_loop(None)

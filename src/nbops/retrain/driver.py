@@ -42,6 +42,7 @@ class Notebook:
     node: Any
     known: parameters.NotebookParameters
     kernel_name: str
+    is_cold: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ class Driver:
             sweep_id=self.sweep.id if self.sweep is not None else None,
             tags=tags,
         )
+        execution.is_cold = self.book.is_cold
         if trial.given:
             execution.source = parameters.injected(self.book.known, trial.given)
         self.store.put(execution.run)

@@ -50,11 +50,15 @@ class Execution:
     """Code of the injected parameters cell; None leaves papermill's own."""
     output: str | None = None
     is_recorded: bool = True
+    is_cold: bool = True
+    """Whether its kernel starts from nothing, as papermill's own does, rather than as a fork."""
     nb: Any = None
     """The notebook as it is executed, with outputs so far."""
     cell_index: int | None = None
     """The cell that runs, counted from 0 in the executed notebook."""
     save_error: OSError | None = None
+    last_words: str = ""
+    """What a kernel that died wrote past the notebook."""
     stopped: StopReason | None = None
     _kernel: Kernel | None = None
     _lock: Lock = field(default_factory=Lock)
@@ -195,6 +199,7 @@ def _understood(raised: Exception, execution: Execution) -> CellError:
         traceback = _ANSI.sub("", "\n".join(raised.traceback))
     elif isinstance(raised, DeadKernelError):
         name, message = "KernelDied", "the kernel's process ended while the cell ran; was it out of memory, or killed?"
+        traceback = execution.last_words
     elif isinstance(raised, NbopsError):
         message = raised.message
     if execution.stopped == "timeout":

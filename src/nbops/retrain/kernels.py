@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from nbops.errors import UsageError
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # A Unix socket's whole path must fit into 107 bytes on Linux; "/k-ipc-5" and the like come after the folder.
 _SOCKET_FOLDER_BYTES = 90
+_LAST_WORDS_BYTES = 4000
 # Set for the kernel that runs this very process, and wrong for those it starts.
 _NOT_INHERITED = ("JPY_SESSION_NAME", "JPY_PARENT_PID", "JPY_INTERRUPT_EVENT", "NBOPS_RUN", "NBOPS_NOTEBOOK")
 
@@ -33,6 +34,8 @@ class Kernel:
     arguments: list[str]
     env: dict[str, str]
     cwd: str | None
+    log: IO[bytes]
+    """What its process writes past the notebook: warnings of C libraries, a crash's last words."""
     group: int | None = field(default=None)
     """Its process group, once it runs."""
 
@@ -40,6 +43,17 @@ class Kernel:
         """Note what is needed to end it from another thread."""
         provisioner = self.manager.provisioner
         self.group = getattr(provisioner, "pgid", None) or getattr(provisioner, "pid", None)
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether it is a fork, once it runs."""
+        return bool(getattr(self.manager.provisioner, "is_warm", False))
+
+    def last_words(self) -> str:
+        """The end of what its process wrote past the notebook."""
+        size = self.log.seek(0, os.SEEK_END)
+        self.log.seek(max(0, size - _LAST_WORDS_BYTES))
+        return self.log.read().decode("utf-8", "replace").strip()
 
     def interrupt(self) -> None:
         """Interrupt the cell that runs, as the stop button does; safe from any thread."""
@@ -91,24 +105,26 @@ def name_of(node: Any, wanted: str | None) -> str:
 
 
 @contextlib.contextmanager
-def prepared(name: str, execution: Execution) -> Iterator[Kernel]:
+def prepared(name: str, execution: Execution, *, is_warm: bool) -> Iterator[Kernel]:
     """Prepare a kernel for one execution, and clear away its files and processes at the end.
 
     Args:
         name: name of the kernel spec.
         execution: what it will run.
+        is_warm: whether it may be forked from a process that has imported the notebook's libraries.
     """
     folder = tempfile.mkdtemp(prefix="nbops-")
-    kernel = _kernel(name, execution, Path(folder))
+    kernel = _kernel(name, execution, Path(folder), is_warm=is_warm)
     try:
-        yield kernel
+        with kernel.log:
+            yield kernel
     finally:
         # nbclient has shut the kernel down by now; this is for what it left running: pools, servers, sleepers.
         kernel.kill()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _kernel(name: str, execution: Execution, folder: Path) -> Kernel:
+def _kernel(name: str, execution: Execution, folder: Path, *, is_warm: bool) -> Kernel:
     from jupyter_client.manager import AsyncKernelManager
 
     options: dict[str, Any] = {"kernel_name": name, "connection_file": str(folder / "kernel.json")}
@@ -117,10 +133,30 @@ def _kernel(name: str, execution: Execution, folder: Path) -> Kernel:
         options |= {"transport": "ipc", "ip": str(folder / "k")}
     manager = AsyncKernelManager(**options)
     spec = manager.kernel_spec
-    is_python = spec is not None and spec.language.lower() == "python"
+    assert spec is not None
+    is_python = spec.language.lower() == "python"
+    # A spec that names a provisioner of its own keeps it.
+    if is_warm and is_python and sys.platform == "linux" and "kernel_provisioner" not in spec.metadata:
+        manager.kernel_id = str(uuid.uuid4())
+        manager.provisioner = _warm_provisioner(manager, execution)
     return Kernel(
         manager=manager,
         arguments=["--ext=nbops"] if is_python and execution.is_recorded else [],
         env={key: value for key, value in os.environ.items() if key not in _NOT_INHERITED} | execution.env,
         cwd=execution.cwd,
+        log=(folder / "log").open("w+b"),
+    )
+
+
+def _warm_provisioner(manager: Any, execution: Execution) -> Any:
+    from nbops.retrain.warm import key
+    from nbops.retrain.warm.provisioner import WarmProvisioner
+
+    sources = [cell.source for cell in execution.nb.cells if cell.cell_type == "code"]
+    preload = key.preload_of(sources)
+    return WarmProvisioner(
+        kernel_id=manager.kernel_id,
+        kernel_spec=manager.kernel_spec,
+        parent=manager,
+        preload=key.with_ours(preload) if execution.is_recorded else preload,
     )

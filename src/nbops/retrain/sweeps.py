@@ -33,6 +33,7 @@ def run_notebook(
     cause: str = "person",
     name: str | None = None,
     kernel: str | None = None,
+    cold: bool = False,
     timeout_s: float | None = None,
 ) -> Run:
     """Run a notebook once, with other values for some of its parameters, and record it.
@@ -45,6 +46,7 @@ def run_notebook(
         cause: who or what asked for it.
         name: the run's name; the notebook's when not given.
         kernel: name of a kernel spec; the one the notebook asks for when not given.
+        cold: start every kernel from nothing instead of forking it from one that has imported the libraries.
         timeout_s: how long the whole run may take, in seconds.
 
     Returns:
@@ -54,7 +56,7 @@ def run_notebook(
         UsageError: an unknown parameter, a wrong value, a kernel that is not there; nothing was started.
         SourceError: the file is not a notebook.
     """
-    book = _opened(notebook, kernel)
+    book = _opened(notebook, kernel, is_cold=cold)
     given = book.known.check(parameters or {})
     driver = Driver(book, store=store, settings=settings, cause=cause, name=name, limits=Limits(timeout_s))
     with stage(f"Run {book.path.name}", unit="cells", total=len(book.node.cells) + bool(given)) as now:
@@ -74,6 +76,7 @@ def sweep(
     cause: str = "person",
     name: str | None = None,
     kernel: str | None = None,
+    cold: bool = False,
     timeout_s: float | None = None,
     retries: int = 0,
 ) -> Sweep:
@@ -90,6 +93,7 @@ def sweep(
         cause: who or what asked for the sweep.
         name: the sweep's name; the notebook's when not given.
         kernel: name of a kernel spec; the one the notebook asks for when not given.
+        cold: start every kernel from nothing instead of forking it from one that has imported the libraries.
         timeout_s: how long one run may take, in seconds.
         retries: how often a run that failed is tried again.
 
@@ -101,7 +105,7 @@ def sweep(
         UsageError: a wrong call; nothing was started.
         SourceError: the file is not a notebook.
     """
-    book = _opened(notebook, kernel)
+    book = _opened(notebook, kernel, is_cold=cold)
     given = book.known.check(fixed or {})
     space = _space(book.known, given, grid or {})
     goal = Objective.parse(objective) if objective else None
@@ -170,11 +174,11 @@ def cancel(reference: str, *, store: Store) -> Sweep | Run:
     return store.get(kind, found.id)
 
 
-def _opened(notebook: str | Path, kernel: str | None) -> Notebook:
+def _opened(notebook: str | Path, kernel: str | None, *, is_cold: bool) -> Notebook:
     path = Path(notebook).absolute()
     node = notebook_parameters.load(path)
     known = notebook_parameters.of_node(node, name=path.name)
-    return Notebook(path=path, node=node, known=known, kernel_name=kernels.name_of(node, kernel))
+    return Notebook(path=path, node=node, known=known, kernel_name=kernels.name_of(node, kernel), is_cold=is_cold)
 
 
 def _space(
