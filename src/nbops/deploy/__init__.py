@@ -17,13 +17,14 @@ import msgspec
 from nbops.deploy import client, naming
 from nbops.deploy.edge import Edge
 from nbops.deploy.engine import Condition, engine_named
+from nbops.deploy.proof import Proof
 from nbops.deploy.rollout import deploy, edge_of, rollback, stop, unknown
 from nbops.errors import DeployError
 from nbops.records import Deployment, Endpoint
 from nbops.settings import Settings
 from nbops.store.interface import Store
 
-__all__ = ["LiveEndpoint", "deploy", "endpoints", "logs", "predict", "rollback", "stop"]
+__all__ = ["LiveEndpoint", "Proof", "deploy", "endpoints", "logs", "predict", "rollback", "stop"]
 
 
 class LiveEndpoint(Endpoint, frozen=True, kw_only=True):

@@ -1,11 +1,10 @@
-"""Asking a server over HTTP: is it ready, what does it answer, is that what the notebook's own model says."""
+"""Asking a server over HTTP: is it ready, and what does it answer."""
 
 from __future__ import annotations
 
 import datetime
 import http.client
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,10 +14,6 @@ import msgspec
 from nbops.deploy.haproxy import CHECK_HEADER
 from nbops.errors import DeployError, NbopsError, UsageError
 from nbops.optional import loaded
-from nbops_serving.manifest import Manifest
-
-RELATIVE_TOLERANCE = 1e-9
-"""How far a number may be from the notebook's own: other builds of numpy sum in another order."""
 
 
 def is_ready(address: str) -> bool:
@@ -107,53 +102,6 @@ def _read_rows(text: str) -> list[dict[str, Any]]:
         return as_rows(msgspec.json.decode(text, type=list[dict[str, Any]] | dict[str, Any]))
     except msgspec.DecodeError as error:
         raise UsageError(f"{what} is not JSON rows: {error}", hint='[{"age": 42, "plan": "basic"}]') from error
-
-
-def mismatches(manifest: Manifest, answered: Sequence[object]) -> list[str]:
-    """Compare a server's answers with what the notebook's own model says to the bundle's example rows.
-
-    Returns:
-        One sentence for each row that differs; empty when all agree.
-    """
-    if len(answered) != len(manifest.expected):
-        return [f"{len(manifest.example)} rows were asked and {len(answered)} answers came"]
-    return [
-        f"row {n}: the model says {wanted!r}, the server {got!r}"
-        for n, (wanted, got) in enumerate(zip(manifest.expected, answered, strict=True))
-        if not same(wanted, got, tolerance=manifest.tolerance)
-    ]
-
-
-def same(wanted: object, got: object, *, tolerance: float = 0.0) -> bool:
-    """Tell whether two answers are the same: exactly, but for rounding in the last digits of a float.
-
-    Args:
-        wanted: what the notebook's model says.
-        got: what the server says.
-        tolerance: how far a number may be besides, as the bundle states it.
-
-    Example:
-        >>> same([0.1 + 0.2, "a"], [0.3, "a"]), same(1, 2), same(float("nan"), None)
-        (True, False, True)
-    """
-    if _is_missing(wanted) or _is_missing(got):
-        return _is_missing(wanted) and _is_missing(got)
-    if isinstance(wanted, bool) or isinstance(got, bool):
-        return wanted is got
-    if isinstance(wanted, int | float) and isinstance(got, int | float):
-        return math.isclose(wanted, got, rel_tol=RELATIVE_TOLERANCE, abs_tol=max(tolerance, 1e-12))
-    if isinstance(wanted, Mapping) and isinstance(got, Mapping):
-        return wanted.keys() == got.keys() and all(same(wanted[key], got[key], tolerance=tolerance) for key in wanted)
-    if isinstance(wanted, list | tuple) and isinstance(got, list | tuple):
-        return len(wanted) == len(got) and all(
-            same(one, other, tolerance=tolerance) for one, other in zip(wanted, got, strict=True)
-        )
-    return wanted == got
-
-
-def _is_missing(value: object) -> bool:
-    # JSON has no NaN: a server says null.
-    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _exchange(

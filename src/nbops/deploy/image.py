@@ -27,7 +27,7 @@ from nbops.deploy.engine import SERVER_PORT, Launch
 from nbops.errors import DeployError, MissingError
 from nbops.optional import need
 from nbops.progress import Stage
-from nbops_serving.manifest import Manifest
+from nbops_serving.manifest import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -176,7 +176,7 @@ def build_model(client: DockerClient, base: BaseImage, launch: Launch, *, now: S
         DeployError: the base has another minor version of Python than the model was fitted under.
     """
     bundle = Path(launch.bundle_path)
-    manifest = msgspec.json.decode((bundle / "manifest.json").read_bytes(), type=Manifest)
+    manifest = read_manifest((bundle / MANIFEST).read_bytes())
     if manifest.python != base.target.python:
         raise DeployError(
             f"the model was fitted under Python {manifest.python}, and the base image {base.name} has "

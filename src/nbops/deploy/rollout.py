@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,12 +16,13 @@ import msgspec
 from nbops.deploy import client, naming, ports
 from nbops.deploy.edge import Edge, ProcessEdge, runtime
 from nbops.deploy.engine import Engine, Handle, Launch, Started, choose, deployment_folder, engine_named
+from nbops.deploy.proof import Proof, mismatches
 from nbops.errors import ConflictError, DeployError, NbopsError, NotFoundError
 from nbops.progress import Stage, stage
 from nbops.records import Bundle, Deployment, Endpoint, ModelVersion, new_id
 from nbops.settings import Settings
 from nbops.store.interface import Store
-from nbops_serving.manifest import Manifest
+from nbops_serving.manifest import MANIFEST, read_manifest
 
 READY_TIMEOUT_S = 120.0
 """How long a server may take until it has its model in."""
@@ -37,6 +38,7 @@ def deploy(
     name: str,
     engine: str | None = None,
     port: int | None = None,
+    proofs: Sequence[Proof] = (),
     store: Store,
     settings: Settings,
 ) -> Endpoint:
@@ -48,6 +50,7 @@ def deploy(
         name: of the endpoint.
         engine: ``docker`` or ``process``; None takes the live endpoint's, else docker where it answers.
         port: of the endpoint on 127.0.0.1; None keeps the one it had, else takes a free one.
+        proofs: what the running server must answer besides the bundle's own example rows.
         store: where endpoint and deployment are recorded.
         settings: of the project.
 
@@ -63,7 +66,7 @@ def deploy(
     folder = settings.folder / "endpoints" / name
     with naming.changing(folder, name):
         live = _recorded(store, name)
-        rollout = _Rollout(name, folder, live, store=store, settings=settings)
+        rollout = _Rollout(name, folder, live, proofs=proofs, store=store, settings=settings)
         return rollout.run(bundle, version, engine=engine, port=port)
 
 
@@ -186,11 +189,21 @@ def _rest(handle: Handle) -> Handle:
 class _Rollout:
     """One change of one endpoint."""
 
-    def __init__(self, name: str, folder: Path, known: Endpoint | None, *, store: Store, settings: Settings) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        known: Endpoint | None,
+        *,
+        proofs: Sequence[Proof] = (),
+        store: Store,
+        settings: Settings,
+    ) -> None:
         self._name = name
         self._folder = folder
         self._known = known
         self._live = known if known is not None and known.status != "stopped" else None
+        self._proofs = proofs
         self._store = store
         self._settings = settings
         if self._live is not None:
@@ -378,21 +391,19 @@ class _Rollout:
 
     def _prove(self, bundle: Bundle, address: str) -> None:
         """Ask the running server the notebook's own rows: it answers as the notebook does, or it gets no traffic."""
-        manifest = msgspec.json.decode((Path(bundle.path) / "manifest.json").read_bytes(), type=Manifest)
-        with stage("Check its answers", total=len(manifest.example), unit="rows") as now:
-            if not manifest.example:
-                now.say("the bundle has no example rows")
-                return
-            answer = client.predict(address, manifest.example, is_check=True)
-            wrong = client.mismatches(manifest, answer["predictions"])
-            if wrong:
-                raise DeployError(
-                    f"{manifest.model}@{manifest.version} does not answer as the notebook's model does: {wrong[0]}"
-                    + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""),
-                    code="parity_failed",
-                    hint=f"nbops logs {self._name}",
-                )
-            now.advance(len(manifest.example), note="as in the notebook")
+        manifest = read_manifest((Path(bundle.path) / MANIFEST).read_bytes())
+        proofs = [Proof.of(manifest), *self._proofs]
+        with stage("Check its answers", total=sum(len(each.rows) for each in proofs), unit="rows") as now:
+            for each in proofs:
+                wrong = mismatches(address, each, tolerance=manifest.tolerance)
+                if wrong:
+                    raise DeployError(
+                        f"{manifest.model}@{manifest.version} does not answer as the notebook's model does: {wrong[0]}"
+                        + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""),
+                        code="parity_failed",
+                        hint=f"nbops logs {self._name}",
+                    )
+                now.advance(len(each.rows), note="as in the notebook")
 
     def _switch(self, deployment: Deployment, edge: Edge | None, port: int) -> Endpoint:
         """Move the traffic to a deployment and keep what had it; when that fails, everything is as before."""

@@ -144,7 +144,8 @@ def _installed(name: str, version: str) -> Distribution | None:
         found = distribution(name)
     except PackageNotFoundError:
         return None
-    return found if found.version == version else None
+    # An index without local versions ("+cpu") has the same package without that word.
+    return found if version in (found.version, found.version.partition("+")[0]) else None
 
 
 def site(requirements: Sequence[str], target: Target, *, now: Stage | None = None) -> Path:

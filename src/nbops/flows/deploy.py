@@ -1,0 +1,137 @@
+"""From a model in a notebook to an answering endpoint: keep it, check it, pack it, roll it out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from nbops.bundle.evidence import Answers, Evidence
+from nbops.deploy import LiveEndpoint, Proof, deploy
+from nbops.errors import DeployError, UsageError
+from nbops.flows.check import release
+from nbops.flows.register import register_model
+from nbops.progress import stage
+from nbops.records import CheckResult, ModelVersion
+from nbops.settings import Settings
+from nbops.store.blobs import Blobs
+from nbops.store.interface import Store
+
+
+def deploy_model(
+    model: Any,
+    *,
+    name: str | None = None,
+    sample: Any = None,
+    engine: str | None = None,
+    port: int | None = None,
+    store: Store,
+    blobs: Blobs,
+    settings: Settings,
+    run_id: str | None = None,
+    execution_id: str | None = None,
+) -> LiveEndpoint:
+    """Put a model behind a stable address, checked before it takes any traffic.
+
+    Args:
+        model: a fitted model, a stored version, or the reference of one such as ``"churn@3"``.
+        name: the endpoint's name; the stored model's own when not given.
+        sample: rows the model was trained on, shape (rows, columns), for a model that is not stored yet.
+        engine: ``"docker"`` or ``"process"``; None takes the live endpoint's, else docker where it answers.
+        port: of the endpoint on 127.0.0.1; None keeps the one it had, else takes a free one.
+        store: where everything is recorded.
+        blobs: where bytes are kept.
+        settings: of the project.
+        run_id: the run that fitted the model.
+        execution_id: the cell execution that fitted it.
+
+    Returns:
+        The endpoint, answering.
+
+    Raises:
+        DeployError: a check is red, or the engine cannot start it; what answered before goes on answering.
+        NotFoundError: no stored version answers to the reference.
+        UsageError: a model that is not stored yet was given no name.
+    """
+    version = _version(
+        model, name=name, sample=sample, store=store, blobs=blobs, run_id=run_id, execution_id=execution_id
+    )
+    endpoint = name or version.model
+    bundle, results = release(version, store=store, blobs=blobs, root=settings.root, endpoint=endpoint)
+    red = [result for result in results if result.verdict == "failed"]
+    if bundle is None or red:
+        raise _stopped(version, red)
+    deployed = deploy(
+        bundle,
+        version,
+        name=endpoint,
+        engine=engine,
+        port=port,
+        proofs=proofs_of(version, blobs),
+        store=store,
+        settings=settings,
+    )
+    return LiveEndpoint.of(deployed)
+
+
+def proofs_of(version: ModelVersion, blobs: Blobs) -> list[Proof]:
+    """What the notebook's own model said to rows of its training sample, and to rows unlike them."""
+    if version.evidence_digest is None:
+        return []
+    known = msgspec.msgpack.decode(blobs.get(version.evidence_digest), type=Evidence)
+    return [
+        _proof(version, known.rows, known.answers, is_asked_singly=False),
+        _proof(version, known.edges, known.edge_answers, is_asked_singly=True),
+    ]
+
+
+def _proof(version: ModelVersion, rows: list[list[Any]], answers: Answers, *, is_asked_singly: bool) -> Proof:
+    names = [column.name for column in version.signature.columns]
+    return Proof(
+        [dict(zip(names, row, strict=True)) for row in rows],
+        answers.predictions,
+        answers.probabilities,
+        is_asked_singly,
+    )
+
+
+def _version(
+    model: Any,
+    *,
+    name: str | None,
+    sample: Any,
+    store: Store,
+    blobs: Blobs,
+    run_id: str | None,
+    execution_id: str | None,
+) -> ModelVersion:
+    if isinstance(model, ModelVersion):
+        return model
+    if isinstance(model, str):
+        version = store.resolve(ModelVersion, model)
+        with stage(f"Take {version.model}@{version.number}") as now:
+            now.say(f"made {time_of(version)}")
+        return version
+    if name is None:
+        raise UsageError(
+            f"this {type(model).__name__} is not stored yet and needs a name", hint="nbops deploy MODEL --name NAME"
+        )
+    return register_model(
+        model, name=name, sample=sample, store=store, blobs=blobs, run_id=run_id, execution_id=execution_id
+    )
+
+
+def time_of(version: ModelVersion) -> str:
+    """When a version was made, as people write it."""
+    import datetime
+
+    return datetime.datetime.fromtimestamp(version.created_at).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _stopped(version: ModelVersion, red: list[CheckResult]) -> DeployError:
+    said = "; ".join(f"{result.check}: {result.message}" for result in red)
+    return DeployError(
+        f"{version.model}@{version.number} is not released: {said}",
+        code="check_failed",
+        hint=f"nbops check {version.model}@{version.number}",
+    )
