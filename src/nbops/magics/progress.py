@@ -49,7 +49,7 @@ class Panel:
 
         bundle = {"text/html": _html(self._stages), "text/plain": _text(self._stages)}
         if self._handle is None:
-            self._handle = DisplayHandle()
+            self._handle = DisplayHandle()  # type: ignore[no-untyped-call]
             self._handle.display(bundle, raw=True)
         else:
             self._handle.update(bundle, raw=True)
