@@ -296,6 +296,8 @@ def _field(text: str, token: _Token, *, what: str = "--where") -> Field:
     if dot and head.lower() in _AREAS:
         if rest.startswith("`") and rest.endswith("`"):
             rest = rest[1:-1].replace("``", "`")
+        if not rest:
+            raise _wrong(text, f"expected a name after {token.text!r}", token.end, what=what)
         return Field(_AREAS[head.lower()], rest)
     if token.text in _RUN_FIELDS:
         return Field("run", token.text)

@@ -1,0 +1,142 @@
+"""Bytes by their hash, in a folder and elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from nbops.errors import NotFoundError, StoreCorruptError, StoreError, UsageError
+from nbops.store.blobs import Blobs, without_password
+
+
+@pytest.fixture(params=["folder", "memory", "local"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Blobs:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    place = {
+        "folder": str(tmp_path / "blobs"),
+        "memory": f"memory://{uuid.uuid4().hex}/blobs",
+        "local": f"file://{tmp_path}/far",
+    }
+    return Blobs(place[request.param])
+
+
+def test_bytes_are_kept_under_their_hash(blobs: Blobs, tmp_path: Path) -> None:
+    data = os.urandom(3_000_000)
+    (tmp_path / "file").write_bytes(data)
+
+    digest = blobs.put(data)
+    assert digest == hashlib.sha256(data).hexdigest() == blobs.put(data) == blobs.put_file(tmp_path / "file")
+    assert blobs.get(digest) == data
+    assert blobs.path(digest, verify=True).read_bytes() == data
+    with blobs.open(digest) as opened:
+        assert opened.read() == data
+    assert blobs.size(digest) == len(data)
+    assert list(blobs.list()) == [digest]
+
+
+def test_a_file_is_kept_as_it_was_read(blobs: Blobs, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+
+    assert blobs.get(blobs.put_file(tmp_path / "file")) == b""
+    with pytest.raises(NotFoundError, match="there is no file"):
+        blobs.put_file(tmp_path / "none")
+
+
+def test_what_is_not_there_is_not_found(blobs: Blobs) -> None:
+    digest = "0" * 64
+
+    assert not blobs.has(digest)
+    assert list(blobs.list()) == []
+    blobs.delete(digest)
+    for ask in (blobs.get, blobs.open, blobs.path, blobs.size):
+        with pytest.raises(NotFoundError) as caught:
+            ask(digest)
+        assert caught.value.code == "blob_not_found"
+
+
+def test_a_deleted_blob_is_gone(blobs: Blobs) -> None:
+    digest = blobs.put(b"x")
+    blobs.delete(digest)
+
+    assert not blobs.has(digest)
+
+
+@pytest.mark.parametrize("digest", ["../../etc/passwd", "", "A" * 64, "0" * 63, "0" * 64 + "/.."])
+def test_only_digests_become_paths(blobs: Blobs, digest: str) -> None:
+    for ask in (blobs.get, blobs.path, blobs.has, blobs.delete):
+        with pytest.raises(UsageError, match="64 hexadecimal digits"):
+            ask(digest)
+
+
+def test_damaged_bytes_are_refused(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    digest = blobs.put(b"right")
+    path = blobs.path(digest)
+    path.chmod(0o644)
+    path.write_bytes(b"wrong")
+
+    for ask in (lambda: blobs.get(digest), lambda: blobs.path(digest, verify=True)):
+        with pytest.raises(StoreCorruptError, match=digest):
+            ask()
+    assert blobs.get(digest, verify=False) == b"wrong"
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "blobs").write_text("a file where the folder should be")
+
+    with pytest.raises(StoreError):
+        Blobs(tmp_path / "blobs").put(b"x")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["blobs"]
+
+
+def test_an_unknown_scheme_is_told() -> None:
+    with pytest.raises(UsageError, match="no place for blobs"):
+        Blobs("nowhere://x").put(b"x")
+
+
+def test_passwords_are_never_shown() -> None:
+    assert without_password("s3://key:se/c@ret@bucket/x") == "s3://key:***@bucket/x"
+    assert without_password("postgresql://ada@host/db") == "postgresql://ada@host/db"
+    assert Blobs("ftp://ada:s3cret@host/x").location == "ftp://ada:***@host/x"
+
+
+def test_a_local_folder_needs_no_library(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom nbops.store.blobs import Blobs\n"
+        f"b = Blobs({str(tmp_path)!r}); b.get(b.put(b'x'))\nprint('fsspec' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_blobs_of_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
+    pytest.importorskip("s3fs")
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port}",
+    }.items():
+        monkeypatch.setenv(name, value)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=free_port, verbose=False)
+    server.start()
+    try:
+        s3fs.S3FileSystem().mkdir("bucket")
+        blobs = Blobs("s3://bucket/nbops")
+        digest = blobs.put(b"figure" * 1000)
+        assert blobs.get(digest) == blobs.path(digest).read_bytes() == b"figure" * 1000
+        assert list(blobs.list()) == [digest]
+        blobs.delete(digest)
+        assert not blobs.has(digest)
+    finally:
+        server.stop()
