@@ -204,6 +204,8 @@ class ModuleVersion(Record, frozen=True, kw_only=True):
     notebook: str | None = None
     notes: list[str] = []
     """What a reader of the module should know and its text does not say."""
+    parameters: list[str] = []
+    """Global data that its functions are given as keyword arguments."""
     pins: dict[str, str] = {}
     """Global data that the module loads by hash: name → sha256 of the artifact."""
     created_at: float

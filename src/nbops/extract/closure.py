@@ -22,7 +22,7 @@ import msgspec
 from nbops.extract.live import agrees
 from nbops.extract.log import Log, Step
 from nbops.extract.purity import SAFE_METHODS, Judge, Meaning, value_kind
-from nbops.source import Alias, Unit, analyse
+from nbops.source import Alias, Touch, Unit, analyse
 from nbops.source.names import CHANGING_CALLS, MUTATORS, root_name
 
 StarNames = Callable[[str], frozenset[str] | None]
@@ -498,7 +498,8 @@ class _Walk:
             for s in self.log.stars
             if (s.unit.star or ".").startswith(".") or self.star_names(s.unit.star or "") is None
         ]
-        unknown += [f"`{u.text}` ({u.cell.label})" for u in self.log.unread if u.text.startswith("%")]
+        unread = [*self.log.unread, *self.log.unread_runs()]
+        unknown += [f"`{u.text}` ({u.cell.label})" for u in unread if u.text.startswith("%")]
         near = difflib.get_close_matches(name, list(self.log.binders), 1)
         text = "is not defined in any cell"
         if unknown:
@@ -562,8 +563,7 @@ class _Walk:
             if step in steps or not any(alias in step.unit.bare for alias in names):
                 continue
             if self.log.is_counted(step) and any(
-                touch.name in names and self._is_change(touch.how, touch.detail, kind, step)
-                for touch in step.unit.touches
+                touch.name in names and self._is_change(touch, kind, step) for touch in step.unit.touches
             ):
                 found.append(step)
         return found
@@ -583,17 +583,19 @@ class _Walk:
                 names |= step.unit.surely_binds
         return names - {name}
 
-    def _is_change(self, how: str, detail: str, kind: str, step: Step) -> bool:
+    def _is_change(self, touch: Touch, kind: str, step: Step) -> bool:
+        how, detail = touch.how, touch.detail
         if how == "store":
             return True
         if how == "method":
             if kind == "definition":
                 return detail == "register"
             return detail in MUTATORS if kind == "container" else detail not in SAFE_METHODS
-        if detail in CHANGING_CALLS:
+        if detail in CHANGING_CALLS and touch.place == 0:
             return True
         callee = self.log.bindings(detail.partition(".")[0], step.position) if detail else []
-        return any(s.unit.kind in {"function", "class"} and s.unit.changes_arguments for s in callee)
+        changed = [s.unit.changed_parameters for s in callee if s.unit.kind in {"function", "class"}]
+        return any(places if touch.place is None else touch.place in places for places in changed)
 
     def _take_change(self, need: _Need, step: Step) -> None:
         if step in self.closure.steps:

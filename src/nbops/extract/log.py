@@ -11,9 +11,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import msgspec
+
+from nbops.errors import NbopsError
 from nbops.extract.live import agrees
-from nbops.source import Alias, SourceCell, Unit, analyse
+from nbops.source import Alias, SourceCell, Unit, analyse, read_notebook
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +49,16 @@ class Log:
     Args:
         cells: recorded executions in the order they ran, or a notebook's cells.
         namespace: the live objects, to tell which statements of a failed cell were reached.
+        folder: where ``%run other.ipynb`` looks for the other file.
     """
 
-    def __init__(self, cells: Sequence[SourceCell], namespace: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, cells: Sequence[SourceCell], namespace: Mapping[str, object] | None = None, *, folder: Path | None = None
+    ) -> None:
         self.cells = list(cells)
         self.namespace = namespace
+        self._folder = folder
+        self._running: list[Path] = []
         self.steps: list[Step] = []
         self.unread: list[Unread] = []
         self.binders: dict[str, list[Step]] = defaultdict(list)
@@ -68,13 +77,27 @@ class Log:
         elif names.plain.opaque is not None:
             self.unread.append(Unread(cell, names.plain.opaque, cell.source))
         self.unread += [
-            Unread(cell, magic, magic)
-            for magic in names.unread
-            if magic.startswith(("%run", "%load", "%store", "%sql"))
+            Unread(cell, magic, magic) for magic in names.unread if magic.startswith(("%load ", "%store", "%sql"))
         ]
         for unit in names.units:
-            self._append(unit, cell)
+            run = _run_file(unit, self._folder)
+            if run is not None and run not in self._running:
+                self._run(run, cell, future=future)
+            else:
+                self._append(unit, cell)
         return future or names.has_future_annotations
+
+    def _run(self, path: Path, cell: SourceCell, *, future: bool) -> None:
+        """Take in what ``%run`` executed, as if it stood in the cell."""
+        self._running.append(path)
+        try:
+            inner = [c.source for c in read_notebook(path)] if path.suffix == ".ipynb" else [path.read_text("utf-8")]
+        except (NbopsError, OSError, UnicodeDecodeError) as error:
+            self.unread.append(Unread(cell, str(error), f"%run {path.name}"))
+        else:
+            for source in inner:
+                future = self._add(msgspec.structs.replace(cell, source=source), future=future)
+        self._running.pop()
 
     def _append(self, unit: Unit, cell: SourceCell) -> None:
         step = Step(len(self.steps), unit, cell, is_certain=cell.status in {None, "ok", "finished"})
@@ -148,14 +171,36 @@ class Log:
                     found[name].append(step)
         return found
 
+    def unread_runs(self) -> list[Unread]:
+        """``%run`` of files that cannot be read here."""
+        return [
+            Unread(step.cell, magic, magic)
+            for step in self.steps
+            if step.unit.kind == "effect"
+            for magic in step.unit.magics
+            if magic.startswith("%run")
+        ]
+
     def hidden(self, name: str) -> Iterator[Unread]:
         """Cells that cannot be read and seem to define a name."""
         pattern = re.compile(
-            rf"^\s*(?:(?:async\s+)?def|class|cdef\s+\w+|cpdef\s+\w+)\s+{re.escape(name)}\b|^{re.escape(name)}\s*=|"
+            rf"^\s*(?:(?:async\s+)?def|class|type|cdef\s+\w+|cpdef\s+\w+)\s+{re.escape(name)}\b|^{re.escape(name)}\s*=|"
             rf"^\s*(?:import|from)\b.*\b{re.escape(name)}\b",
             re.MULTILINE,
         )
         return (unread for unread in self.unread if pattern.search(unread.text))
+
+
+def _run_file(unit: Unit, folder: Path | None) -> Path | None:
+    """The file that a ``%run`` line names, if it can be read here."""
+    if folder is None or unit.kind != "effect" or not unit.magics or not unit.magics[0].startswith("%run "):
+        return None
+    words = [word.strip("\"'") for word in unit.magics[0].split()[1:] if not word.startswith("-")]
+    if not words:
+        return None
+    path = folder / words[0]
+    candidates = [path] if path.suffix else [path.with_suffix(".py"), path.with_suffix(".ipynb")]
+    return next((candidate.resolve() for candidate in candidates if candidate.is_file()), None)
 
 
 def _adds_submodule(unit: Unit, name: str) -> bool:

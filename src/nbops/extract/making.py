@@ -16,6 +16,7 @@ import msgspec
 from nbops.clean import ImportReport, import_alone, public_names
 from nbops.clean.child import canonical
 from nbops.errors import ExtractError, NbopsError, UsageError
+from nbops.extract.carry import Carried, carry, write_artifacts
 from nbops.extract.closure import Blocker, Closure, Imported, close
 from nbops.extract.emit import module_text, ordered
 from nbops.extract.files import checked_name, module_path, only_one, search_folders, write_module
@@ -61,14 +62,22 @@ class Plan:
     source: str
     definitions: list[Definition]
     notes: list[str]
-    pins: dict[str, str] = field(default_factory=dict)
-    pinned: dict[str, bytes] = field(default_factory=dict)
+    parameters: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    carried: Carried = field(default_factory=Carried)
     report: ImportReport | None = None
 
     @property
     def blockers(self) -> list[Blocker]:
         """What is in the way."""
         return self.closure.blockers
+
+    def write(self, *, extra_imports: Sequence[str] = ()) -> None:
+        """Write the text anew, with further imports."""
+        self.source = module_text(
+            self.module, self.closure, self.steps, texts=self.carried.texts, preamble=self.carried.preamble,
+            extra_imports=[*self.carried.imports, *extra_imports],
+        )  # fmt: skip
 
 
 def extract(
@@ -131,6 +140,7 @@ def extract(
         now.advance(note="write")
         version = _version_of(plan, store, held, root, namespace, run_id, notebook)
         del accept
+        write_artifacts(module_path(root, module).parent, plan.carried.artifacts)
         write_module(root, module, version.source)
         now.advance(note=f"{module} {version.version}")
     return version
@@ -224,7 +234,7 @@ def make_plan(
     if not names:
         raise UsageError("no function was named", hint=f"nbops extract NAME --to {module}")
     _check_choices(parameters, pins, definition, namespace)
-    log = Log(cells, namespace)
+    log = Log(cells, namespace, folder=(root / notebook).parent if notebook else root)
     stars = _StarNames(log, search_folders(root, notebook))
     closure = close(
         names, log, star_names=stars, parameters=parameters, pins=pins, definition=definition,
@@ -232,7 +242,11 @@ def make_plan(
     )  # fmt: skip
     carried = _carry_over(closure, names, module, held)
     plan = Plan(module, closure, "", [], closure.notes)
-    _write_source(plan, held, carried)
+    plan.parameters = sorted(set(parameters) & set(closure.cut))
+    plan.carried = carry(closure, parameters, pins, namespace)
+    plan.steps = ordered(closure, _ranks(held) if held is not None else {})
+    plan.write()
+    plan.definitions = _definitions(plan, held if carried is not None else None)
     for name in sorted({*parameters, *pins} - set(closure.cut)):
         if not any(blocker.name == name for blocker in closure.blockers):
             plan.notes.append(f"{name} is not read by what was extracted")
@@ -332,14 +346,6 @@ def _carry_over(closure: Closure, names: Sequence[str], module: str, held: Modul
     return kept
 
 
-def _write_source(plan: Plan, held: ModuleVersion | None, carried: Closure | None) -> None:
-    closure = plan.closure
-    rank = _ranks(held) if held is not None else {}
-    steps = ordered(closure, rank)
-    plan.source = module_text(plan.module, closure, steps)
-    plan.definitions = _definitions(plan, steps, held if carried is not None else None)
-
-
 def _ranks(held: ModuleVersion) -> dict[str, int]:
     """Where names and texts stand in the version before, so that an update leaves the others in their places."""
     ranks: dict[str, int] = {}
@@ -350,13 +356,13 @@ def _ranks(held: ModuleVersion) -> dict[str, int]:
     return ranks
 
 
-def _definitions(plan: Plan, steps: list[Step], held: ModuleVersion | None) -> list[Definition]:
+def _definitions(plan: Plan, held: ModuleVersion | None) -> list[Definition]:
     before = {d.name: d for d in held.definitions} if held is not None else {}
     found: list[Definition] = []
-    for step in steps:
+    for step in plan.steps:
         kind = step.unit.kind if step.unit.kind in {"function", "class"} else "value"
         for name in sorted(step.unit.binds):
-            digest = hashlib.sha256(step.unit.text.encode()).hexdigest()
+            digest = hashlib.sha256(plan.carried.texts.get(step, step.unit.text).encode()).hexdigest()
             if step.cell.index < 0 and name in before:
                 found.append(msgspec.structs.replace(before[name], digest=digest))
                 continue
@@ -384,12 +390,7 @@ def prove(plan: Plan, *, root: Path, notebook: str | None, namespace: Mapping[st
         # In the notebook another import had loaded these; here each needs its own.
         for name in report.submodules:
             plan.notes.append(f"`import {name}` was added: in the notebook something else had imported it")
-        plan.source = module_text(
-            plan.module,
-            plan.closure,
-            ordered(plan.closure, {}),
-            extra_imports=[f"import {n}" for n in report.submodules],
-        )
+        plan.write(extra_imports=[f"import {name}" for name in report.submodules])
         report = _imported_alone(plan, root, notebook)
     plan.report = report
     _say_report(plan, report)
@@ -512,7 +513,8 @@ def _version_of(
         "run_id": run_id,
         "notebook": notebook,
         "notes": plan.notes,
-        "pins": plan.pins,
+        "parameters": plan.parameters,
+        "pins": plan.carried.pins,
         "created_at": time.time(),
     }
     version = ModuleVersion(id=new_id(), **fields)

@@ -167,6 +167,8 @@ class Judge:
                 return None
             if path == "functools.partial" and value.args:
                 return _Reader(self, step, {}).callee(value.args[0])
+        if isinstance(value, (ast.Name, ast.Attribute)):  # another name for something: Tokens = list
+            return _Reader(self, step, {}).callee(value)
         return f"calls what is made by {ast.unparse(value)[:60]}"
 
     def _is_known_decorator(self, decorator: ast.expr, step: Step) -> bool:
@@ -402,6 +404,9 @@ class _Reader:
         root = root_name(function)
         if root is not None and root in self.local:
             return self._local_call(function, root)
+        if isinstance(function, ast.Call) and len(function.args) <= 1:  # lru_cache(None)(f), partial(f)(x)
+            made_by = self.judge.path(function.func, self.step) or ""
+            return None if made_by in {"functools.lru_cache", "functools.partial"} else f"calls {_short(function)}()"
         path = self.judge.path(function, self.step)
         if path is not None:
             return None if _is_pure_path(path) else f"calls {path}()"
@@ -481,7 +486,9 @@ def _kind_of(node: ast.expr, step: Step, path: Callable[[ast.expr, Step], str | 
         case ast.Tuple(elts=elements):
             kinds = {_kind_of(element, step, path) for element in elements}
             return "fixed" if kinds <= {"fixed"} else "container"
-        case ast.List() | ast.Dict() | ast.Set() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.BinOp():
+        case ast.BinOp(left=left, right=right):
+            return "fixed" if {_kind_of(left, step, path), _kind_of(right, step, path)} == {"fixed"} else "container"
+        case ast.List() | ast.Dict() | ast.Set() | ast.ListComp() | ast.SetComp() | ast.DictComp():
             return "container"
         case ast.Call(func=function):
             called = path(function, step) or ""

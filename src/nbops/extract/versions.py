@@ -424,6 +424,9 @@ def import_version(version: ModuleVersion, *, root: Path) -> ModuleType:
     name = frozen_name(version)
     path = folder / f"{name}.py"
     if not path.is_file() or digest_of(path.read_text("utf-8")) != version.digest:
+        for digest in version.pins.values():
+            pinned = module_path(root, version.module).parent / "_pins" / f"{digest}.joblib"
+            write(folder / "_pins" / pinned.name, pinned.read_bytes())
         write(path, version.source.encode())
         importlib.invalidate_caches()
     if str(folder) not in sys.path:

@@ -40,6 +40,8 @@ class Touch:
     """An attribute or item is set; a method is called; it is handed to a call."""
     detail: str
     """The method's name, or the dotted name of what is called."""
+    place: int | str | None = None
+    """Of something handed to a call: its position or keyword; None when a star hides it."""
 
 
 @dataclass(frozen=True)
@@ -230,16 +232,30 @@ class Unit:
         return min(depths, default=None)
 
     @functools.cached_property
-    def changes_arguments(self) -> bool:
-        """Whether a function in it may change an object it is given."""
-        for function in _functions(self.node):
-            given = {arg.arg for arg in _arguments(function.args)}
-            if any(
-                touch.name in given and (touch.how != "method" or touch.detail in MUTATORS) and touch.how != "passed"
-                for touch in _touches(ast.walk(function), None)
-            ):
-                return True
-        return False
+    def changed_parameters(self) -> frozenset[int | str]:
+        """Parameters, by position and by name, whose object a call of this definition may change."""
+        node = self.node
+        offset = 0
+        if isinstance(node, ast.ClassDef):
+            makers = [
+                m for m in node.body if isinstance(m, ast.FunctionDef) and m.name in {"__init__", "__post_init__"}
+            ]
+            if not makers:
+                return frozenset()
+            function: Function = makers[0]
+            offset = 1
+        else:
+            function = next(
+                _functions(node), ast.Lambda(ast.arguments([], [], None, [], [], None, []), ast.Constant(0))
+            )
+        changed = {
+            touch.name
+            for touch in _touches(ast.walk(function), None)
+            if touch.how == "store" or (touch.how == "method" and touch.detail in MUTATORS) or _is_changing(touch)
+        }
+        ordered = [arg.arg for arg in (*function.args.posonlyargs, *function.args.args)][offset:]
+        places: set[int | str] = {place for place, name in enumerate(ordered) if name in changed}
+        return frozenset(places | (changed & {arg.arg for arg in _arguments(function.args)}))
 
     @functools.cached_property
     def chains(self) -> frozenset[tuple[str, ...]]:
@@ -283,6 +299,10 @@ CHANGING_CALLS = frozenset(
     | {"next"}
 )
 """Calls of other people's functions that change their first argument in place."""
+
+
+def _is_changing(touch: Touch) -> bool:
+    return touch.how == "passed" and touch.detail in CHANGING_CALLS and touch.place == 0
 
 
 @functools.lru_cache(maxsize=2048)
@@ -668,11 +688,16 @@ def _touches_of_call(call: ast.Call) -> Iterator[Touch]:
     called = dotted_name(call.func) or ""
     if isinstance(call.func, ast.Attribute) and (root := root_name(call.func.value)):
         yield Touch(root, "method", call.func.attr)
-    for argument in [*call.args, *(keyword.value for keyword in call.keywords)]:
-        inner = argument.value if isinstance(argument, ast.Starred) else argument
-        root = root_name(inner)
+    is_starred = False
+    for position, argument in enumerate(call.args):
+        is_starred = is_starred or isinstance(argument, ast.Starred)
+        root = root_name(argument.value if isinstance(argument, ast.Starred) else argument)
         if root:
-            yield Touch(root, "passed", called)
+            yield Touch(root, "passed", called, None if is_starred else position)
+    for keyword in call.keywords:
+        root = root_name(keyword.value)
+        if root:
+            yield Touch(root, "passed", called, keyword.arg)
 
 
 def _touches_of_decorator(decorator: ast.expr, statement: ast.AST | None) -> Iterator[Touch]:

@@ -149,6 +149,7 @@ CREATE TABLE module_versions (
     "run_id" TEXT COLLATE "C",
     "notebook" TEXT COLLATE "C",
     "notes" TEXT COLLATE "C" NOT NULL,
+    "parameters" TEXT COLLATE "C" NOT NULL,
     "pins" TEXT COLLATE "C" NOT NULL,
     "created_at" DOUBLE PRECISION NOT NULL
 );

@@ -243,6 +243,7 @@ CREATE TABLE module_versions (
     "run_id" TEXT,
     "notebook" TEXT,
     "notes" TEXT NOT NULL,
+    "parameters" TEXT NOT NULL,
     "pins" TEXT NOT NULL,
     "created_at" REAL NOT NULL
 );
@@ -266,6 +267,7 @@ CREATE TRIGGER module_versions_set AFTER UPDATE ON module_versions BEGIN
         CASE WHEN new."run_id" IS NOT old."run_id" THEN ',run_id' ELSE '' END ||
         CASE WHEN new."notebook" IS NOT old."notebook" THEN ',notebook' ELSE '' END ||
         CASE WHEN new."notes" IS NOT old."notes" THEN ',notes' ELSE '' END ||
+        CASE WHEN new."parameters" IS NOT old."parameters" THEN ',parameters' ELSE '' END ||
         CASE WHEN new."pins" IS NOT old."pins" THEN ',pins' ELSE '' END ||
         CASE WHEN new."created_at" IS NOT old."created_at" THEN ',created_at' ELSE '' END);
 END;
