@@ -240,6 +240,8 @@ export interface ModuleVersion {
   provenance: 'live' | 'static';
   run_id: string | null;
   notebook: string | null;
+  notes: string[];
+  pins: { [name: string]: string };
   created_at: number;
 }
 

@@ -1,0 +1,101 @@
+"""News of the store on the server's event bus."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
+
+from nbops.progress import stage, watching
+from nbops.records import Run
+from nbops.rest.news import STORE_CHANGED, ProgressNews
+from nbops.rest.projects import Project
+from nbops.settings import load_settings
+
+if TYPE_CHECKING:
+    from conftest import Server
+
+Write = Callable[..., list[Run]]
+
+
+@contextlib.asynccontextmanager
+async def listening(server: Server) -> AsyncIterator[Callable[[], Any]]:
+    """Hear the event bus as a browser does: ``await next()`` gives our next event."""
+    url = server.address.replace("http", "ws") + "/api/events/subscribe"
+    socket = await websocket_connect(HTTPRequest(url, headers={"Authorization": f"token {server.token}"}))
+
+    async def following() -> dict[str, Any]:
+        while True:
+            message = await asyncio.wait_for(socket.read_message(), 20)
+            assert message is not None
+            event: dict[str, Any] = json.loads(message)
+            if event["schema_id"] == STORE_CHANGED:
+                return event
+
+    try:
+        yield following
+    finally:
+        socket.close()
+
+
+async def test_what_another_process_writes_is_told(server: Server, write: Write) -> None:
+    write(server.folder / "second")
+    async with listening(server) as following:
+        state = await asyncio.to_thread(server.get, "project", project="second")
+
+        await asyncio.to_thread(write, server.folder / "second", name="heard")
+
+        event = await following()
+        assert event["root"] == state["root"]
+        assert event["seq"] > state["seq"]
+        assert "runs" in event["nouns"]
+
+
+async def test_a_store_that_is_made_later_is_told(server: Server, write: Write) -> None:
+    (server.folder / "later").mkdir()
+    async with listening(server) as following:
+        state = await asyncio.to_thread(server.get, "project", project="later")
+        assert not state["exists"]
+
+        (server.folder / "later" / ".nbops").mkdir()
+        await asyncio.to_thread(write, server.folder / "later")
+
+        assert (await following())["root"] == state["root"]
+    assert len(server.get("runs", project="later")) == 1
+
+
+def test_a_store_that_was_replaced_is_opened_again(tmp_path: Path, write: Write) -> None:
+    (tmp_path / ".nbops").mkdir()
+    write(tmp_path, runs=2)
+    project = Project(load_settings(tmp_path, env={}))
+    assert project.reader().store.count_runs() == 2
+
+    for path in (tmp_path / ".nbops").glob("store.db*"):
+        path.unlink()
+    write(tmp_path, runs=1)
+
+    assert project.reader().store.count_runs() == 1
+    news = project.news(since=1_000_000)
+    assert news is not None
+    assert news.nouns == []
+    project.close()
+
+
+def test_stages_of_a_verb_are_told_with_the_callers_name_and_never_faster_than_ten_a_second() -> None:
+    told: list[Any] = []
+    with watching(ProgressNews(told.append, root="/p", request="r1")), stage("Count", total=1000) as now:
+        for _ in range(1000):
+            now.advance()
+
+    assert [(event.title, event.state, event.request) for event in (told[0], told[-1])] == [
+        ("Count", "running", "r1"),
+        ("Count", "ended", "r1"),
+    ]
+    assert told[-1].done == 1000
+    assert len(told) < 20

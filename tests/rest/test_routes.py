@@ -1,0 +1,203 @@
+"""What the routes answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import msgspec
+import pytest
+
+from nbops.records import Artifact, Run, new_id
+from nbops.rest.problems import problem_of
+from nbops.rest.routes import MOST_ROWS, ROUTES
+from nbops.settings import load_settings
+from nbops.store import open_store
+from nbops.store.blobs import Blobs
+
+if TYPE_CHECKING:
+    from conftest import Server
+
+Write = Callable[..., list[Run]]
+
+
+def test_runs_are_listed_newest_first(server: Server) -> None:
+    rows = server.get("runs")
+
+    assert [row["run"]["name"] for row in rows] == ["run 3", "run 2", "run 1"]
+    assert rows[0]["metrics"] == {"accuracy": 0.3}
+    assert rows[0]["cells"] == 2
+
+
+def test_an_expression_narrows_the_list_and_its_count(server: Server) -> None:
+    where = "metrics.accuracy > 0.15 and params.depth < 3"
+
+    assert [row["run"]["name"] for row in server.get("runs", where=where)] == ["run 2"]
+    assert server.get("runs/count", where=where) == {"total": 1}
+
+
+def test_lists_are_sorted_and_paged_by_the_server(server: Server) -> None:
+    rows = server.get("runs", order_by="metrics.accuracy", limit=1, offset=1)
+
+    assert [row["run"]["name"] for row in rows] == ["run 2"]
+
+
+def test_a_broken_expression_is_answered_with_the_place(server: Server) -> None:
+    response = server.ask("GET", "runs", where="metrics.accuracy >")
+
+    problem = response.json()
+    assert response.status_code == 400
+    assert response.headers["content-type"] == "application/problem+json"
+    assert problem["code"] == "bad_expression"
+    assert "^" in problem["detail"]
+    assert problem["hint"]
+
+
+def test_cells_of_a_run_come_in_the_order_they_ran(server: Server) -> None:
+    cells = server.get("cells", run="run 1")
+
+    assert [(cell["position"], cell["status"]) for cell in cells] == [(1, "ok"), (2, "error")]
+    assert server.get("cells/count", run="run 1") == {"total": 2}
+
+
+def test_a_notebooks_newest_run_has_each_cells_newest_execution(server: Server) -> None:
+    found = server.get("notebook", path="first/work.ipynb")
+
+    assert found["run"]["name"] == "run 3"
+    assert [cell["cell_id"] for cell in found["cells"]] == ["a", "b"]
+    assert found["executions"] == 2
+
+
+def test_a_folder_without_a_store_has_empty_lists_and_gets_no_store(server: Server) -> None:
+    assert server.get("runs", project="bare") == []
+    assert server.get("runs/count", project="bare") == {"total": 0}
+    assert server.get("cells", project="bare") == []
+    assert server.get("project", project="bare")["exists"] is False
+    assert server.ask("GET", "show", project="bare").json()["code"] == "no_store"
+    assert list((server.folder / "bare").iterdir()) == []
+
+
+def test_projects_under_one_server_are_kept_apart(server: Server, write: Write) -> None:
+    write(server.folder / "second", name="other")
+
+    assert [row["run"]["name"] for row in server.get("runs", project="second")] == ["other 1"]
+    state = server.get("project", project="second")
+    assert (state["path"], state["runs"]) == ("second", 1)
+
+
+def test_a_file_belongs_to_the_project_of_its_folder(server: Server) -> None:
+    (server.folder / "first" / "deep").mkdir()
+
+    assert server.get("project", project="first/deep/some.ipynb")["path"] == "first"
+
+
+@pytest.mark.parametrize("limit", ["501", "-1", "many", "1e3"])
+def test_no_reply_has_more_than_a_page(server: Server, limit: str) -> None:
+    response = server.ask("GET", "runs", limit=limit)
+
+    assert response.status_code == 400
+    assert "limit" in response.json()["detail"]
+
+
+def test_an_unknown_option_is_named_beside_those_there_are(server: Server) -> None:
+    detail = server.ask("GET", "runs", wehre="x").json()["detail"]
+
+    assert detail == "runs has no option 'wehre'; there are: limit, offset, order_by, where"
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"{", b"\xff"], ids=["list", "torn", "no text"])
+def test_a_body_that_is_no_object_is_refused(server: Server, body: bytes) -> None:
+    with server.client(Authorization=f"token {server.token}") as client:
+        response = client.post("promote", params={"project": "first"}, content=body)
+
+    assert (response.status_code, response.json()["code"]) == (400, "usage")
+
+
+def test_rows_to_predict_are_never_a_file_of_the_server(server: Server) -> None:
+    for rows in ("/etc/passwd", "-"):
+        response = server.ask("POST", "predict", endpoint="churn", rows=rows)
+        assert response.json()["detail"] == "rows must be JSON text here"
+
+
+def test_a_path_option_stays_below_the_servers_root(server: Server) -> None:
+    response = server.ask("POST", "retrain", notebook="../../etc/work.ipynb")
+
+    assert response.json()["code"] == "path_outside"
+
+
+HOSTILE = {
+    "markup": "<img src=x onerror=alert(1)><script>alert(1)</script>",
+    "control": "a\u0000b\u001b[31mc\u202ed",
+    "long": "x" * 1_000_000,
+    "quotes": "'; DROP TABLE runs; --",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_text_comes_back_as_the_same_text(server: Server, text: str) -> None:
+    run = Run(id=new_id(), name=text, kind="session", started_at=1.0, note=text)
+    store = open_store(load_settings(server.folder / "first", env={}))
+    store.put(run)
+    store.close()
+
+    found = server.get("records/runs", id=run.id)
+
+    assert msgspec.convert(found, list[Run]) == [run]
+    store = open_store(load_settings(server.folder / "first", env={}))
+    store.delete(Run, run.id)
+    store.close()
+
+
+def test_an_artifact_is_sent_as_a_download_whatever_it_claims_to_be(server: Server) -> None:
+    settings = load_settings(server.folder / "first", env={})
+    content = b"<script>alert(1)</script>"
+    artifact = Artifact(
+        id=new_id(), run_id=None, name="../report.html", digest=Blobs(settings.blobs).put(content),
+        media_type="text/html", size_bytes=len(content), at=1.0,
+    )  # fmt: skip
+    store = open_store(settings)
+    store.put(artifact)
+    store.close()
+
+    response = server.ask("GET", "content", id=artifact.id)
+
+    assert response.content == content
+    assert response.headers["content-type"] == "application/octet-stream"
+    assert response.headers["content-disposition"] == "attachment; filename*=UTF-8''report.html"
+
+
+def test_every_route_is_described(server: Server) -> None:
+    document = server.get("openapi.json")
+
+    described = {
+        (method.upper(), path.removeprefix("/nbops/api/v1/"))
+        for path, operations in document["paths"].items()
+        for method in operations
+    }
+    assert described == {("GET", "openapi.json"), ("GET", "project"), *((r.method, r.name) for r in ROUTES)}
+    assert document["openapi"].startswith("3.1")
+
+
+@pytest.mark.parametrize("route", ["runs", "cells", "project", "records/runs", "notebook"])
+def test_answers_are_as_described(server: Server, route: str) -> None:
+    document = server.get("openapi.json")
+    arguments: dict[str, Any] = {"path": "first/work.ipynb"} if route == "notebook" else {}
+
+    answer = server.get(route, **arguments)
+
+    schema = document["paths"][f"/nbops/api/v1/{route}"]["get"]["responses"]["200"]["content"]["application/json"][
+        "schema"
+    ]
+    jsonschema.Draft202012Validator({**schema, "components": document["components"]}).validate(answer)
+
+
+def test_no_described_list_may_be_longer_than_a_page() -> None:
+    limits = [option for route in ROUTES for option in route.options if option.name == "limit"]
+
+    assert limits
+    assert all(option.default <= MOST_ROWS for option in limits)
+
+
+def test_a_foreign_error_keeps_its_text_for_the_log() -> None:
+    assert "secret" not in problem_of(RuntimeError("secret")).detail
