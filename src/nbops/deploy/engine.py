@@ -7,15 +7,14 @@ An engine knows nothing of endpoints' traffic: ``nbops.deploy.rollout`` decides 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Literal, Protocol
 
 import msgspec
 
-from nbops.errors import DeployError, NbopsError, UsageError
+from nbops.errors import DeployError, NbopsError
+from nbops.extending import look_up
 from nbops.progress import Stage
 from nbops.settings import Settings
 
@@ -106,27 +105,14 @@ ENGINES = {
 """Engines that come with nbops; others join by the entry point group ``nbops.engines``."""
 
 
-@functools.cache
-def _load(name: str) -> type:
-    import importlib
-
-    if name in ENGINES:
-        module, _, attribute = ENGINES[name].partition(":")
-        return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
-    for entry in entry_points(group="nbops.engines"):
-        if entry.name == name:
-            return entry.load()  # type: ignore[no-any-return]
-    known = sorted({*ENGINES, *(entry.name for entry in entry_points(group="nbops.engines"))})
-    raise UsageError(f"there is no engine {name!r}; there are: {', '.join(known)}", hint=f"--engine {known[0]}")
-
-
 def engine_named(name: str, settings: Settings) -> Engine:
     """Return the engine of this name, whether or not it can be used here.
 
     Raises:
         UsageError: no engine has this name.
     """
-    return _load(name)(settings)  # type: ignore[no-any-return]
+    engine: Engine = look_up("engines", name, built_in=ENGINES)(settings)
+    return engine
 
 
 def choose(name: str | None, settings: Settings) -> tuple[Engine, NbopsError | None]:

@@ -16,13 +16,13 @@ import functools
 import os
 import time
 import tomllib
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import msgspec
 
 from nbops.errors import BundleError, NbopsError, SettingsError
+from nbops.extending import look_up, names
 from nbops.progress import stage
 from nbops.records import Bundle, CheckResult, Deployment, Endpoint, ModelVersion, new_id
 from nbops.store.blobs import Blobs
@@ -159,7 +159,12 @@ class BetterThanLive:
         return Finding(verdict, f"{said}: better by {gain:g}, asked for {demand.by:g}", {"gain": gain})
 
 
-CHECKS: tuple[type[Check], ...] = (Parity, Schema, Metrics, BetterThanLive)
+CHECKS = {
+    "parity": "nbops.flows.check:Parity",
+    "schema": "nbops.flows.check:Schema",
+    "metrics": "nbops.flows.check:Metrics",
+    "better": "nbops.flows.check:BetterThanLive",
+}
 """Checks that come with nbops, in the order they run; others join by the entry point group ``nbops.checks``."""
 
 
@@ -211,7 +216,8 @@ def release(
 
 @functools.cache
 def _checks() -> list[Check]:
-    return [kind() for kind in CHECKS] + [entry.load()() for entry in entry_points(group="nbops.checks")]
+    others = [name for name in names("checks", built_in=CHECKS) if name not in CHECKS]
+    return [look_up("checks", name, built_in=CHECKS)() for name in [*CHECKS, *others]]
 
 
 def _found(each: Check, subject: Subject) -> Finding:
