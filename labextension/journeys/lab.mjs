@@ -35,7 +35,9 @@ export async function run(journey) {
     const limit = Number(process.env.NBOPS_SECONDS ?? 120);
     await Promise.race([
       journey(tour, JSON.parse(process.env.NBOPS_ARGS ?? '{}')),
-      new Promise((_, reject) => setTimeout(reject, limit * 1000, new Error(`not done after ${limit} s`)).unref())
+      new Promise((_, reject) =>
+        setTimeout(reject, limit * 1000, new Error(`not done after ${limit} s`)).unref()
+      )
     ]);
   } catch (error) {
     failure = String(error.stack ?? error);
@@ -109,10 +111,7 @@ export class Tour {
   async theme(name) {
     await this.execute('apputils:change-theme', { theme: name });
     // The sheet comes over the network; its colours are there when the variable has changed.
-    await this.page.waitForFunction(
-      name => document.body.dataset.jpThemeName === name,
-      name
-    );
+    await this.page.waitForFunction(name => document.body.dataset.jpThemeName === name, name);
     await this.page.waitForTimeout(300);
   }
 

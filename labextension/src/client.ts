@@ -1,15 +1,9 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
+import { ProblemError, UNREACHABLE } from './problem';
+import { encode } from './query';
 import { API, METHODS, Problem, Routes } from './schema';
-
-/** A request that was refused; `problem` says why and what to do. */
-export class ProblemError extends Error {
-  constructor(readonly problem: Problem) {
-    super(problem.detail);
-    this.name = 'ProblemError';
-  }
-}
 
 export interface ICallOptions {
   /** A folder or file below the server's root; its project is acted on. */
@@ -73,39 +67,6 @@ export class Client {
     }
   }
 }
-
-/** Write options as a query: lists repeat their name, maps give `name=value`. */
-export function encode(takes: object, query: URLSearchParams): void {
-  for (const [name, value] of Object.entries(takes)) {
-    if (value === undefined || value === null) {
-      continue;
-    }
-    if (Array.isArray(value)) {
-      value.forEach(item => query.append(name, String(item)));
-    } else if (typeof value === 'object') {
-      Object.entries(value as object).forEach(([key, item]) => query.append(name, `${key}=${item}`));
-    } else {
-      query.append(name, String(value));
-    }
-  }
-}
-
-/** What went wrong, as a problem, whatever was thrown. */
-export function asProblem(error: unknown): Problem {
-  if (error instanceof ProblemError) {
-    return error.problem;
-  }
-  return { ...UNREACHABLE, code: 'unknown', title: 'Error', detail: String((error as Error)?.message ?? error) };
-}
-
-const UNREACHABLE: Problem = {
-  type: 'about:blank',
-  title: 'Server unreachable',
-  detail: '',
-  code: 'unreachable',
-  hint: null,
-  status: 0
-};
 
 async function problemOf(response: Response, type: string): Promise<Problem> {
   if (type.startsWith('application/problem+json')) {

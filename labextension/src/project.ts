@@ -4,7 +4,8 @@ import { IDisposable, DisposableDelegate } from '@lumino/disposable';
 import { Poll } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { asProblem, Client } from './client';
+import { Client } from './client';
+import { asProblem } from './problem';
 import { Problem, PROGRESS, ProgressTold, ProjectState, STORE_CHANGED, StoreChanged } from './schema';
 
 /** The panel says this often that somebody looks; the server listens for 90 seconds. */

@@ -1,6 +1,6 @@
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { asProblem } from './client';
+import { asProblem } from './problem';
 import { Problem } from './schema';
 
 /** Rows the server has by the hundred thousand, of which a window is held here. */

@@ -29,7 +29,9 @@ export function LineChart(props: {
     const node = host.current;
     const coloured = { ...JSON.parse(spec), config: themed(node) };
     node.replaceChildren(renderer.node);
-    void renderer.renderModel(rendermime.createModel({ data: { [VEGA_LITE]: coloured } }) as IRenderMime.IMimeModel);
+    void renderer.renderModel(
+      rendermime.createModel({ data: { [VEGA_LITE]: coloured } }) as IRenderMime.IMimeModel
+    );
     return () => renderer.dispose();
   }, [spec, rendermime]);
   return (
@@ -78,9 +80,13 @@ function themed(node: Element): object {
     axis: { labelColor: label, titleColor: label, gridColor: rule, domainColor: rule, tickColor: rule },
     legend: { labelColor: label },
     range: {
-      category: ['--jp-brand-color1', '--jp-warn-color1', '--jp-success-color1', '--jp-error-color1', '--jp-info-color1'].map(
-        colour
-      )
+      category: [
+        '--jp-brand-color1',
+        '--jp-warn-color1',
+        '--jp-success-color1',
+        '--jp-error-color1',
+        '--jp-info-color1'
+      ].map(colour)
     }
   };
 }

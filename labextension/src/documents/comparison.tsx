@@ -59,7 +59,12 @@ class ComparisonDocument extends Document<Comparison> {
             {trans.__('Only what differs')}
           </label>
         </header>
-        <div className="nbops-TableScroll" tabIndex={0} role="region" aria-label={trans.__('Comparison table')}>
+        <div
+          className="nbops-TableScroll"
+          tabIndex={0}
+          role="region"
+          aria-label={trans.__('Comparison table')}
+        >
           <table className="nbops-Table">
             <thead>
               <tr>
@@ -124,7 +129,11 @@ function Group(props: { title: string; rows: Difference[]; width: number }): Rea
           <th scope="row">{text(row.name, 80)}</th>
           {row.values.map((value, index) => (
             <td key={index} className={typeof value === 'number' ? 'nbops-mod-number' : ''}>
-              {value === null || value === undefined ? <span className="nbops-None">–</span> : text(number(value, 6), 200)}
+              {value === null || value === undefined ? (
+                <span className="nbops-None">–</span>
+              ) : (
+                text(number(value, 6), 200)
+              )}
             </td>
           ))}
         </tr>

@@ -5,7 +5,7 @@ import { IDisposable } from '@lumino/disposable';
 import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
-import { asProblem } from '../client';
+import { asProblem } from '../problem';
 import { ProblemAdvice, Waiting } from '../parts/advice';
 import { Problem } from '../schema';
 import { IContext } from '../tokens';

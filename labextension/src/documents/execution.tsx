@@ -14,7 +14,8 @@ export async function openExecution(context: IContext, execution: string): Promi
   const project = context.project.path;
   const page = await context.client.call('show', { id: execution }, { project });
   const cell = page.record as unknown as CellExecution;
-  const run = (await context.client.call('records/runs', { id: cell.run_id }, { project }))[0] as Run | undefined;
+  const run = (await context.client.call('records/runs', { id: cell.run_id }, { project }))[0] as
+    Run | undefined;
   const path = run?.notebook ? serverPath(context.project, run.notebook) : null;
   if (path === null || cell.cell_id === null || !(await jumpToCell(context, path, cell.cell_id))) {
     openInMain(context, {
@@ -31,7 +32,9 @@ export async function openExecution(context: IContext, execution: string): Promi
 export async function jumpToCell(context: IContext, path: string, cellId: string): Promise<boolean> {
   const { app, notebooks } = context;
   await app.commands.execute('docmanager:open', { path });
-  const panel = notebooks?.find(candidate => candidate.context.path === path || candidate.context.localPath === path);
+  const panel = notebooks?.find(
+    candidate => candidate.context.path === path || candidate.context.localPath === path
+  );
   if (!panel) {
     return false;
   }

@@ -22,7 +22,9 @@ export function Block(props: {
 }
 
 /** Names with their values, as a list that screen readers can walk. */
-export function Facts(props: { facts: ReadonlyArray<readonly [string, React.ReactNode]> }): React.ReactElement {
+export function Facts(props: {
+  facts: ReadonlyArray<readonly [string, React.ReactNode]>;
+}): React.ReactElement {
   return (
     <dl className="nbops-Facts">
       {props.facts
@@ -39,14 +41,20 @@ export function Facts(props: { facts: ReadonlyArray<readonly [string, React.Reac
 
 /** Values by name, such as parameters. */
 export function Values(props: { values: { [name: string]: unknown } }): React.ReactElement {
-  return <Facts facts={Object.entries(props.values).map(([name, value]) => [name, text(number(value), 400)])} />;
+  return (
+    <Facts facts={Object.entries(props.values).map(([name, value]) => [name, text(number(value), 400)])} />
+  );
 }
 
 /** Source or output, as it is. */
 export function Code(props: { text: string; label: string; kind?: 'error' | 'diff' }): React.ReactElement {
   const lines = props.kind === 'diff' ? props.text.split('\n') : null;
   return (
-    <pre className={`nbops-Code ${props.kind === 'error' ? 'nbops-mod-error' : ''}`} tabIndex={0} aria-label={props.label}>
+    <pre
+      className={`nbops-Code ${props.kind === 'error' ? 'nbops-mod-error' : ''}`}
+      tabIndex={0}
+      aria-label={props.label}
+    >
       {lines ? lines.map((line, index) => <DiffLine key={index} line={line} />) : withoutColours(props.text)}
     </pre>
   );
@@ -75,4 +83,3 @@ export function withoutColours(written: string): string {
 export function Empty(props: { children: React.ReactNode }): React.ReactElement {
   return <p className="nbops-Empty">{props.children}</p>;
 }
-

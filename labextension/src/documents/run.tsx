@@ -29,7 +29,15 @@ class RunDocument extends Document<Page> {
     this.node.setAttribute('aria-label', context.trans.__('Run'));
   }
 
-  protected override readonly tables = ['runs', 'cells', 'metrics', 'params', 'artifacts', 'module_versions', 'model_versions'];
+  protected override readonly tables = [
+    'runs',
+    'cells',
+    'metrics',
+    'params',
+    'artifacts',
+    'module_versions',
+    'model_versions'
+  ];
 
   protected ask(): Promise<Page> {
     return this.context.client.call('show', { id: this._run }, { project: this.context.project.path });
@@ -95,7 +103,10 @@ function Head(props: { run: Run; context: IContext }): React.ReactElement {
           {run.notebook}
         </button>
       )}
-      <button className="nbops-Link nbops-mod-code" onClick={() => void app.commands.execute('nbops:copy-id', { run: run.id })}>
+      <button
+        className="nbops-Link nbops-mod-code"
+        onClick={() => void app.commands.execute('nbops:copy-id', { run: run.id })}
+      >
         {short(run.id)}
         <span className="nbops-visuallyHidden">{trans.__('copy id')}</span>
       </button>
@@ -143,7 +154,9 @@ function Charts(props: { metrics: Metric[]; context: IContext }): React.ReactEle
             context={props.context}
             title={name}
             xTitle={trans.__('step')}
-            series={[{ name, points: values.map((metric, index) => ({ x: metric.step ?? index, y: metric.value })) }]}
+            series={[
+              { name, points: values.map((metric, index) => ({ x: metric.step ?? index, y: metric.value })) }
+            ]}
           />
         ))}
       </div>
@@ -154,7 +167,8 @@ function Charts(props: { metrics: Metric[]; context: IContext }): React.ReactEle
 function Surroundings(props: { run: Run; page: Page; context: IContext }): React.ReactElement {
   const { run, page, context } = props;
   const { trans } = context;
-  const commit = run.git_commit && run.git_commit.slice(0, 12) + (run.git_dirty ? ` + ${trans.__('edits')}` : '');
+  const commit =
+    run.git_commit && run.git_commit.slice(0, 12) + (run.git_dirty ? ` + ${trans.__('edits')}` : '');
   return (
     <Facts
       facts={[

@@ -28,7 +28,9 @@ export function ProblemAdvice(props: { problem: Problem; trans: TranslationBundl
       return (
         <Advice
           title={trans.__('Nothing recorded yet')}
-          text={trans.__('Put this into a cell of a notebook and run it. Every cell you run then appears here.')}
+          text={trans.__(
+            'Put this into a cell of a notebook and run it. Every cell you run then appears here.'
+          )}
           code="%load_ext nbops"
         />
       );

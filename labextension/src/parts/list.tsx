@@ -195,7 +195,12 @@ function openMenu(id: string): void {
   if (row) {
     const { left, bottom } = row.getBoundingClientRect();
     row.dispatchEvent(
-      new MouseEvent('contextmenu', { bubbles: true, cancelable: true, clientX: left + 24, clientY: bottom - 4 })
+      new MouseEvent('contextmenu', {
+        bubbles: true,
+        cancelable: true,
+        clientX: left + 24,
+        clientY: bottom - 4
+      })
     );
   }
 }

@@ -26,7 +26,9 @@ const LOOKS: { [status: string]: Look } = {
 // Told apart by shape as well as by colour.
 const SHAPES: { [look in Look]: React.ReactElement } = {
   running: <circle cx="8" cy="8" r="5" fill="none" strokeWidth="2" strokeDasharray="22 10" />,
-  good: <path d="M3.500 8.500l3 3 6-7" fill="none" strokeWidth="2" strokeLinecap="round" strokeLinejoin="round" />,
+  good: (
+    <path d="M3.500 8.500l3 3 6-7" fill="none" strokeWidth="2" strokeLinecap="round" strokeLinejoin="round" />
+  ),
   bad: <path d="M4.500 4.500l7 7m0-7l-7 7" fill="none" strokeWidth="2" strokeLinecap="round" />,
   stopped: <path d="M5 5h6v6H5z" strokeWidth="1" strokeLinejoin="round" />,
   quiet: <circle cx="8" cy="8" r="2.500" strokeWidth="1" />

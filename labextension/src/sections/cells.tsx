@@ -136,4 +136,3 @@ function cellName(cell: CellExecution, context: IContext): string {
     .filter(Boolean)
     .join(', ');
 }
-

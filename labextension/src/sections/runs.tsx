@@ -90,7 +90,10 @@ export class RunsSection extends LiveSection {
           onToggle={row => selection.toggle(row.run.id)}
           empty={
             isSearch
-              ? { title: trans.__('No run matches'), text: trans.__('Try fewer words or another expression.') }
+              ? {
+                  title: trans.__('No run matches'),
+                  text: trans.__('Try fewer words or another expression.')
+                }
               : {
                   title: trans.__('No runs yet'),
                   text: trans.__('Put this into a cell of a notebook and run it.'),
