@@ -17,6 +17,7 @@ from nbops.records import CellExecution, Endpoint, ModelVersion, ModuleVersion, 
 from nbops.settings import STORE_FOLDER, load_settings
 from nbops.store import open_store
 from nbops.store.blobs import Blobs
+from nbops_serving.log import FLUSH_SECONDS
 
 NOTEBOOK = "quickstart.ipynb"
 REQUESTS = 400
@@ -210,6 +211,8 @@ class _Demo:
         from nbops.monitor import measure
 
         with self.timed("Check the requests for drift"):
+            # The server writes its log beside the request path, a moment after it answered.
+            time.sleep(4 * FLUSH_SECONDS)
             window = measure(endpoint, store=self.store, blobs=self.blobs, since=None)
             drifted = sum(column.drifted for column in window.columns)
             self.result = f"{window.verdict}: {drifted} of {len(window.columns)} columns drifted in {window.rows} rows"
