@@ -7,9 +7,9 @@ grids can be merged, and compared without the rows.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -180,9 +180,9 @@ def _new_column(name: str, values: Values) -> ColumnProfile:
     if values.kind == "boolean" or (values.texts is not None and values.declared is not None):
         return _categorical(name, values.kind, values.rows, _as_texts(values, values.kind))
     if values.texts is not None:
-        counted = _counted(values.texts)
         present = values.rows - _missing(values)
-        if len(counted) <= min(MOST_CATEGORIES, present / ROWS_PER_CATEGORY):
+        counted = _counted(values.texts, most=min(MOST_CATEGORIES, present / ROWS_PER_CATEGORY))
+        if counted is not None:
             return _categorical(name, "category", values.rows, counted)
     numbers = _as_numbers(values, values.kind)
     assert numbers is not None
@@ -227,8 +227,8 @@ def _missing(values: Values) -> int:
 # Texts: counts by value
 
 
-def _counted(texts: Any) -> dict[str, int]:
-    """How often each text occurs, most frequent first."""
+def _counted(texts: Any, *, most: float = math.inf) -> dict[str, int] | None:
+    """How often each text occurs, most frequent first; None when there are more than ``most`` different ones."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -239,6 +239,8 @@ def _counted(texts: Any) -> dict[str, int]:
         counts = np.bincount(indices, minlength=len(names)).tolist()
     else:
         found = pc.value_counts(pc.drop_null(texts))
+        if len(found) > most:
+            return None
         names, counts = found.field("values").to_pylist(), found.field("counts").to_pylist()
     return _ranked(dict(zip(names, counts, strict=True)))
 
@@ -344,7 +346,8 @@ class _Sums:
         centred = np.subtract(block, self.shift, dtype=np.float64)
         self.count += len(block)
         self.first += float(centred.sum())
-        self.second += float(centred.dot(centred))
+        # Not `dot`: its threads wait for each other when the machine is busy.
+        self.second += float(np.square(centred, out=centred).sum())
 
     def moments(self) -> dict[str, float]:
         if not self.count:
@@ -352,7 +355,7 @@ class _Sums:
         mean = self.first / self.count
         variance = max(0.0, self.second / self.count - mean * mean)
         found = {"minimum": self.low, "maximum": self.high, "mean": mean + self.shift, "deviation": variance**0.5}
-        return {name: value for name, value in found.items() if isfinite(value)}
+        return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
 def _parsed(values: Values) -> Values:
