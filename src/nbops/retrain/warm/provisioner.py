@@ -269,11 +269,14 @@ def _descriptor(stream: Any, default: int) -> int:
 
 
 def _asked(connection: socket.socket, birth: wire.Birth, streams: list[int]) -> WarmProcess:
-    with Path(os.devnull).open("rb") as nothing:
-        wire.send(connection, birth, (nothing.fileno(), *streams))
-    answer = wire.receive_answer(connection)
-    if not isinstance(answer, wire.Born):
+    try:
+        with Path(os.devnull).open("rb") as nothing:
+            wire.send(connection, birth, (nothing.fileno(), *streams))
+        answer = wire.receive_answer(connection)
+        if not isinstance(answer, wire.Born):
+            raise ConnectionError(answer.reason if isinstance(answer, wire.Refused) else "the zygote hung up")
+        connection.settimeout(None)
+    except BaseException:
         connection.close()
-        raise ConnectionError(answer.reason if isinstance(answer, wire.Refused) else "the zygote hung up")
-    connection.settimeout(None)
+        raise
     return WarmProcess(answer.pid, connection)

@@ -37,6 +37,9 @@ _KERNEL_MODULES = (
     "tornado.platform.asyncio", "tornado.queues",
 )  # fmt: skip
 
+_set_by_imports: dict[str, str] = {}
+"""Variables that libraries set while they are imported; every kernel gets them, as if it had imported them itself."""
+
 
 class Description(msgspec.Struct, frozen=True):
     """What a zygote is to be."""
@@ -220,9 +223,11 @@ def prepare(description: Description) -> None:
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     # ipykernel reads it at import, and polls for it: the parent of every kernel is this process.
     os.environ["JPY_PARENT_PID"] = str(os.getpid())
+    before = dict(os.environ)
     for name in (*_KERNEL_MODULES, *description.preload):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    _set_by_imports.update({name: value for name, value in os.environ.items() if before.get(name) != value})
     # OpenBLAS has a pool from its import on and drops it at the first fork, on both sides: that fork is now.
     pid = os.fork()
     if pid == 0:
@@ -247,7 +252,7 @@ def become_kernel(life: _Life) -> None:
     os.umask(birth.umask)
     os.chdir(birth.cwd)
     os.environ.clear()
-    os.environ.update(birth.env)
+    os.environ.update(_set_by_imports | birth.env)
     os.environ["JPY_PARENT_PID"] = str(os.getppid())
     time.tzset()
     _reseed()
