@@ -100,8 +100,8 @@ def test_the_status_says_how_a_cell_ended(kernel: Any, source: str, status: str)
     [
         pytest.param("!echo from the shell", "from the shell", id="shell"),
         pytest.param("%%bash\necho from bash", "from bash", id="bash"),
-        pytest.param("import os; _ = os.system('echo from below'); import time; time.sleep(0.5)", "from below", id="fd"),
-        pytest.param("import sys\nprint = lambda *a: sys.stdout.write('mine')\nprint('x')\ndel print", "mine", id="print"),
+        pytest.param("import os, time; _ = os.system('echo below'); time.sleep(0.5)", "below", id="fd"),
+        pytest.param("print = lambda *a: sys.stdout.write('mine')\nprint(1)\ndel print", "mine", id="print"),
         pytest.param("print('ä' * 3)", "äää", id="non-ascii"),
         pytest.param("sys.stdout.writelines(['a', 'b'])", "ab", id="writelines"),
         pytest.param("import threading\nt = threading.Thread(target=lambda: print('inside'))\nt.start(); t.join()",
@@ -122,7 +122,7 @@ def test_what_is_shown_is_recorded(kernel: Any, source: str, shown: str) -> None
     "source",
     [
         pytest.param("%%capture\nprint('hidden')", id="capture magic"),
-        pytest.param("import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()): print('hidden')", id="redirect"),
+        pytest.param("import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()): print(1)", id="redirect"),
         pytest.param("6 * 7;", id="semicolon"),
     ],
 )  # fmt: skip
@@ -164,8 +164,14 @@ def test_a_stream_that_a_cell_puts_in_the_place_of_stdout_is_left_alone(kernel: 
 
 def test_a_hundred_megabytes_are_printed_and_only_their_head_is_kept(kernel: Any) -> None:
     # Counted in the kernel: the size of what it holds, not the front end's.
-    kernel.run("import sys, resource\nline = 'x' * 1_000_000\nclass Null:\n    def write(self, text): return len(text)\n"
-               "    def flush(self): pass\nkept, sys.stdout = sys.stdout, Null()")  # fmt: skip
+    kernel.run(
+        "import sys, resource\n"
+        "line = 'x' * 1_000_000\n"
+        "class Null:\n"
+        "    def write(self, text): return len(text)\n"
+        "    def flush(self): pass\n"
+        "kept, sys.stdout = sys.stdout, Null()"
+    )
     kernel.run("before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\nfor _ in range(100): print(line)")
     cell = last(kernel)
     kernel.run("sys.stdout = kept\ngrown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024")

@@ -94,8 +94,10 @@ def run_body(shell: Any, source: str) -> BaseException | None:
         The exception that ended it, already shown, which the surrounding cell counts as failed by; None when it ran.
     """
     surrounding = getattr(shell.displayhook, "exec_result", None)
-    # The blank line stands for the magic's: line numbers in tracebacks are those of the whole cell.
-    result = shell.run_cell("\n" + source, store_history=False)
+    # A line stands for the magic's own, so that tracebacks count lines as the cell does; IPython drops empty ones, and
+    # another magic has to come first.
+    above = "" if source.lstrip().startswith("%%") else "# %%nbops\n"
+    result = shell.run_cell(above + source, store_history=False)
     error: BaseException | None = result.error_before_exec or result.error_in_exec
     shell.displayhook.exec_result = surrounding
     if surrounding is not None:

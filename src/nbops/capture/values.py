@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from typing import Any
 
@@ -97,13 +98,12 @@ def as_param(value: object) -> ParamValue:
 
 def _as_text(value: object) -> str:
     try:
-        return msgspec.json.encode(value, enc_hook=_jsonable).decode()[:_LONGEST_TEXT]
-    except (TypeError, ValueError, NotImplementedError, RecursionError, msgspec.MsgspecError):
-        # The user asked to keep this object, so its own text is wanted; where that fails, its type remains.
-        try:
-            return str(value)[:_LONGEST_TEXT]
-        except Exception:  # noqa: BLE001 - a parameter's broken __str__ must not end the user's cell
-            return f"<{type(value).__name__}>"
+        if isinstance(value, (dict, list, tuple, set, frozenset)) or hasattr(value, "tolist"):
+            with contextlib.suppress(TypeError, ValueError, RecursionError, msgspec.MsgspecError):
+                return msgspec.json.encode(value, enc_hook=_jsonable).decode()[:_LONGEST_TEXT]
+        return str(value)[:_LONGEST_TEXT]
+    except Exception:  # noqa: BLE001 - a parameter's broken __str__ must not end the user's cell
+        return f"<{type(value).__name__}>"
 
 
 def _jsonable(value: Any) -> Any:
