@@ -127,12 +127,16 @@ def _environment(env: Mapping[str, str]) -> dict[str, Any]:
 
 def _understood(name: str, value: object, kind: Any, where: str) -> Any:
     if kind is bool and isinstance(value, str):
-        value = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(value.lower(), value)
+        value = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(
+            value.lower(), value
+        )
     try:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         wanted = " or ".join(getattr(part, "__name__", str(part)) for part in (get_args(kind) or (kind,)))
-        raise SettingsError(f"{where}: {name} = {value!r} is not a {wanted}", hint=f"set {name} to a {wanted}") from error
+        raise SettingsError(
+            f"{where}: {name} = {value!r} is not a {wanted}", hint=f"set {name} to a {wanted}"
+        ) from error
 
 
 def _absolute(location: str | Path, root: Path) -> str:

@@ -17,7 +17,6 @@ from nbops.records import CellExecution, Endpoint, ModelVersion, ModuleVersion, 
 from nbops.settings import STORE_FOLDER, load_settings
 from nbops.store import open_store
 from nbops.store.blobs import Blobs
-from nbops_serving.log import FLUSH_SECONDS
 
 NOTEBOOK = "quickstart.ipynb"
 REQUESTS = 400
@@ -209,6 +208,7 @@ class _Demo:
 
     def watch(self, endpoint: Endpoint) -> Window:
         from nbops.monitor import measure
+        from nbops_serving.log import FLUSH_SECONDS
 
         with self.timed("Check the requests for drift"):
             # The server writes its log beside the request path, a moment after it answered.

@@ -31,7 +31,7 @@ from nbops.views.parts import Code, Facts, Heading, Note, Part, Table
 from nbops.workspace import Prediction, Status, Synced
 
 SHORT = 16
-"""How many digits of an id are shown: 12 of its millisecond, the version, and 3 that tell runs of one millisecond apart."""
+"""How many digits of an id are shown: 12 of its millisecond, the version, 3 of the millisecond's fraction."""
 
 
 @singledispatch
