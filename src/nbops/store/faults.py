@@ -30,7 +30,7 @@ def of_sqlite(error: sqlite3.Error, path: Path) -> NbopsError:
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")):
         return StoreLockedError(f"another process holds the store {path} too long", hint=f"fuser -v {file}")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return StoreCorruptError(f"the store {path} is damaged ({error})", hint=f"python -m nbops.store.rescue {file}")
+        return _damaged(path, error)
     if name.startswith("SQLITE_FULL"):
         return StoreError(f"the disk under {path} is full", code="store_full", hint=f"df -h {folder}")
     if not path.parent.is_dir():
@@ -47,12 +47,20 @@ def of_sqlite(error: sqlite3.Error, path: Path) -> NbopsError:
         return _of_io(path, error, folder)
     if name == "SQLITE_CONSTRAINT_UNIQUE":
         return ConflictError(f"the store {path} has that already ({error})", hint="nbops models")
+    if "Could not decode to UTF-8" in str(error):
+        return _damaged(path, "text that is none")
     if "no such table" in str(error) or "column" in str(error):
         return StoreVersionError(
             f"the store {path} has other tables than this nbops expects ({error})",
             hint=f"mv {file} {file}.old",
         )
     return StoreError(f"the store {path} failed: {error}", hint="nbops doctor")
+
+
+def _damaged(path: Path, what: object) -> StoreCorruptError:
+    return StoreCorruptError(
+        f"the store {path} is damaged ({what})", hint=f"python -m nbops.store.rescue {shlex.quote(str(path))}"
+    )
 
 
 def _of_io(path: Path, error: sqlite3.Error, folder: str) -> StoreError:

@@ -41,6 +41,7 @@ class HotPath:
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
         self._cells = table_of(CellExecution)
+        self._encoded = [index for index, column in enumerate(self._cells.columns) if column.encode]
         self._updates: dict[tuple[str, ...], str] = {}
         self._inode: tuple[int, int] | None = None
         self._looked_at = 0.0
@@ -58,8 +59,12 @@ class HotPath:
             self._looked_at = cell.started_at
             self._still_there()
         # An open cell has only scalars; its fields are the columns in their order.
-        is_plain = cell.error is None and cell.outputs is None
-        self.run(self._cells.upsert, astuple(cell) if is_plain else self._cells.row(cell))
+        row = astuple(cell)
+        for index in self._encoded:
+            if row[index] is not None:
+                row = tuple(self._cells.row(cell))
+                break
+        self.run(self._cells.upsert, row)
 
     def close_cell(self, id: str, **fields: Any) -> None:
         """Commit what became of a cell: any fields of ``CellExecution``, as ``update`` takes them.

@@ -109,7 +109,6 @@ class SqliteStore(SqlStore):
             address, uri=uri, isolation_level=None, check_same_thread=False, cached_statements=256,
             timeout=self.timeout_s,
         )  # fmt: skip
-        connection.execute("PRAGMA cache_size = -16000")
         return connection
 
     def _choose_journal(self, connection: sqlite3.Connection) -> None:
@@ -157,16 +156,13 @@ class SqliteStore(SqlStore):
         if not self.path.exists():
             raise StoreError(f"there is no store at {self.path}", code="store_missing", hint="nbops demo")
         address = self.path.absolute().as_uri()
-        connection = self._connect(f"{address}?mode=ro", uri=True)
         try:
-            version = _version(connection)
+            connection, version = self._connect_to_read(f"{address}?mode=ro")
         except sqlite3.OperationalError:
-            connection.close()
             if self._wal_bytes():
                 raise
             # A folder that may not be written has no place for the shared memory; without a log none is needed.
-            connection = self._connect(f"{address}?mode=ro&immutable=1", uri=True)
-            version = _version(connection)
+            connection, version = self._connect_to_read(f"{address}?mode=ro&immutable=1")
         if version != migrations.CURRENT:
             connection.close()
             migrations.pending(version, self.location)
@@ -174,7 +170,16 @@ class SqliteStore(SqlStore):
                 f"the store {self.path} has the older version {version}; opening it for writing brings it up to date",
                 hint="nbops status",
             )
+        connection.execute("PRAGMA cache_size = -16000")
         self._reader = connection
+
+    def _connect_to_read(self, address: str) -> tuple[sqlite3.Connection, int]:
+        connection = self._connect(address, uri=True)
+        try:
+            return connection, _version(connection)
+        except BaseException:
+            connection.close()
+            raise
 
     def _wal_bytes(self) -> int:
         try:
