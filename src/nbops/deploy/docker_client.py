@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from nbops.optional import need
 if TYPE_CHECKING:
     from docker import DockerClient
 
+_SOCKET = "unix:///var/run/docker.sock"
 _LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
 
 PROJECT_LABEL, ENDPOINT_LABEL, DEPLOYMENT_LABEL = "nbops.project", "nbops.endpoint", "nbops.deployment"
@@ -33,8 +35,9 @@ def connected() -> Iterator[DockerClient]:
     """
     docker = need("docker", to="deploy into a container")
     try:
+        _knock()
         client = docker.from_env()
-    except docker.errors.DockerException as error:
+    except (docker.errors.DockerException, OSError) as error:
         raise unreachable(error) from error
     try:
         yield client
@@ -46,10 +49,18 @@ def connected() -> Iterator[DockerClient]:
         client.close()
 
 
+def _knock() -> None:
+    """Try the engine's socket ourselves: the SDK says less of what is wrong, and leaves its own socket open."""
+    where = urlsplit(os.environ.get("DOCKER_HOST", "") or _SOCKET)
+    if where.scheme == "unix":
+        with socket.socket(socket.AF_UNIX) as door:
+            door.connect(where.path)
+
+
 def unreachable(error: BaseException) -> NbopsError:
     """Say why no engine answers, and what cures it."""
     host = os.environ.get("DOCKER_HOST", "")
-    where = host or "unix:///var/run/docker.sock"
+    where = host or _SOCKET
     said = _causes(error)
     if "PermissionError" in said or "Permission denied" in said:
         return MissingError(

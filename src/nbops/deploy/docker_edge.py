@@ -178,14 +178,8 @@ def _gather(client: DockerClient, base: image.BaseImage, files: Path, scratch: P
 
 def _asked(client: DockerClient, base: image.BaseImage) -> tuple[set[str], str]:
     """The packages a base image has, and the release it is."""
-    said: bytes = client.containers.run(
-        base.id,
-        ["sh", "-c", "cat /etc/os-release; echo; dpkg-query -W -f '${Package}\\n'"],
-        remove=True,
-        network_mode="none",
-        read_only=True,
-        cap_drop=["ALL"],
-    )
+    command = ["sh", "-c", "cat /etc/os-release; echo; dpkg-query -W -f '${Package}\\n'"]
+    said = image.run_once(client, base.id, command)
     release, _, packages = said.decode("utf-8").partition("\n\n")
     return set(packages.split()), _release(release)
 

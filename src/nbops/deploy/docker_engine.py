@@ -73,8 +73,8 @@ class DockerEngine:
                 mem_limit=MEMORY_LIMIT,
                 memswap_limit=MEMORY_LIMIT,
                 pids_limit=PIDS_LIMIT,
-                # The first process of a container has no default for SIGTERM: without an init, a server that is asked to
-                # end before it listens to signals is only killed when the patience is over.
+                # The first process of a container has no default for SIGTERM: without an init, a server that is asked
+                # to end before it listens to signals is only killed when the patience is over.
                 init=True,
                 **docker_client.HARDENED,
             )

@@ -85,10 +85,8 @@ def base_image(client: DockerClient, name: str) -> BaseImage:
 def _asked(client: DockerClient, name: str, id: str) -> BaseImage:
     docker = need("docker", to="deploy into a container")
     try:
-        said = client.containers.run(
-            id, ["python3", "-I", "-c", _FACTS], remove=True, network_mode="none", read_only=True, cap_drop=["ALL"]
-        )
-    except (docker.errors.ContainerError, docker.errors.APIError) as error:
+        said = run_once(client, id, ["python3", "-I", "-c", _FACTS])
+    except docker.errors.DockerException as error:
         raise DeployError(
             f"the base image {name} has no python3 that runs: {error}",
             code="base_image_unusable",
@@ -103,6 +101,24 @@ def _asked(client: DockerClient, name: str, id: str) -> BaseImage:
         )
     target = wheels.Target(python=python, machine=machine, glibc=int(version.split(".")[1]))
     return BaseImage(name=name, id=id, python_path=path, target=target)
+
+
+def run_once(client: DockerClient, image: str, command: list[str]) -> bytes:
+    """Run a command in a container without a network, which is gone afterwards, and return what it printed.
+
+    The SDK's own ``run(remove=True)`` leaves the container there when the command cannot be started.
+    """
+    docker = need("docker", to="deploy into a container")
+    container = client.containers.create(image, command, network_mode="none", read_only=True, cap_drop=["ALL"])
+    try:
+        container.start()
+        status: int = container.wait()["StatusCode"]
+        said: bytes = container.logs(stdout=True, stderr=status != 0)
+        if status != 0:
+            raise docker.errors.ContainerError(container, status, command, image, said)
+        return said
+    finally:
+        container.remove(force=True, v=True)
 
 
 def build_runtime(client: DockerClient, base: BaseImage, requirements: list[str], *, now: Stage) -> str:

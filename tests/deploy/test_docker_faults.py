@@ -1,0 +1,193 @@
+"""Docker missing, stopped, forbidden or without its base image: one sentence, and the command that cures it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from nbops.deploy import docker_client, image, wheels
+from nbops.deploy.engine import choose, engine_named
+from nbops.errors import ConflictError, DeployError, MissingError, NbopsError
+from nbops.settings import Settings, load_settings
+
+
+@pytest.fixture
+def settings(project: Path) -> Settings:
+    return load_settings(project, env={})
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """A DOCKER_HOST at which nobody listens."""
+    host = f"unix://{tmp_path}/docker.sock"
+    monkeypatch.setenv("DOCKER_HOST", host)
+    return host
+
+
+def problem(settings: Settings) -> NbopsError:
+    found = engine_named("docker", settings).problem()
+    assert found is not None
+    return found
+
+
+def test_a_docker_host_that_points_to_nothing_is_named_with_its_cure(settings: Settings, nowhere: str) -> None:
+    found = problem(settings)
+    assert (found.code, found.hint) == ("docker_down", "unset DOCKER_HOST")
+    assert nowhere in found.message
+
+
+def test_without_docker_the_process_engine_is_chosen_and_the_reason_is_given(settings: Settings, nowhere: str) -> None:
+    engine, passed_over = choose(None, settings)
+    assert engine.name == "process"
+    assert passed_over is not None
+    assert passed_over.code == "docker_down"
+
+
+def test_docker_that_was_asked_for_and_is_not_there_is_an_error(settings: Settings, nowhere: str) -> None:
+    with pytest.raises(MissingError, match="no Docker engine answers"):
+        choose("docker", settings)
+
+
+def test_the_setting_engine_is_an_order_too(settings: Settings, nowhere: str) -> None:
+    with pytest.raises(MissingError, match="no Docker engine answers"):
+        choose(None, msgspec.structs.replace(settings, engine="docker"))
+    assert choose(None, msgspec.structs.replace(settings, engine="process"))[0].name == "process"
+
+
+def test_another_machines_docker_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://build-server.example:2375")
+    assert problem(settings).code == "docker_remote"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user: sudo pytest")
+@pytest.mark.docker
+def test_a_user_who_may_not_use_docker_is_told_how_to_be_allowed() -> None:
+    """In a process of the user nobody, against the real socket."""
+    script = (
+        "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "from nbops.deploy import docker_client\n"
+        "found = docker_client.problem()\n"
+        "print(found.code, found.hint)\n"
+    )
+    import nbops
+
+    # Nobody may read root's home, where the interpreter may be: everything is imported before the change.
+    script = f"import sys, docker, nbops.deploy.docker_client, nbops.optional\n{script}"
+    env = {**os.environ, "PYTHONPATH": str(Path(nbops.__path__[0]).parent)}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env, check=True)
+    assert done.stdout.strip() == 'docker_forbidden sudo usermod -aG docker "$USER"  # then log in again'
+
+
+@pytest.mark.docker
+def test_a_missing_base_image_is_named_with_the_command_that_makes_it(settings: Settings) -> None:
+    found = problem(msgspec.structs.replace(settings, base_image="nbops-base:never-made"))
+    assert found.code == "base_image_missing"
+    assert found.hint == "sudo python -m nbops.deploy.base_image"
+
+
+@pytest.mark.docker
+def test_a_base_image_without_python_is_refused(settings: Settings) -> None:
+    name = "nbops-test-empty:latest"
+    with docker_client.connected() as client:
+        import io
+        import tarfile
+
+        empty = io.BytesIO()
+        with tarfile.open(fileobj=empty, mode="w") as tar:
+            image.add_bytes(tar, "hello", b"hello")
+        client.api.import_image_from_data(empty.getvalue(), repository="nbops-test-empty", tag="latest")
+        try:
+            found = problem(msgspec.structs.replace(settings, base_image=name))
+        finally:
+            client.images.remove(name)
+    assert found.code == "base_image_unusable"
+    assert "has no python3 that runs" in found.message
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("engine", ["docker"])
+def test_a_model_of_another_python_is_refused_with_the_cure(workshop: Any) -> None:
+    with pytest.raises(DeployError, match=r"fitted under Python 3\.9, and the base image .* has 3\.") as caught:
+        workshop.deploy(1, python="3.9")
+    assert caught.value.code == "python_mismatch"
+    assert "NBOPS_BASE_IMAGE" in str(caught.value.hint)
+    assert workshop.statuses() == ["1 failed"]
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("engine", ["docker"])
+def test_a_container_name_that_is_taken_is_named_with_its_cure(workshop: Any) -> None:
+    network = docker_client.network_name(workshop.settings.root, "tiny")
+    with docker_client.connected() as client:
+        base = image.base_image(client, workshop.settings.base_image)
+        stranger = client.containers.create(base.id, ["true"], name=f"{network}-edge")
+        try:
+            with pytest.raises(ConflictError, match=f"container named {network}-edge is there") as caught:
+                workshop.deploy(1)
+        finally:
+            stranger.remove()
+    assert caught.value.hint == f"docker rm -f {network}-edge"
+    assert workshop.statuses() == ["1 failed"]
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("engine", ["docker"])
+def test_a_port_that_docker_finds_taken_is_named(workshop: Any, free_port: int) -> None:
+    import socket
+
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", free_port))
+        other.listen()
+        with pytest.raises(ConflictError) as caught:
+            workshop.deploy(1, port=free_port)
+    assert caught.value.code == "port_taken"
+    assert str(free_port) in caught.value.message
+
+
+def test_neither_uv_nor_pip_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(wheels.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingError, match="neither is here") as caught:
+        wheels.installer()
+    assert str(caught.value.hint).endswith("-m ensurepip")
+
+
+def test_a_wheel_that_cannot_be_had_is_the_installers_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    target = wheels.Target(python="3.11", machine="x86_64", glibc=36)
+    with pytest.raises(DeployError, match="no-such-package-of-nbops") as caught:
+        wheels.site(["no-such-package-of-nbops==1.0"], target)
+    assert caught.value.code == "wheels_missing"
+    assert not list((tmp_path / "nbops" / "sites").iterdir())
+
+
+def test_an_unpinned_requirement_is_refused() -> None:
+    with pytest.raises(DeployError, match="'numpy' is not"):
+        wheels.lock(["numpy"], wheels.Target(python="3.11", machine="x86_64", glibc=36))
+
+
+def test_a_lock_has_what_its_packages_need_in_the_versions_of_this_environment() -> None:
+    from importlib.metadata import version
+
+    target = wheels.Target(python="3.11", machine="x86_64", glibc=36)
+    pins, complete = wheels.lock([f"uvicorn=={version('uvicorn')}"], target)
+    assert complete
+    assert f"h11=={version('h11')}" in pins
+    assert f"click=={version('click')}" in pins
+
+
+def test_what_a_package_needs_elsewhere_is_left_out() -> None:
+    from importlib.metadata import version
+
+    target = wheels.Target(python="3.11", machine="x86_64", glibc=36)
+    pins, _ = wheels.lock([f"click=={version('click')}"], target)
+    assert [pin.split("==")[0] for pin in pins] == ["click"]
