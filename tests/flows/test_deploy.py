@@ -1,0 +1,150 @@
+"""From a fitted model in a notebook to an answering endpoint in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import nbops
+from nbops.deploy import LiveEndpoint, endpoints, stop
+from nbops.errors import DeployError, NotFoundError, UsageError
+from nbops.flows.deploy import deploy_model
+from nbops.records import CheckResult, ModelVersion
+from nbops.settings import Settings, load_settings
+from nbops.store import open_store
+from nbops.store.blobs import Blobs
+from nbops.store.interface import Store
+
+pytestmark = pytest.mark.haproxy
+
+Deploy = Callable[..., LiveEndpoint]
+
+
+@pytest.fixture
+def settings(project: Path) -> Settings:
+    return load_settings(project, env={})
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    with open_store(settings) as opened:
+        yield opened
+        for endpoint in endpoints(opened, settings):
+            if endpoint.status != "stopped":
+                stop(endpoint.name, store=opened, settings=settings)
+
+
+@pytest.fixture
+def deploy(store: Store, settings: Settings) -> Deploy:
+    def call(model: Any, **options: Any) -> LiveEndpoint:
+        options = {"engine": "process"} | options
+        return deploy_model(model, store=store, blobs=Blobs(settings.blobs), settings=settings, **options)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    return pd.DataFrame({"age": rng.uniform(18, 90, 200), "income": rng.normal(40, 9, 200)})
+
+
+@pytest.fixture(scope="module")
+def model(table: pd.DataFrame) -> Any:
+    return make_pipeline(StandardScaler(), LogisticRegression()).fit(table, np.where(table.age > 50, "old", "young"))
+
+
+def test_a_model_from_the_notebook_answers_as_it_does_there(deploy: Deploy, model: Any, table: pd.DataFrame) -> None:
+    endpoint = deploy(model, name="ages", sample=table)
+    assert endpoint.predict(table)["predictions"] == model.predict(table).tolist()
+    assert endpoint.predict({"age": 20.0, "income": 30.0})["predictions"] == ["young"]
+    assert len(endpoint.predict()["predictions"]) > 0
+
+
+def test_a_stored_version_is_deployed_by_its_reference_under_its_own_name(
+    deploy: Deploy, model: Any, table: pd.DataFrame, store: Store
+) -> None:
+    deploy(model, name="ages", sample=table)
+    again = deploy("ages@1")
+    assert again.name == "ages"
+    assert len(store.find(ModelVersion)) == 1
+
+
+@pytest.mark.docker
+def test_a_forest_answers_from_a_container_as_in_the_notebook(deploy: Deploy, table: pd.DataFrame) -> None:
+    forest = RandomForestRegressor(20, random_state=0).fit(table, table.age * table.income)
+    endpoint = deploy(forest, name="forest", sample=table, engine="docker")
+    assert endpoint.engine == "docker"
+    assert endpoint.predict(table)["predictions"] == pytest.approx(forest.predict(table).tolist(), rel=1e-12)
+
+
+def test_a_red_check_stops_the_release_and_the_live_version_goes_on(
+    deploy: Deploy, model: Any, table: pd.DataFrame, store: Store
+) -> None:
+    live = deploy(model, name="ages", sample=table)
+    wider = table.assign(city_size=1.0)
+    other = make_pipeline(StandardScaler(), LogisticRegression()).fit(wider, np.where(table.age > 50, "old", "young"))
+    with pytest.raises(DeployError, match="ages@2 is not released: schema: .* needs 'city_size'") as caught:
+        deploy(other, name="ages", sample=wider)
+    assert (caught.value.code, caught.value.hint) == ("check_failed", "nbops check ages@2")
+    assert live.predict(table.head(1))["model"] == "ages@1"
+    assert store.count(CheckResult, verdict="failed") == 1
+
+
+def test_every_training_row_and_edge_is_asked_of_the_running_server(
+    deploy: Deploy, model: Any, table: pd.DataFrame
+) -> None:
+    from nbops.progress import Stage, watching
+
+    seen: list[Stage] = []
+
+    class Sink:
+        def began(self, stage: Stage) -> None:
+            seen.append(stage)
+
+        def moved(self, stage: Stage) -> None:
+            pass
+
+        def ended(self, stage: Stage) -> None:
+            pass
+
+    with watching(Sink()):
+        deploy(model, name="ages", sample=table)
+    asked = next(stage for stage in seen if stage.title == "Check its answers")
+    assert asked.done == asked.total
+    assert asked.done > len(table)
+
+
+def test_a_model_without_a_name_is_asked_for_one(deploy: Deploy, model: Any, table: pd.DataFrame) -> None:
+    with pytest.raises(UsageError, match="needs a name") as caught:
+        deploy(model, sample=table)
+    assert caught.value.hint == "nbops deploy MODEL --name NAME"
+
+
+def test_a_reference_that_nothing_answers_to_is_an_error(deploy: Deploy) -> None:
+    with pytest.raises(NotFoundError):
+        deploy("nothing@3")
+
+
+def test_rows_the_model_cannot_take_are_refused_with_the_place(deploy: Deploy, model: Any, table: pd.DataFrame) -> None:
+    endpoint = deploy(model, name="ages", sample=table)
+    with pytest.raises(UsageError, match="age"):
+        endpoint.predict([{"age": "many", "income": 3.0}])
+    with pytest.raises(UsageError, match="a list of dicts or a DataFrame, not int"):
+        endpoint.predict(3)
+
+
+def test_the_public_call_deploys_from_the_current_project(
+    model: Any, table: pd.DataFrame, project: Path, store: Store
+) -> None:
+    endpoint = nbops.deploy(model, name="ages", sample=table, engine="process")
+    assert endpoint.predict(table.head(2))["predictions"] == model.predict(table.head(2)).tolist()
