@@ -210,6 +210,18 @@ def test_a_user_module_is_read_anew_in_every_run(run: Any, write_notebook: Any, 
     assert seen == ["1\n", "2\n"]
 
 
+def test_any_client_gets_warm_kernels_by_the_kernel_spec(runtime: Path, write_notebook: Any, project: Path) -> None:
+    import papermill
+
+    write_notebook("import os, sys\nprint(os.getppid(), 'sklearn' in sys.modules)", kernel="nbops-warm")
+
+    done = papermill.execute_notebook("train.ipynb", "out.ipynb", progress_bar=False)
+
+    parent, has_sklearn = done.cells[0].outputs[0].text.split()
+    assert int(parent) in zygotes()
+    assert has_sklearn == "True"
+
+
 def test_many_runs_side_by_side_share_one_zygote(
     store: Store, settings: Settings, write_notebook: Any, runtime: Path
 ) -> None:

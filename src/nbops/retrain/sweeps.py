@@ -70,7 +70,7 @@ def sweep(
     store: Store,
     settings: Settings,
     fixed: Mapping[str, Any] | None = None,
-    grid: Mapping[str, Sequence[Any]] | None = None,
+    grid: Mapping[str, Sequence[Any] | str] | None = None,
     objective: str | None = None,
     jobs: int = 1,
     cause: str = "person",
@@ -87,7 +87,7 @@ def sweep(
         store: where runs and the sweep are recorded.
         settings: the project's.
         fixed: parameter → value for all runs.
-        grid: parameter → the values it takes; all combinations are run.
+        grid: parameter → the values it takes, as a list or as text such as ``2,4,8``; all combinations are run.
         objective: ``max:NAME`` or ``min:NAME`` of a metric that the notebook logs; tells the best run.
         jobs: how many runs go on at a time.
         cause: who or what asked for the sweep.
@@ -182,7 +182,7 @@ def _opened(notebook: str | Path, kernel: str | None, *, is_cold: bool) -> Noteb
 
 
 def _space(
-    known: notebook_parameters.NotebookParameters, fixed: Mapping[str, Any], grid: Mapping[str, Sequence[Any]]
+    known: notebook_parameters.NotebookParameters, fixed: Mapping[str, Any], grid: Mapping[str, Sequence[Any] | str]
 ) -> dict[str, list[Any]]:
     space: dict[str, list[Any]] = {}
     for name, listed in grid.items():
@@ -190,9 +190,12 @@ def _space(
             raise UsageError(
                 f"{name!r} is both fixed and in the grid", hint=f"give either -p {name}=… or --grid {name}=…"
             )
-        if isinstance(listed, str) or not listed:
-            raise UsageError(f"the grid of {name!r} is {listed!r}, not a list of values", hint=f"--grid {name}=1,2,3")
-        space[name] = [known.check({name: value})[name] for value in listed]
+        if isinstance(listed, str):
+            space.update(notebook_parameters.grid_from_text(known, {name: listed}))
+        else:
+            space[name] = [known.check({name: value})[name] for value in listed]
+        if not space[name]:
+            raise UsageError(f"the grid of {name!r} has no values", hint=f"--grid {name}=1,2,3")
     return space
 
 
