@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -98,6 +97,8 @@ def _pyproject(root: Path) -> dict[str, Any]:
     path = root / "pyproject.toml"
     if not path.is_file():
         return {}
+    import tomllib  # only where there is something to read: every start of a kernel passes here
+
     try:
         table = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("nbops", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

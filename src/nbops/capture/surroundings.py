@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -100,6 +99,10 @@ def git_state(folder: str | os.PathLike[str]) -> GitState:
     Returns:
         The state; all None where there is no repository, no git, or no answer within ten seconds.
     """
+    if not _is_in_repository(Path(folder)):
+        return GitState()  # most answers are this one, and need no other process
+    import subprocess
+
     command = ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
     try:
         answer = subprocess.run(
@@ -120,6 +123,11 @@ def git_state(folder: str | os.PathLike[str]) -> GitState:
     if answer.returncode != 0:
         return GitState()
     return _parsed(answer.stdout.decode("utf-8", "replace"))
+
+
+def _is_in_repository(folder: Path) -> bool:
+    above = (folder, *folder.absolute().parents)
+    return "GIT_DIR" in os.environ or any((each / ".git").exists() for each in above)
 
 
 def _parsed(text: str) -> GitState:
