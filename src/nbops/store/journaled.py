@@ -36,7 +36,7 @@ T = TypeVar("T")
 _LOG = logging.getLogger("nbops")
 _PAUSE_S = 0.5  # between two looks at the journal
 _RETRY_S = (1.0, 30.0)  # first and longest pause after the server was not there
-_UNPLUGGED = ("store_unreachable", "store_refused")
+_UNPLUGGED = ("store_unreachable", "store_refused", "store_empty")
 
 
 class Synced(msgspec.Struct, frozen=True, kw_only=True):
@@ -390,6 +390,19 @@ class JournaledStore:
 
     # ── end ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def _forward_the_rest(self) -> None:
+        """What cannot go over now goes over the next time the store is opened."""
+        try:
+            if self.forwarder.waiting():
+                self.forwarder.forward(self.shared())
+        except StoreError as error:
+            _LOG.warning(
+                "nbops: %s changes wait in %s (%s)\n  → nbops sync",
+                self.forwarder.waiting(),
+                self.journal.path,
+                error.message,
+            )
+
     def __enter__(self) -> Self:
         return self
 
@@ -405,10 +418,8 @@ class JournaledStore:
         self._wake.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
-        # What cannot go over now goes over the next time the store is opened.
-        with contextlib.suppress(StoreError):
-            if not self.is_read_only and self._shared is not None:
-                self.forwarder.forward(self._shared)
+        if not self.is_read_only:
+            self._forward_the_rest()
         with self._plug:
             self._closed = True
             if self._shared is not None:

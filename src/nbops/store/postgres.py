@@ -95,8 +95,9 @@ class PostgresStore(SqlStore):
         if not migrations.pending(_version(connection), self.location):
             return
         if self.is_read_only:
-            raise StoreVersionError(
-                f"the store {self.location} needs its tables made or changed; opening it for writing does that",
+            raise StoreError(
+                f"the store {self.location} has no tables of this nbops; opening it for writing makes them",
+                code="store_empty",
                 hint="nbops sync",
             )
         with connection.transaction():

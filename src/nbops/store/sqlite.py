@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nbops.errors import StoreError, StoreVersionError
-from nbops.records import Record, Run
+from nbops.records import Record, Run, Sweep
 from nbops.store import faults, migrations
 from nbops.store.hot import HotPath
 from nbops.store.mounts import is_network
@@ -105,11 +105,10 @@ class SqliteStore(SqlStore):
         self._writer = connection
 
     def _connect(self, address: str, *, uri: bool = False) -> sqlite3.Connection:
-        connection = sqlite3.connect(
+        return sqlite3.connect(
             address, uri=uri, isolation_level=None, check_same_thread=False, cached_statements=256,
             timeout=self.timeout_s,
         )  # fmt: skip
-        return connection
 
     def _choose_journal(self, connection: sqlite3.Connection) -> None:
         """Write-ahead logging where it works, else a rollback journal with full syncs."""
@@ -295,15 +294,17 @@ class SqliteStore(SqlStore):
                 break
 
     def recover(self) -> list[str]:
-        """Mark runs and cells of processes of this machine that died without a word as interrupted.
+        """Mark runs and cells of processes of this machine that died without a word as interrupted, sweeps as failed.
 
         Returns:
             Ids of the runs that were closed so; their end is the last sign of life they gave.
         """
         found = self.find(Run, status="running", host=this_host())
         dead = [run.id for run in found if is_alive(run.pid, run.process) is False]
-        if dead:
-            self._write(lambda execute: [_interrupt(execute, run_id) for run_id in dead])
+        sweeps = self.find(Sweep, status="running", host=this_host())
+        stopped = [sweep.id for sweep in sweeps if is_alive(sweep.pid, sweep.process) is False]
+        if dead or stopped:
+            self._write(lambda execute: _interrupt(execute, dead, stopped))
         return dead
 
     def _damage(self) -> list[str]:
@@ -363,9 +364,13 @@ def storable(value: Any) -> Any:
     return value
 
 
-def _interrupt(execute: Execute, run_id: str) -> int:
-    execute(_LAST_SIGN, (run_id,) * 4)
-    return execute("UPDATE cells SET status = 'interrupted' WHERE run_id = ? AND status = 'running'", (run_id,))
+def _interrupt(execute: Execute, runs: list[str], sweeps: list[str]) -> None:
+    for run_id in runs:
+        execute(_LAST_SIGN, (run_id,) * 4)
+        execute("UPDATE cells SET status = 'interrupted' WHERE run_id = ? AND status = 'running'", (run_id,))
+    for sweep_id in sweeps:
+        # A search whose driver died is not going on; `resume` takes it up again.
+        execute("UPDATE sweeps SET status = 'failed' WHERE id = ? AND status = 'running'", (sweep_id,))
 
 
 # A cell that was killed gets no end, since nobody saw it; its run ends with the last sign of life.
