@@ -37,7 +37,7 @@ class Shown:
 
     def text(self, text: str) -> None:
         """Note text that was printed; its cost does not grow with what was printed before."""
-        self._total += _size(text)
+        self._total += len(text) if text.isascii() else _size(text)
         if self._room > 0:
             self._head.append(text[: self._room])
             self._room -= len(text)
@@ -79,15 +79,14 @@ class Outlets:
         self._patches: list[_Tap] = []
         # Kept from cell to cell for the streams that are found as they were left.
         self._rested: dict[int, _Tap] = {}
-        self._on_write = self._fenced(self._written)
         # A terminal shell prints displays and tracebacks to stdout; a kernel publishes them beside it.
         self._prints = not hasattr(shell.displayhook, "session")
 
     def attach(self) -> None:
         """Listen to displays and results from now on."""
         self._patches = [
-            _Tap(self._shell.display_pub, "publish", self._fenced(self._published)),
-            _Tap(self._shell.displayhook, "write_format_data", self._fenced(self._resulted)),
+            _Tap(self._shell.display_pub, "publish", self._published, self._failed),
+            _Tap(self._shell.displayhook, "write_format_data", self._resulted, self._failed),
         ]
         for tap in self._patches:
             tap.install()
@@ -130,7 +129,7 @@ class Outlets:
         rested = self._rested.get(id(stream))
         if rested is None:
             self._rested = {}  # the streams have changed; let go of those that were
-            rested = _Tap(stream, "write", self._on_write)
+            rested = _Tap(stream, "write", self._written, self._failed)
         rested.install()
         self._taps.append(rested)
 
@@ -152,20 +151,15 @@ class Outlets:
         if shown is not None and isinstance(data, Mapping):
             shown.display(data, with_text=not self._prints)
 
-    def _fenced(self, noted: Callable[..., None]) -> Callable[..., None]:
-        def fenced(*args: Any, **options: Any) -> None:
-            try:
-                noted(*args, **options)
-            except Exception as error:  # noqa: BLE001 - a user's print or display must never fail because of us
-                self._failed(error)
-
-        return fenced
-
     def _key(self, outlet: Any) -> str | None:
+        if self._prints:
+            return None
         header = getattr(outlet, "parent_header", None)
-        if header is None and self._open and not self._prints:
-            return next(reversed(self._open))  # a stream of the user's own in a kernel
-        return header.get("msg_id") if header else None
+        if header is None:
+            # a stream of the user's own: what it gets is the latest cell's
+            return next(reversed(self._open), None)
+        message: str | None = header.get("msg_id")
+        return message
 
 
 class _Tap:
@@ -173,7 +167,7 @@ class _Tap:
 
     __slots__ = ("_had_own", "_live", "_method", "_name", "_original", "target")
 
-    def __init__(self, target: Any, name: str, noted: Callable[..., None]) -> None:
+    def __init__(self, target: Any, name: str, noted: Callable[..., None], failed: Callable[[Exception], None]) -> None:
         self.target = target
         self._name = name
         self._live = False
@@ -183,7 +177,10 @@ class _Tap:
         def method(*args: Any, **options: Any) -> Any:
             answer = self._original(*args, **options)
             if self._live:
-                noted(target, *args, **options)
+                try:
+                    noted(target, *args, **options)
+                except Exception as error:  # noqa: BLE001 - a user's print or display must never fail because of us
+                    failed(error)
             return answer
 
         self._method = method
@@ -214,7 +211,5 @@ class _Tap:
 
 def _size(text: str) -> int:
     """Count the bytes of a text in UTF-8, without a second copy of a large one."""
-    if text.isascii():
-        return len(text)
     pieces = (text[start : start + _MEASURED_AT_ONCE] for start in range(0, len(text), _MEASURED_AT_ONCE))
     return sum(len(piece.encode("utf-8", "surrogatepass")) for piece in pieces)
