@@ -88,7 +88,7 @@ def test_a_user_who_may_not_use_docker_is_told_how_to_be_allowed() -> None:
 def test_a_missing_base_image_is_named_with_the_command_that_makes_it(settings: Settings) -> None:
     found = problem(msgspec.structs.replace(settings, base_image="nbops-base:never-made"))
     assert found.code == "base_image_missing"
-    assert found.hint == "sudo python -m nbops.deploy.base_image"
+    assert found.hint == f"sudo {sys.executable} -m nbops.deploy.base_image"
 
 
 @pytest.mark.docker

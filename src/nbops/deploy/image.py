@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -67,10 +68,11 @@ def base_image(client: DockerClient, name: str) -> BaseImage:
     try:
         found = client.images.get(name)
     except docker.errors.ImageNotFound as error:
+        ours = name.startswith("nbops-base:")
         raise MissingError(
             f"the base image {name}, which containers are built on, is not there",
             code="base_image_missing",
-            hint="sudo python -m nbops.deploy.base_image" if name.startswith("nbops-base") else f"docker pull {name}",
+            hint=f"sudo {sys.executable} -m nbops.deploy.base_image" if ours else f"docker pull {name}",
         ) from error
     assert found.id is not None
     known = wheels.cache_folder() / "bases" / f"{found.id.removeprefix('sha256:')}.json"
