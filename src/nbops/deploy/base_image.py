@@ -111,11 +111,8 @@ def _update(root: Path, suite: str) -> None:
     updates = [name for name in (f"{suite}-updates", f"{suite}-security") if name in known]
     if not updates:
         return
-    (root / "etc/apt/sources.list").write_text(
-        "".join(f"deb {known[name]} {name} main\n" for name in updates)
-        + f"deb {mirror or known[suite]} {suite} main\n",
-        "utf-8",
-    )
+    lines = [f"deb {known[name]} {name} main\n" for name in (suite, *updates) if name in known]
+    (root / "etc/apt/sources.list").write_text("".join(lines), "utf-8")
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     for arguments in (["update"], ["-y", "upgrade"]):
