@@ -206,14 +206,19 @@ class _Watch:
     def audit(self, event: str, args: tuple[Any, ...]) -> None:
         if not self.is_on:
             return
-        what = self._described(event, args)
-        if what is not None and not self._is_by_import():
-            self.is_on = False
+        self.is_on = False
+        try:
+            what = self._described(event, args)
+            is_own = what is not None and not self._is_by_import()
+        finally:
+            self.is_on = True
+        if is_own:
             line = next((f.f_lineno for f in _frames(1) if f.f_code.co_filename == self.file), None)
             effect = {"what": what, "line": line}
             if effect not in self.effects and len(self.effects) < 20:
                 self.effects.append(effect)
-            self.is_on = True
+            # Raising from the hook keeps the effect itself from happening.
+            raise PermissionError(f"a module may not do this when it is imported: {what}")
 
     def _described(self, event: str, args: tuple[Any, ...]) -> str | None:
         if event == "open":
@@ -265,7 +270,11 @@ def _line_in(error: BaseException, module: str) -> int | None:
 def unresolved(code: CodeType, loaded: ModuleType) -> dict[str, list[str]]:
     """Names the compiled code looks up and nobody would answer to."""
     found: dict[str, list[str]] = {}
-    known = set(vars(loaded)) | set(dir(builtins)) | {"__file__", "__class__"}
+    known = (
+        set(vars(loaded))
+        | set(dir(builtins))
+        | {"__file__", "__class__", "__annotations__", "__module__", "__qualname__"}
+    )
     codes = list(_codes(code))
     known |= {i.argval for c in codes for i in dis.get_instructions(c) if i.opname == "STORE_GLOBAL"}
     for current in codes[1:]:

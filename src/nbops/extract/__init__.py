@@ -8,6 +8,7 @@ from nbops.extract.closure import Blocker
 from nbops.extract.graduation import Graduated, graduate, main_objects
 from nbops.extract.making import Preview, extract, preview, replacement
 from nbops.extract.pulling import Pulled, Threeway, compare, diff, pull
+from nbops.extract.recording import RecordedCall, Recording, TestReport, record, recorded_calls, run_tests
 from nbops.extract.versions import (
     ModuleState,
     current,
@@ -19,14 +20,20 @@ from nbops.extract.versions import (
     rollback,
     what_changed,
 )
+from nbops.extract.wheel import Built, build_wheel
 
 __all__ = [
     "Blocker",
+    "Built",
     "Graduated",
     "ModuleState",
     "Preview",
     "Pulled",
+    "RecordedCall",
+    "Recording",
+    "TestReport",
     "Threeway",
+    "build_wheel",
     "compare",
     "current",
     "diff",
@@ -40,7 +47,10 @@ __all__ = [
     "modules",
     "preview",
     "pull",
+    "record",
+    "recorded_calls",
     "replacement",
     "rollback",
+    "run_tests",
     "what_changed",
 ]

@@ -122,6 +122,8 @@ class _Need:
     at: int | None
     """Position of the statement that looks it up while it runs; None: when a function is called."""
     soft: bool = False
+    called: bool = False
+    """Whether what it names may be called at that place, so that its functions look names up there too."""
 
 
 class _Walk:
@@ -143,10 +145,11 @@ class _Walk:
         self.closure = Closure()
         self.judge = Judge(self._meaning)
         self._todo: list[_Need] = []
-        self._seen: set[tuple[str, int | None, bool]] = set()
+        self._seen: set[tuple[str, int | None, bool, bool]] = set()
         self._chosen: dict[str, Step] = {}
         self._changed_from_outside: dict[str, tuple[Step, list[Step], list[Step]]] = {}
         self._extra = len(log.steps)
+        self._set_later: dict[str, _Need] = {}
 
     # What was asked for.
 
@@ -172,14 +175,15 @@ class _Walk:
                 self._resolve(self._todo.pop())
             if not self._include_registrations():
                 break
+        self._judge_names_set_later()
         self._judge_state()
         self._note_ambient_effects()
 
     # One need after the other.
 
     def _need(self, need: _Need) -> None:
-        key = (need.name, need.at, need.soft)
-        if key in self._seen or (need.soft and (need.name, need.at, False) in self._seen):
+        key = (need.name, need.at, need.soft, need.called)
+        if key in self._seen or (need.soft and (need.name, need.at, False, False) in self._seen):
             if need.by is not None and need.name in self.parameters | self.pins:
                 self._cut(need)
             return
@@ -230,6 +234,9 @@ class _Walk:
                         self._import(alias, step.position)
             else:
                 self._include(step)
+                if need.called and step.unit.kind in {"function", "class"}:
+                    for name in sorted(step.unit.reads.later):
+                        self._need(_Need(name, step, need.at, called=True))
         self._follow_changes(need, steps)
 
     def _include(self, step: Step) -> None:
@@ -245,8 +252,9 @@ class _Walk:
             return
         self.closure.steps[step] = None
         reads = unit.reads
+        calls = unit.calls_at_once
         for name in sorted(reads.now):
-            self._need(_Need(name, step, step.position))
+            self._need(_Need(name, step, step.position, called=calls))
         for name in sorted(reads.later):
             self._need(_Need(name, step, None))
         for name in sorted(reads.soft):
@@ -278,7 +286,7 @@ class _Walk:
         chains = {".".join(chain) for chain in need.by.unit.chains if chain[0] == need.name}
         used = [item for item in plain if any((c + ".").startswith(item[1].module + ".") for c in chains)]
         # The same name may be asked for again by another statement with other submodules.
-        self._seen.discard((need.name, need.at, need.soft))
+        self._seen.discard((need.name, need.at, need.soft, need.called))
         longest = {item[1].module: item for item in used}
         return list(longest.values()) or plain[:1]
 
@@ -436,13 +444,24 @@ class _Walk:
             return
         if self._from_session(need):
             return
-        writers = [step for step in self.log.writers.get(need.name, []) if self.log.is_counted(step)]
-        if writers and any(writer in self.closure.steps for writer in writers):
-            return  # made by a function that comes along
         if need.soft:
             self._note_soft(need)
-            return
-        self._block_unbound(need)
+        elif any(self.log.is_counted(step) for step in self.log.writers.get(need.name, [])):
+            self._set_later.setdefault(need.name, need)  # whether its maker comes along is known at the end
+        else:
+            self._block_unbound(need)
+
+    def _judge_names_set_later(self) -> None:
+        """Globals that only functions set: one that sets without reading first has to come along."""
+        for name, need in self._set_later.items():
+            makers = [s for s in self.log.writers[name] if self.log.is_counted(s) and name not in s.unit.reads.later]
+            present = [s for s in makers if s in self.closure.steps]
+            if present:
+                self.closure.note(
+                    f"{name} exists only after {_title(present[0].unit)}() was called, as in the notebook"
+                )
+            else:
+                self._block_unbound(need)
 
     def _from_session(self, need: _Need) -> bool:
         """Names made where nobody recorded: before nbops was loaded, by ``%run``, by ``exec``."""

@@ -89,6 +89,7 @@ def module_text(
     texts: Mapping[Step, str] | None = None,
     extra_imports: list[str] | None = None,
     preamble: str = "",
+    header: str | None = None,
 ) -> str:
     """Write a module.
 
@@ -99,12 +100,13 @@ def module_text(
         texts: statements whose text was rewritten (data that became a parameter).
         extra_imports: further import statements.
         preamble: code that stands between imports and definitions.
+        header: the module's docstring; the usual one when not given.
 
     Returns:
         The source, ended by one newline.
     """
     hoisted, placed = _split_imports(closure, steps)
-    parts = [_HEADER.format(title=module, module=module)]
+    parts = [_HEADER.format(title=module, module=module) if header is None else f'"""{header}"""\n']
     if any(step.unit.future and _has_annotations(step) for step in steps):
         parts.append("from __future__ import annotations\n")
     lines = sorted({i.alias.statement() for i in hoisted} | set(extra_imports or []), key=_import_order)

@@ -26,6 +26,7 @@ from nbops.source import SourceCell, analyse
 from nbops.source.names import all_code
 
 _PLACEHOLDER = "nbops_graduated_module"
+_HEADER = "Definitions of a notebook that a model needs, taken from it by nbops when the model was packed."
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,14 @@ def graduate(
     made = [SourceCell(index=len(cells) + 1, source=text, status="ok") for text in named.lambdas.values()]
     scope = {**namespace, **named.extra}
     plan = make_plan(
-        named.names, cells=[*cells, *made], module=_PLACEHOLDER, root=root, namespace=scope, notebook=notebook
-    )
+        named.names, cells=[*cells, *made], module=_PLACEHOLDER, root=root, namespace=scope, notebook=notebook,
+        header=_HEADER,
+    )  # fmt: skip
     data = sorted({b.name for b in plan.blockers if b.kind in {"data", "changed"} and f"--pin {b.name}" in b.cures})
     if data:
         plan = make_plan(
             named.names, cells=[*cells, *made], module=_PLACEHOLDER, root=root, namespace=scope, notebook=notebook,
-            pins=data,
+            pins=data, header=_HEADER,
         )  # fmt: skip
         plan.notes.append(f"{', '.join(data)} travels with the model as it is now")
     if not plan.blockers:
@@ -130,7 +132,7 @@ def graduate(
     module = f"notebook_{hashlib.sha256(plan.source.encode()).hexdigest()[:16]}"
     objects = {f"{module}.{name}": obj for name, obj in named.objects.items()}
     return Graduated(
-        modules={module: plan.source.replace(_PLACEHOLDER, module)},
+        modules={module: plan.source},
         names={f"__main__.{getattr(obj, '__qualname__', path)}": path for path, obj in objects.items()},
         files={f"_pins/{digest}.joblib": data for digest, data in plan.carried.artifacts.items()},
         notes=plan.notes,

@@ -21,6 +21,7 @@ from nbops.extract.closure import Blocker, Closure, Imported, close
 from nbops.extract.emit import module_text, ordered
 from nbops.extract.files import checked_name, module_path, only_one, search_folders, write_module
 from nbops.extract.log import Log, Step
+from nbops.extract.recording import forget, recorded_calls, run_tests, write_tests
 from nbops.extract.versions import current, digest_of, edited_error, history, next_version, what_changed
 from nbops.progress import stage
 from nbops.records import Definition, ModuleVersion, new_id
@@ -62,6 +63,7 @@ class Plan:
     source: str
     definitions: list[Definition]
     notes: list[str]
+    header: str | None = None
     parameters: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     carried: Carried = field(default_factory=Carried)
@@ -73,10 +75,10 @@ class Plan:
         return self.closure.blockers
 
     def write(self, *, extra_imports: Sequence[str] = ()) -> None:
-        """Write the text anew, with further imports."""
+        """Write the text, with further imports that the proof showed to be missing."""
         self.source = module_text(
             self.module, self.closure, self.steps, texts=self.carried.texts, preamble=self.carried.preamble,
-            extra_imports=[*self.carried.imports, *extra_imports],
+            header=self.header, extra_imports=[*self.carried.imports, *extra_imports],
         )  # fmt: skip
 
 
@@ -96,6 +98,7 @@ def extract(
     only: bool = False,
     overwrite: bool = False,
     accept: bool = False,
+    with_tests: bool = False,
 ) -> ModuleVersion:
     """Write functions and classes of a notebook, with everything they need, to a module that is proven to work.
 
@@ -113,7 +116,8 @@ def extract(
         definition: name → ``last``, ``live`` or ``saved``, where these differ.
         only: whether the module shall lose what is not named now.
         overwrite: whether edits made in the module's file may be lost.
-        accept: whether recorded calls may give other results than before.
+        accept: whether recorded calls may give other results than before; those that do are dropped.
+        with_tests: whether to write the pytest file that replays recorded calls; ``record`` records them.
 
     Returns:
         The version; the one there was, if nothing changed.
@@ -138,9 +142,13 @@ def extract(
             prove(plan, root=root, notebook=notebook, namespace=namespace)
         refuse_blocked(plan.blockers, names)
         now.advance(note="write")
-        version = _version_of(plan, store, held, root, namespace, run_id, notebook)
-        del accept
+        version = version_of(plan, store, held, root, namespace, run_id, notebook)
         write_artifacts(module_path(root, module).parent, plan.carried.artifacts)
+        if held is None or held.digest != version.digest:
+            _replay(plan, root, accept=accept)
+        store_version(store, version)
+        if with_tests:
+            write_tests(root, module)
         write_module(root, module, version.source)
         now.advance(note=f"{module} {version.version}")
     return version
@@ -228,6 +236,7 @@ def make_plan(
     pins: Sequence[str] = (),
     definition: Mapping[str, str] | None = None,
     held: ModuleVersion | None = None,
+    header: str | None = None,
 ) -> Plan:
     """Find what names need and write the module's text, without proving or writing it."""
     names = list(dict.fromkeys(names))
@@ -241,7 +250,7 @@ def make_plan(
         saved=_saved_edits(log, root, notebook),
     )  # fmt: skip
     carried = _carry_over(closure, names, module, held)
-    plan = Plan(module, closure, "", [], closure.notes)
+    plan = Plan(module, closure, "", [], closure.notes, header)
     plan.parameters = sorted(set(parameters) & set(closure.cut))
     plan.carried = carry(closure, parameters, pins, namespace)
     plan.steps = ordered(closure, _ranks(held) if held is not None else {})
@@ -413,7 +422,7 @@ def _say_report(plan: Plan, report: ImportReport) -> None:
         statement, _, why = missing.partition(": ")
         distribution = statement.split()[1].partition(".")[0]
         block(statement, f"fails in a clean process: {why}", [f"pip install {distribution}"])
-    if report.error is not None:
+    if report.error is not None and not report.effects:
         where = f" (`{source[report.line - 1].strip()}`)" if report.line else ""
         block(plan.module, f"cannot be imported: {report.error}{where}")
     for name, functions in report.unresolved.items():
@@ -488,7 +497,7 @@ def _numbered(
     return next_version(versions, change), change, reasons
 
 
-def _version_of(
+def version_of(
     plan: Plan,
     store: Store,
     held: ModuleVersion | None,
@@ -517,10 +526,32 @@ def _version_of(
         "pins": plan.carried.pins,
         "created_at": time.time(),
     }
-    version = ModuleVersion(id=new_id(), **fields)
-    # The store first: a kill before the file is replaced leaves the old version whole and the new one only known.
-    store.put(version)
-    return version
+    return ModuleVersion(id=new_id(), **fields)
+
+
+def store_version(store: Store, version: ModuleVersion) -> None:
+    """Make a version known, before its file is written.
+
+    A kill between the two leaves the old file whole; exporting again finds the version by its content and goes on.
+    """
+    if not any(known.id == version.id for known in history(store, version.module)):
+        store.put(version)
+
+
+def _replay(plan: Plan, root: Path, *, accept: bool) -> None:
+    """Replay the module's recorded calls on its new text before anything is replaced."""
+    if not recorded_calls(root, plan.module):
+        return
+    report = run_tests(plan.module, root=root, source=plan.source)
+    if report.failed and accept:
+        forget(root, plan.module, report.failed)
+    elif report.failed:
+        raise ExtractError(
+            f"{plan.module} no longer gives what it gave when {', '.join(report.failed)} was recorded; nothing was "
+            f"replaced:\n{report.output}",
+            code="recorded_calls",
+            hint=f"nbops extract … --to {plan.module} --accept, if the new results are right",
+        )
 
 
 def _lines(text: str) -> list[str]:

@@ -263,6 +263,13 @@ class Unit:
         return frozenset(_chains(self.node))
 
     @functools.cached_property
+    def calls_at_once(self) -> bool:
+        """Whether it may call something while it runs: a decorator, a default, the expression itself."""
+        return any(
+            isinstance(node, ast.Call) or getattr(node, "decorator_list", None) for node in _own_nodes(self.node)
+        )
+
+    @functools.cached_property
     def inner_imports(self) -> list[ast.Import | ast.ImportFrom]:
         """Import statements inside its functions, which run only when these are called."""
         return [

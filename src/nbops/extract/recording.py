@@ -1,0 +1,487 @@
+"""Tests from what really happened: calls of chosen functions, recorded in the session and replayed by pytest.
+
+Opt-in and bounded: the first calls with different arguments, up to a size. A call's own result and errors pass through
+untouched; whatever goes wrong in recording costs the recording, never the call.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import inspect
+import io
+import operator
+import os
+import pickle
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import types
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import msgspec
+
+from nbops.errors import ExtractError, NotFoundError
+from nbops.extract.files import source_folder, write
+from nbops.optional import loaded, need
+from nbops.records import new_id
+
+TOLERANCE = 1e-9
+
+
+class RecordedCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One call as it happened."""
+
+    id: str
+    function: str
+    arguments: str
+    """sha256 of ``(args, kwargs)`` as they were before the call."""
+    result: str | None
+    raises: str | None = None
+    """Name of the exception it raised."""
+    random_state: str | None = None
+    """sha256 of the generators' state before the call, when the call drew from them."""
+    tolerance: float = TOLERANCE
+    """Relative and absolute tolerance for floats."""
+    changes_arguments: bool = False
+    effects: list[str] = []
+    """Files written, processes and connections seen during the call; such a call is not replayed."""
+    run_id: str | None = None
+    at: float
+
+
+class TestReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What replaying a module's recorded calls gave."""
+
+    module: str
+    passed: int
+    failed: list[str]
+    """Ids of the calls that gave something else."""
+    skipped: int
+    output: str
+    """What pytest wrote."""
+
+    __test__ = False  # pytest takes classes called Test… for tests
+
+
+class Recording:
+    """Records calls of functions of a namespace, from its start until ``stop``.
+
+    Args:
+        names: the functions.
+        namespace: the live user namespace, in which each is replaced by a wrapper that looks like it.
+        module: the module whose tests these calls become.
+        root: the project's folder.
+        limit: how many calls with different arguments are kept for each function.
+        limit_bytes: how large a call's arguments or result may be.
+        run_id: the run these calls belong to.
+        keep: called with the bytes of each artifact, to keep them elsewhere too.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        *,
+        namespace: MutableMapping[str, Any],
+        module: str,
+        root: Path,
+        limit: int = 10,
+        limit_bytes: int = 1_000_000,
+        run_id: str | None = None,
+        keep: Callable[[bytes], object] | None = None,
+    ) -> None:
+        self.names = list(names)
+        self.namespace = namespace
+        self.module = module
+        self.root = root
+        self.limit = limit
+        self.limit_bytes = limit_bytes
+        self.run_id = run_id
+        self.keep = keep
+        self.notes: list[str] = []
+        """Why calls were not recorded."""
+        self._busy = threading.local()
+        self._seen: set[tuple[str, str]] = {(c.function, c.arguments) for c in recorded_calls(root, module)}
+        self.renew()
+
+    def renew(self) -> None:
+        """Wrap the functions, again for those whose cell was run again; doors call it after each cell."""
+        for name in self.names:
+            function = self.namespace.get(name)
+            if isinstance(function, types.FunctionType) and not hasattr(function, "_nbops_recording"):
+                if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+                    self._note(f"{name} is a generator or a coroutine: its calls are not recorded")
+                else:
+                    self.namespace[name] = self._wrapped(name, function)
+
+    def stop(self) -> None:
+        """Put the functions themselves back."""
+        for name in self.names:
+            function = self.namespace.get(name)
+            if getattr(function, "_nbops_recording", None) is self:
+                self.namespace[name] = function.__wrapped__  # type: ignore[union-attr]
+
+    def _wrapped(self, name: str, function: types.FunctionType) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def recorded(*args: Any, **kwargs: Any) -> Any:
+            before = self._before(name, args, kwargs)
+            if before is None:
+                return function(*args, **kwargs)
+            result, error = None, None
+            self._busy.is_on = True
+            with _watched() as effects:
+                try:
+                    result = (function(*args, **kwargs),)
+                except Exception as raised:
+                    error = raised
+                    raise
+                finally:
+                    self._busy.is_on = False
+                    _watching.seen = None  # what recording itself writes is not the call's doing
+                    self._after(name, before, effects, result, error, (args, kwargs))
+            return result[0]
+
+        recorded._nbops_recording = self  # type: ignore[attr-defined]
+        return recorded
+
+    def _before(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Before | None:
+        """Keep the arguments as they are now; None when this call shall not be recorded."""
+        if getattr(self._busy, "is_on", False):
+            return None  # recursion, and functions of the module that call each other
+        try:
+            if sum(function == name for function, _ in self._seen) >= self.limit:
+                return None
+            arguments = self._dumped((args, kwargs))
+            state = _random_state()
+        except Exception as error:  # noqa: BLE001 # our own hook in a user's call must never break it
+            self._note(f"{name}: arguments that cannot be kept: {error}")
+            return None
+        digest = hashlib.sha256(arguments).hexdigest()
+        if (name, digest) in self._seen:
+            return None
+        return _Before(arguments, digest, state)
+
+    def _after(
+        self,
+        name: str,
+        before: _Before,
+        effects: list[str],
+        result: tuple[Any] | None,
+        error: Exception | None,
+        given: tuple[Any, Any],
+    ) -> None:
+        if result is None and error is None:
+            return  # interrupted: there is nothing to replay
+        try:
+            call = self._described(name, before, effects, result, error, given)
+            calls = [*recorded_calls(self.root, self.module), call]
+            write(tests_folder(self.root, self.module) / "calls.json", msgspec.json.format(msgspec.json.encode(calls)))
+            self._seen.add((name, before.digest))
+        except Exception as problem:  # noqa: BLE001 # our own hook in a user's call must never break it
+            self._note(f"{name}: a result that cannot be kept: {problem}")
+
+    def _described(
+        self,
+        name: str,
+        before: _Before,
+        effects: list[str],
+        result: tuple[Any] | None,
+        error: Exception | None,
+        given: tuple[Any, Any],
+    ) -> RecordedCall:
+        drew = _random_state() != before.state
+        return RecordedCall(
+            id=f"{name}-{new_id()[-8:]}",
+            function=name,
+            arguments=self._kept(before.arguments),
+            result=None if result is None else self._kept(self._dumped(result[0])),
+            raises=None if error is None else type(error).__name__,
+            random_state=self._kept(before.state) if drew else None,
+            changes_arguments=self._dumped(given) != before.arguments,
+            effects=sorted(set(effects))[:5],
+            run_id=self.run_id,
+            at=time.time(),
+        )
+
+    def _kept(self, data: bytes) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        path = tests_folder(self.root, self.module) / f"{digest}.joblib"
+        if not path.is_file():
+            write(path, data)
+        if self.keep is not None:
+            self.keep(data)
+        return digest
+
+    def _dumped(self, value: object) -> bytes:
+        """Pickle a value so that the module's own classes are found in the module, not in ``__main__``."""
+        buffer = _Bounded(self.limit_bytes)
+        _ModulePickler(buffer, self.module).dump(value)
+        return buffer.getvalue()
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes and len(self.notes) < 20:
+            self.notes.append(text)
+
+
+class _Before(msgspec.Struct, frozen=True):
+    arguments: bytes
+    digest: str
+    state: bytes
+
+
+class _Bounded(io.BytesIO):
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def write(self, data: Any) -> int:
+        written = super().write(data)
+        if self.tell() > self._limit:
+            raise ExtractError(f"more than {self._limit:,} bytes", code="too_large")
+        return written
+
+
+class _ModuleName(str):
+    """Stands in a pickle for the module itself."""
+
+    __slots__ = ()
+
+
+class _ModulePickler(pickle.Pickler):
+    """Looks the notebook's own classes up in the module, with nothing but the standard library."""
+
+    def __init__(self, file: io.BytesIO, module: str) -> None:
+        super().__init__(file, protocol=4)
+        self.module = module
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, _ModuleName):
+            return (importlib.import_module, (str(obj),))
+        if isinstance(obj, (type, types.FunctionType)) and obj.__module__ == "__main__":
+            return (operator.attrgetter(obj.__qualname__), (_ModuleName(self.module),))
+        return NotImplemented
+
+
+def _random_state() -> bytes:
+    numpy = loaded("numpy")
+    state = {"random": random.getstate(), "numpy": None if numpy is None else numpy.random.get_state()}
+    return pickle.dumps(state, protocol=4)
+
+
+# Effects: one audit hook for the whole process, because hooks cannot be taken away again.
+
+_watching = threading.local()
+_is_hooked = False
+_EFFECTS = ("subprocess.Popen", "socket.connect", "os.system", "os.remove", "os.rename", "os.mkdir", "shutil.")
+
+
+@contextmanager
+def _watched() -> Iterator[list[str]]:
+    global _is_hooked
+    if not _is_hooked:
+        _is_hooked = True
+        sys.addaudithook(_audit)
+    seen: list[str] = []
+    before = getattr(_watching, "seen", None)
+    _watching.seen = seen
+    try:
+        yield seen
+    finally:
+        _watching.seen = before
+
+
+def _audit(event: str, args: tuple[Any, ...]) -> None:
+    seen = getattr(_watching, "seen", None)
+    if seen is None or len(seen) > 20:
+        return
+    if event == "open":
+        mode = args[1] if len(args) > 1 else None
+        if isinstance(mode, str) and any(letter in mode for letter in "wax+") and not isinstance(args[0], int):
+            seen.append(f"writes {args[0]!s:.80}")
+    elif event.startswith(_EFFECTS):
+        seen.append(event)
+
+
+# The tests on disk.
+
+
+def tests_folder(root: Path, module: str) -> Path:
+    """The folder of a module's recorded calls."""
+    return root / "tests" / "recorded" / module.replace(".", "_")
+
+
+def test_file(root: Path, module: str) -> Path:
+    """The pytest file that replays a module's recorded calls."""
+    return root / "tests" / f"test_{module.replace('.', '_')}_recorded.py"
+
+
+test_file.__test__ = False  # type: ignore[attr-defined] # a path, not a test, whatever pytest thinks of its name
+
+
+def recorded_calls(root: Path, module: str) -> list[RecordedCall]:
+    """List a module's recorded calls, oldest first.
+
+    Raises:
+        ExtractError: the file of calls was damaged.
+    """
+    path = tests_folder(root, module) / "calls.json"
+    if not path.is_file():
+        return []
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[RecordedCall])
+    except msgspec.DecodeError as error:
+        raise ExtractError(f"{path} cannot be read: {error}", hint=f"git checkout {path}") from error
+
+
+def write_tests(root: Path, module: str) -> Path:
+    """Write the pytest file that replays a module's recorded calls.
+
+    Args:
+        root: the project's folder.
+        module: dotted name.
+
+    Returns:
+        Its path; the same bytes for the same module.
+    """
+    jinja2 = need("jinja2", to="write tests")
+    template = Path(__file__).with_name("templates") / "test_recorded.py.jinja"
+    environment = jinja2.Environment(keep_trailing_newline=True, undefined=jinja2.StrictUndefined)  # Python text
+    text = environment.from_string(template.read_text("utf-8")).render(
+        module=module, folder=f"recorded/{module.replace('.', '_')}"
+    )
+    path = test_file(root, module)
+    if not path.is_file() or path.read_text("utf-8") != text:
+        write(path, text.encode())
+    return path
+
+
+def record(
+    names: Sequence[str],
+    *,
+    namespace: MutableMapping[str, Any],
+    module: str,
+    root: Path,
+    limit: int = 10,
+    limit_bytes: int = 1_000_000,
+    run_id: str | None = None,
+    keep: Callable[[bytes], object] | None = None,
+) -> Recording:
+    """Record calls of functions from now on, and write the pytest file that replays them.
+
+    Args:
+        names, namespace, module, root, limit, limit_bytes, run_id, keep: as for ``Recording``.
+
+    Returns:
+        The recording; ``renew()`` after each cell, ``stop()`` at the end.
+    """
+    write_tests(root, module)
+    return Recording(
+        names, namespace=namespace, module=module, root=root, limit=limit, limit_bytes=limit_bytes, run_id=run_id,
+        keep=keep,
+    )  # fmt: skip
+
+
+def run_tests(module: str, *, root: Path, source: str | None = None, timeout_s: float = 600.0) -> TestReport:
+    """Replay a module's recorded calls with pytest, in a process of its own.
+
+    Args:
+        module: dotted name.
+        root: the project's folder.
+        source: a text of the module to try instead of the one on disk.
+        timeout_s: after how many seconds the replay is given up.
+
+    Returns:
+        What passed, failed and was skipped, with pytest's words.
+
+    Raises:
+        NotFoundError: no calls were recorded.
+        MissingError: pytest is not installed.
+        ExtractError: pytest itself failed or took too long.
+    """
+    need("pytest", to=f"replay the recorded calls of {module}")
+    path = test_file(root, module)
+    if not path.is_file() or not recorded_calls(root, module):
+        raise NotFoundError(
+            f"no calls of {module} were recorded", hint=f"%nbops extract NAME --to {module} --with-tests"
+        )
+    with tempfile.TemporaryDirectory(prefix="nbops-test-") as folder:
+        search = [
+            *([_overlay(Path(folder), root, module, source)] if source is not None else []),
+            source_folder(root),
+            root,
+        ]
+        report = Path(folder) / "report.xml"
+        done = _pytest(path, report, search, timeout_s)
+        if not report.is_file() or done.returncode not in {0, 1, 5}:
+            raise ExtractError(f"pytest ended with code {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+        return _read_report(module, report, done.stdout)
+
+
+run_tests.__test__ = False  # type: ignore[attr-defined] # the same for this name
+
+
+def _pytest(path: Path, report: Path, search: Sequence[Path], timeout_s: float) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable, "-m", "pytest", str(path), "-q", "--color=no", "-p", "no:cacheprovider", "-c", os.devnull,
+        "--rootdir", str(path.parent), "--noconftest", f"--junitxml={report}",
+    ]  # fmt: skip
+    known = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([*map(str, search), *known]), "MPLBACKEND": "agg"}
+    env.pop("PYTEST_ADDOPTS", None)
+    try:
+        return subprocess.run(command, capture_output=True, text=True, env=env, timeout=timeout_s, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ExtractError(
+            f"the recorded calls were not replayed within {timeout_s:g} s", code="tests_timeout"
+        ) from error
+
+
+_EXTEND_PATH = "from pkgutil import extend_path\n__path__ = extend_path(__path__, __name__)\n"
+
+
+def _overlay(folder: Path, root: Path, module: str, source: str) -> Path:
+    """A source folder that holds one other text of the module and sees the rest of its package through."""
+    real = source_folder(root)
+    *packages, name = module.split(".")
+    place = folder
+    for depth, package in enumerate(packages, 1):
+        place = place / package
+        place.mkdir()
+        own = real.joinpath(*packages[:depth]) / "__init__.py"
+        text = own.read_text("utf-8") if own.is_file() else ""
+        (place / "__init__.py").write_text(
+            f"{text}\nfrom pkgutil import extend_path\n__path__ = extend_path(__path__, __name__)\n"
+        )
+    (place / f"{name}.py").write_text(source, "utf-8")
+    pins = real.joinpath(*packages) / "_pins"
+    if pins.is_dir():
+        (place / "_pins").symlink_to(pins.absolute())
+    return folder
+
+
+def _read_report(module: str, report: Path, output: str) -> TestReport:
+    failed: list[str] = []
+    passed = skipped = 0
+    for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 # written by our own child a moment ago
+        name = case.get("name", "").partition("[")[2].rstrip("]")
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed.append(name or case.get("name", "the test file"))
+        elif case.find("skipped") is not None:
+            skipped += 1
+        else:
+            passed += 1
+    return TestReport(module=module, passed=passed, failed=failed, skipped=skipped, output=output)
+
+
+def forget(root: Path, module: str, ids: Sequence[str]) -> None:
+    """Drop recorded calls whose new results were accepted."""
+    kept = [call for call in recorded_calls(root, module) if call.id not in set(ids)]
+    write(tests_folder(root, module) / "calls.json", msgspec.json.format(msgspec.json.encode(kept)))
