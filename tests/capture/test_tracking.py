@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import threading
 from collections.abc import Callable
 from decimal import Decimal
@@ -17,7 +18,7 @@ import pytest
 import nbops
 from nbops import capture
 from nbops.capture import here
-from nbops.errors import UsageError
+from nbops.errors import StoreError, UsageError
 from nbops.records import Run
 from nbops.store.blobs import Blobs
 
@@ -302,3 +303,41 @@ def test_no_runs_is_an_empty_frame_with_its_columns(shell: Any) -> None:
     nothing = nbops.runs("params.depth = 99")
     assert len(nothing) == 0
     assert {"name", "status", "started_at", "duration_s"} <= set(nothing.columns)
+
+
+def test_a_run_that_is_still_open_when_its_session_ends_is_interrupted(shell: Any) -> None:
+    left = nbops.run("left").__enter__()
+    capture.stop()
+    left.end()
+    with pytest.raises(StoreError, match="has ended"):
+        left.log_metric("late", 1)
+    assert run_of("left").status == "interrupted"
+
+
+def test_a_forked_child_does_not_end_its_parents_run(shell: Any) -> None:
+    with nbops.run("forked") as run:
+        child = os.fork()
+        if child == 0:
+            run.end(ValueError("in the child"))
+            os._exit(0)
+        os.waitpid(child, 0)
+        status = run_of("forked").status
+    assert (status, run_of("forked").status) == ("running", "finished")
+
+
+def test_loading_the_extension_ends_the_run_that_logging_had_opened(project: Path, bare: Any) -> None:
+    nbops.log_metric("before", 1)
+    bare.load()
+    nbops.log_metric("after", 2)
+    with here.reading() as store:
+        runs = store.find(Run, order_by="id")
+    assert [run.status for run in runs] == ["finished", "running"]
+    assert [metrics_of(run.id) for run in runs] == [{"before": [1]}, {"after": [2]}]
+
+
+def test_after_unloading_metrics_go_to_a_run_of_their_own(shell: Any) -> None:
+    shell("from nbops import capture; capture.stop()")
+    nbops.log_metric("late", 1)
+    with here.reading() as store:
+        runs = store.find(Run, order_by="id")
+    assert [run.status for run in runs] == ["finished", "running"]

@@ -42,8 +42,6 @@ def stop() -> None:
     recorder = here.recorder()
     if recorder is not None:
         recorder.detach()
-        if not recorder.is_on:
-            here.forgotten(recorder)
 
 
 def current() -> Recorder | None:

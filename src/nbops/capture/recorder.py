@@ -13,7 +13,7 @@ import re
 import time
 from typing import Any
 
-from nbops.capture import place
+from nbops.capture import here, place
 from nbops.capture.notices import tell
 from nbops.capture.outputs import Outlets, Shown
 from nbops.capture.session import Session
@@ -117,6 +117,7 @@ class Recorder:
             self._is_leaving = True
             return
         self._unhook()
+        here.forgotten(self)
         self.session.close()
 
     def abandon(self) -> None:

@@ -51,6 +51,7 @@ class Session:
         self.execution_id: str | None = None
         """The cell execution that runs just now."""
         self.innermost: ActiveRun | None = None
+        self._open_runs: dict[str, ActiveRun] = {}
         self._cause = environ.get("NBOPS_CAUSE") or "person"
         self.writer = Writer(settings)
         given = environ.get("NBOPS_RUN")
@@ -58,7 +59,7 @@ class Session:
         self.root = ActiveRun(self, id=given or new_id(), name=name, outer=None)
         if self.is_ours:
             # A driver elsewhere names a run that this store has not seen yet: it is made, and ended, here.
-            self.run_began(self.root.id, name, kind="notebook" if given else kind)
+            self.enter(self.root, kind="notebook" if given else kind)
         self._leaving = threading.Event()
         self._watcher = threading.Thread(target=self._look_around, name="nbops-surroundings", daemon=True)
         self._watcher.start()
@@ -67,26 +68,33 @@ class Session:
         """How many cells the run has already, for the one that was begun by another process."""
         if self.is_ours:
             return 0
-        return self.writer.store.count(CellExecution, run_id=self.root.id)
+        try:
+            return self.writer.store.count(CellExecution, run_id=self.root.id)
+        except StoreError:
+            return 0  # it cannot be asked just now; cells go on regardless
 
-    def run_began(self, id: str, name: str, *, kind: RunKind = "named", parent_id: str | None = None) -> None:
+    def enter(self, run: ActiveRun, *, kind: RunKind = "named") -> None:
         """Write the row of a run that begins now."""
         begun = run_record(
-            id=id,
-            name=name,
+            id=run.id,
+            name=run.name,
             kind=kind,
-            parent_id=parent_id,
+            parent_id=None if run.outer is None else run.outer.id,
             execution_id=self.execution_id,
             cause=self._cause,
             notebook=self.notebook,
         )
-        if id == self.root.id:
+        if run is self.root:
             self.writer.anchors = [begun]
+        else:
+            self._open_runs[run.id] = run
         self.writer.put(begun)
 
-    def run_ended(self, id: str, status: RunStatus, error: CellError | None) -> None:
-        """Write how a run ended."""
-        self.writer.update(Run, id, status=status, ended_at=time.time(), error=error)
+    def leave(self, run: ActiveRun, status: RunStatus, error: CellError | None) -> None:
+        """Write how a run ended; what a forked child leaves is its parent's to end."""
+        self._open_runs.pop(run.id, None)
+        if self.pid == os.getpid():
+            self.writer.update(Run, run.id, status=status, ended_at=time.time(), error=error)
 
     def renamed(self, notebook: str) -> None:
         """Note the notebook's path when the front end tells it late."""
@@ -100,16 +108,13 @@ class Session:
             return
         self._leaving.set()
         self._watcher.join(_LOOK_AROUND_LIMIT_S)
-        active = self.innermost
-        while active is not None and active is not self.root:
-            if active.is_open:
-                active.is_open = False
-                self.run_ended(active.id, "interrupted", None)
-            active = active.outer
+        for left in reversed([*self._open_runs.values()]):
+            left.is_open = False
+            self.leave(left, "interrupted", None)
         if self.root.is_open:
             self.root.is_open = False
             if self.is_ours:
-                self.run_ended(self.root.id, status, error)
+                self.leave(self.root, status, error)
         self.writer.close()
 
     def _is_known(self, run_id: str) -> bool:

@@ -63,7 +63,7 @@ class ActiveRun:
             _innermost.set(self.outer)
         if self._session.innermost is self:
             self._session.innermost = self.outer
-        self._session.run_ended(self.id, *outcome(error))
+        self._session.leave(self, *outcome(error))
 
     def log_param(self, name: str, value: object) -> None:
         """Set one parameter; logging it again replaces it."""
@@ -126,7 +126,7 @@ def open_run(session: Session, name: str) -> ActiveRun:
     """Open a named run inside the innermost one."""
     outer = innermost(session)
     active = ActiveRun(session, id=new_id(), name=name, outer=outer)
-    session.run_began(active.id, name, parent_id=outer.id)
+    session.enter(active)
     return active
 
 

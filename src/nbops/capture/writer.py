@@ -141,8 +141,11 @@ class Writer:
     def _write(self, write: Write) -> None:
         if self._pid != os.getpid():
             self._begin_anew_in_child()
-        if self.trouble is not None and self._keep(write):
-            return
+        if self.trouble is not None:
+            if self._store is None and self._closing.is_set():
+                raise _closed()
+            if self._keep(write):
+                return
         try:
             write(self.store)
         except StoreError as error:
