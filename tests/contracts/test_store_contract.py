@@ -46,16 +46,18 @@ KINDS = [
 ]
 
 
+def opened(request: pytest.FixtureRequest, folder: Path) -> Any:
+    if request.param == "sqlite":
+        return SqliteStore(folder / "store.db")
+    address = request.getfixturevalue("postgres_server").new_schema(f"s{new_id()}")
+    if request.param == "postgres":
+        return PostgresStore(address)
+    return JournaledStore(SqliteStore(folder / "store.db"), address)
+
+
 @pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        made: Any = SqliteStore(tmp_path / "store.db")
-    else:
-        address = request.getfixturevalue("postgres_address")
-        if request.param == "postgres":
-            made = PostgresStore(address)
-        else:
-            made = JournaledStore(SqliteStore(tmp_path / "store.db"), address)
+    made = opened(request, tmp_path)
     yield made
     made.close()
 
@@ -347,8 +349,10 @@ def test_closing_twice_is_safe_and_using_after_is_told(store: Store) -> None:
 # ── searching ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture
-def searched(store: Store) -> Store:
+@pytest.fixture(params=KINDS, scope="module")
+def searched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Four runs, made once for each kind of store: the tests below only read."""
+    store = opened(request, tmp_path_factory.mktemp("searched"))
     now = time.time()
     names = {
         "a": ({"depth": 4, "opt": "adam", "on": True}, {"acc": 0.9, "loss": 1.0}, {"stage": "prod"}),
@@ -367,8 +371,11 @@ def searched(store: Store) -> Store:
         store.log_params([Param(run_id=run.id, name=key, value=value, at=1.0) for key, value in params.items()])
         store.log_metrics([Metric(run_id=run.id, name=key, step=1, value=0.0, at=1.0) for key in metrics])
         store.log_metrics([Metric(run_id=run.id, name=k, step=2, value=v, at=2.0) for k, v in metrics.items()])
-    store.add_version(a_version(run_id=store.resolve(Run, "a").id))
-    return store
+    run = store.resolve(Run, "a")
+    store.add_version(a_version(run_id=run.id))
+    store.put(*(CellExecution(id=new_id(), run_id=run.id, position=n, source="x", started_at=1.0) for n in (1, 2)))
+    yield store
+    store.close()
 
 
 @pytest.mark.parametrize(
@@ -458,7 +465,6 @@ def test_orderings_put_what_lacks_the_field_last(searched: Store, order_by: str 
 
 def test_summaries_show_params_last_metrics_and_cells(searched: Store) -> None:
     run = searched.resolve(Run, "a")
-    searched.put(*(CellExecution(id=new_id(), run_id=run.id, position=n, source="x", started_at=1.0) for n in (1, 2)))
 
     (summary,) = searched.search_runs("name = a")
     assert (summary.run, summary.params, summary.metrics, summary.cells) == (

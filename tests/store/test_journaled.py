@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from nbops.errors import NotFoundError, StoreError, StoreVersionError
 from nbops.records import CellExecution, Endpoint, Metric, Model, ModelVersion, Param, Run, new_id
 from nbops.settings import load_settings
-from nbops.store import forward, open_store, sqlite
+from nbops.store import forward, forwarding, open_store, sqlite
 from nbops.store.blobs import without_password
 from nbops.store.journaled import JournaledStore
 from nbops.store.postgres import PostgresStore
@@ -244,6 +245,20 @@ def test_what_the_server_refuses_is_set_aside_and_told(machine: Machine, postgre
     assert {run.name for run in store.find(Run)} == {"short", "shortened"}
 
 
+def test_the_shared_change_log_stays_short(
+    machine: Machine, postgres_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forwarding, "KEPT_CHANGES", 3)
+    monkeypatch.setattr(forwarding, "_PRUNE_EVERY", 10)
+    store = machine(postgres_address)
+    for n in range(40):
+        store.put(a_run(name=f"r{n}"))
+        store.sync()
+
+    assert 3 <= len(store.changes(0)) < 20
+    assert store.count(Run) == 40
+
+
 def test_news_are_announced_to_who_listens(machine: Machine, postgres_address: str) -> None:
     store = machine(postgres_address)
     store.put(a_run())
@@ -288,6 +303,14 @@ def test_passwords_are_never_shown(tmp_path: Path, postgres_server: Any, caplog:
     assert not any("hunter2" in text for text in shown)
     assert "***@" in store.location
     assert store.location == without_password(wrong)
+
+
+def test_several_that_start_together_make_the_tables_once(postgres_address: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        stores = list(pool.map(PostgresStore, [postgres_address] * 8))
+    assert {store.count(Run) for store in stores} == {0}
+    for store in stores:
+        store.close()
 
 
 def test_a_newer_shared_store_is_refused(postgres_address: str) -> None:

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -268,6 +269,22 @@ def test_the_change_log_stays_short_but_keeps_what_was_not_forwarded(
         assert store.changes(0, limit=1)[0].seq == 901
         assert store.last_change() == 1_000
         assert len(store.metrics("r")) == 1_000
+
+
+def test_an_interrupt_leaves_no_transaction_open(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path / "store.db") as store:
+        run = Run(id=new_id(), name="r", kind="named", started_at=1.0)
+
+        def interrupted(execute: Callable[..., int]) -> None:
+            execute("INSERT INTO metrics (run_id, name, at) VALUES ('r', 'm', 1.0)", ())
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            store._write(interrupted)
+        store.put(run)
+        with SqliteStore(store.path, read_only=True) as other:
+            assert other.find(Run) == [run]
+            assert other.metrics("r") == []
 
 
 def test_the_write_ahead_log_is_folded_in_beside_the_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

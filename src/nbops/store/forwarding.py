@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from nbops.records import NOUNS
 from nbops.store.blobs import without_password
 from nbops.store.sql import LOG_PARAM
-from nbops.store.sqlite import SqliteStore
+from nbops.store.sqlite import KEPT_CHANGES, SqliteStore
 from nbops.store.tables import KINDS, PARAM_COLUMNS, quoted, table_of
 
 if TYPE_CHECKING:
     from nbops.store.postgres import PostgresStore
 
 _BATCH = 500
+_PRUNE_EVERY = 5_000
 _RUN_PARTS = ("cells", "artifacts", "params", "metrics", "last_metrics", "tags")
 Step = tuple[str, str, str]
 """(noun, id, what) as the change log has it."""
@@ -37,6 +38,7 @@ class Forwarder:
         self.target = without_password(address)
         self._lock = threading.RLock()
         self._done: int | None = None
+        self._sent = 0
 
     def waiting(self) -> int:
         """How many changes are only here; 0 costs one small question."""
@@ -128,9 +130,17 @@ class Forwarder:
                 f"SELECT seq, noun, id, what FROM changes WHERE seq > ? ORDER BY seq LIMIT {_BATCH}", (reached,)
             )
             self._apply(cursor, [(row[1], row[2], row[3]) for row in rows])
+            self._prune(cursor, len(rows))
         if rows:
             self._reach(int(rows[-1][0]))
         return len(rows)
+
+    def _prune(self, cursor: Any, sent: int) -> None:
+        """Keep the shared change log as short as a journal's own."""
+        self._sent += sent
+        if self._sent >= _PRUNE_EVERY:
+            self._sent = 0
+            cursor.execute("DELETE FROM changes WHERE seq <= (SELECT max(seq) FROM changes) - %s", (KEPT_CHANGES,))
 
     def _reach(self, seq: int) -> None:
         self.journal._write(

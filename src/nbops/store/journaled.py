@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import msgspec
 
 from nbops.errors import NbopsError, NotFoundError, StoreError
-from nbops.records import Metric, Model, ModelVersion, Param, Record
+from nbops.records import Metric, Model, ModelVersion, Param, Record, Run
 from nbops.store.forwarding import Forwarder
 from nbops.store.interface import Change, RunSummary
 from nbops.store.postgres import PostgresStore
-from nbops.store.sql import Execute, SqlStore
+from nbops.store.sql import Execute, SqlStore, settles
 from nbops.store.sqlite import SqliteStore
 from nbops.store.tables import quoted, table_of
 
@@ -213,7 +213,8 @@ class JournaledStore:
         told = [(table_of(type(record)).name, record.id, "*") for record in records]
         rows = [(table.upsert, table.row(record)) for record in records for table in (table_of(type(record)),)]
         if rows:
-            self._journal(lambda execute: [execute(sql, row) for sql, row in rows], told)
+            is_durable = any(map(settles, records))
+            self._journal(lambda execute: [execute(sql, row) for sql, row in rows], told, durable=is_durable)
 
     def update(self, kind: type[R], id: str, /, **fields: Any) -> None:
         """Set some fields of one record; NotFoundError when there is none."""
@@ -229,10 +230,11 @@ class JournaledStore:
         def work(execute: Execute) -> int:
             return execute(sql, values)
 
-        if not self._journal(work, told, only_if_touched=True):
+        is_durable = kind is Run and "ended_at" in fields
+        if not self._journal(work, told, only_if_touched=True, durable=is_durable):
             # Somebody else's record: bring it here first, so that the journal can carry the change.
             self.mirror(self.shared().get(kind, id))
-            self._journal(work, told)
+            self._journal(work, told, durable=is_durable)
 
     def delete(self, kind: type[R], id: str) -> None:
         """Remove one record; a run takes its cells, params, metrics and artifacts with it."""
@@ -245,7 +247,12 @@ class JournaledStore:
         self._wake.set()
 
     def _journal(
-        self, work: Callable[[Execute], Any], told: list[tuple[str, str, str]], *, only_if_touched: bool = False
+        self,
+        work: Callable[[Execute], Any],
+        told: list[tuple[str, str, str]],
+        *,
+        only_if_touched: bool = False,
+        durable: bool = False,
     ) -> Any:
         def whole(execute: Execute) -> Any:
             result = work(execute)
@@ -253,7 +260,7 @@ class JournaledStore:
                 execute("INSERT INTO changes (noun, id, what) VALUES (?, ?, ?)", row)
             return result
 
-        result = self.journal._write(whole, durable=True)
+        result = self.journal._write(whole, durable=durable)
         self._wake.set()
         return result
 

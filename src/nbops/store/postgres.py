@@ -289,8 +289,12 @@ class PostgresStore(SqlStore):
 
 
 def _version(connection: psycopg.Connection[Row]) -> int:
-    found = connection.execute("SELECT to_regclass('migrations')").fetchone()
-    if found is None or found[0] is None:
+    # Asked of the catalogue's own table: to_regclass may answer from before the wait for our turn.
+    found = connection.execute(
+        "SELECT 1 FROM pg_catalog.pg_class "
+        "WHERE relname = 'migrations' AND relnamespace = to_regnamespace(quote_ident(current_schema()))"
+    ).fetchone()
+    if found is None:
         return 0
     row = connection.execute("SELECT max(number) FROM migrations").fetchone()
     return int(row[0] or 0) if row else 0

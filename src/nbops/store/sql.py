@@ -6,7 +6,6 @@ how a statement is run and what a transaction is.
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar, cast
 
@@ -190,7 +189,7 @@ class SqlStore:
 
     def _prefixed(self, kind: type[R], reference: str) -> list[R]:
         prefix = reference.lower()
-        if len(prefix) > 64 or not set(prefix) <= set(string.hexdigits.lower()):
+        if len(prefix) > 64 or not set(prefix) <= set("0123456789abcdef"):
             return []
         table = table_of(kind)
         rows = self._rows(f"{table.select} WHERE id >= ? AND id < ? ORDER BY id LIMIT 20", (prefix, prefix + "g"))

@@ -218,9 +218,10 @@ class SqliteStore(SqlStore):
             except (UnicodeEncodeError, OverflowError):
                 return connection.execute(sql, [storable(value) for value in values]).rowcount
 
-        connection.execute("BEGIN IMMEDIATE")
-        self._inside = connection
         try:
+            # Inside, because an interrupt may strike between any two lines, and nothing must stay open.
+            connection.execute("BEGIN IMMEDIATE")
+            self._inside = connection
             result = work(execute)
             connection.execute("COMMIT")
         except BaseException:
