@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from nbops_serving.app import Limits
     from nbops_serving.bundle import TamperedError
 
-    limits = Limits(body_bytes=options.max_body, rows=options.max_rows)
+    limits = Limits(body_bytes=options.max_body, rows=options.max_rows, body_seconds=options.body_seconds)
     try:
         return server.run(
             server.Options(
@@ -56,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=_positive, default=1, help="processes that answer (default: %(default)s)")
     parser.add_argument("--max-body", type=_positive, default=8 * 2**20, metavar="BYTES", help="largest request body")
     parser.add_argument("--max-rows", type=_positive, default=10_000, metavar="ROWS", help="most rows in one request")
+    parser.add_argument(
+        "--body-seconds", type=_positive, default=30, metavar="S", help="longest time a request may take to arrive"
+    )
     for name, said in (
         ("--unseen", "a category that training never saw"),
         ("--out-of-range", "a number outside of the range of training"),

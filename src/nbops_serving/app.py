@@ -269,6 +269,11 @@ class App:
                 break
         return b"".join(parts)
 
+    def tell(self) -> None:
+        """Put this worker's gauge where the others see it; to be called about once a second."""
+        if self.serving is not None:
+            self.serving.metrics.set("in_flight", self.in_flight)
+
     def expire(self, now: float) -> None:
         """End the reading of bodies that take too long; to be called about once a second.
 
@@ -316,10 +321,7 @@ class App:
 
     def _metrics(self) -> tuple[int, Headers, bytes]:
         serving = self._model()
-        serving.metrics.set("in_flight", self.in_flight)
-        if serving.writer is not None:
-            serving.metrics.set("log_written", serving.writer.written)
-            serving.metrics.set("log_dropped", serving.writer.dropped)
+        self.tell()
         kind = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
         return 200, [kind], serving.metrics.render().encode()
 

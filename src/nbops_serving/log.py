@@ -27,7 +27,7 @@ import threading
 import time
 import zlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -199,14 +199,18 @@ class Writer:
         part_bytes: int = PART_BYTES,
         part_seconds: float = PART_SECONDS,
         most_queued: int = MOST_QUEUED,
+        counted: Callable[[str, int], None] = lambda name, records: None,
     ) -> None:
         self.folder = Path(folder)
         self.header = header
         self.part_bytes, self.part_seconds, self.most_queued = part_bytes, part_seconds, most_queued
+        self._counted = counted
         self.written = 0
         """Records that reached the file."""
         self.dropped = 0
-        """Records that could not be kept."""
+        """Records that the disk refused."""
+        self.overflowed = 0
+        """Records that came while the queue was full."""
         self.problem = ""
         """The last error of the disk; empty when writing works."""
         self._queue: deque[Record] = deque()
@@ -224,7 +228,8 @@ class Writer:
     def add(self, record: Record) -> None:
         """Queue one record; never blocks, never raises."""
         if len(self._queue) >= self.most_queued:
-            self.dropped += 1
+            self.overflowed += 1
+            self._counted("log_overflowed", 1)
             return
         self._queue.append(record)
         if not self._is_awake:
@@ -257,10 +262,12 @@ class Writer:
                 # The disk is full, gone or read-only: serving is worth more than its record. The next block tries
                 # again.
                 self.dropped += len(block)
+                self._counted("log_dropped", len(block))
                 self.problem = str(error.strerror or error)
                 self._give_up_part()
             else:
                 self.written += len(block)
+                self._counted("log_written", len(block))
                 self.problem = ""
 
     def _write(self, payload: bytes) -> None:

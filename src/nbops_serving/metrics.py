@@ -16,7 +16,8 @@ BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 """Upper bounds of the latency histogram, in seconds."""
 CODES = ("unseen", "out_of_range")
 _SINGLE = (
-    "rows", "extra", "batches", "batched_rows", "latency_sum", "in_flight", "log_written", "log_dropped", "ready",
+    "rows", "extra", "batches", "batched_rows", "latency_sum", "in_flight", "log_written", "log_dropped",
+    "log_overflowed", "ready",
 )  # fmt: skip
 _DOUBLE_BYTES = 8
 
@@ -57,6 +58,11 @@ class Metrics:
         self._mine = self._all[worker * self._stripe : (worker + 1) * self._stripe]
         self.set("in_flight", 0)
         self.set("ready", 0)
+
+    def retire(self, worker: int) -> None:
+        """Stop counting a worker that died as one that takes requests."""
+        for name in ("in_flight", "ready"):
+            self._all[worker * self._stripe + self._places[name]] = 0
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count one answered request; the time is kept for predictions."""
@@ -122,7 +128,8 @@ _PLAIN = (
     ("batched_rows", "nbops_batched_rows_total", "counter", "Rows given to the model in those calls."),
     ("in_flight", "nbops_requests_in_flight", "gauge", "Requests being answered now."),
     ("log_written", "nbops_log_written_total", "counter", "Requests written to the prediction log."),
-    ("log_dropped", "nbops_log_dropped_total", "counter", "Requests that the prediction log could not keep."),
+    ("log_dropped", "nbops_log_dropped_total", "counter", "Requests that the disk of the prediction log refused."),
+    ("log_overflowed", "nbops_log_overflowed_total", "counter", "Requests that came faster than the log was written."),
     ("ready", "nbops_ready_workers", "gauge", "Workers that take requests."),
 )
 

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import msgspec
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from nbops_serving import log
 from nbops_serving.app import App, Limits, Serving, report
@@ -32,6 +33,8 @@ QUIET_SECONDS = 0.3
 """A server on its way out leaves once nobody has asked for this long …"""
 DRAIN_SECONDS = 5.0
 """… or when this has passed."""
+MOST_HEAD_BYTES = 65_536
+_HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 SLOW_SECONDS = 0.05
 """A model that needs longer for one row is called in a thread, so that health checks do not wait for it."""
 
@@ -99,8 +102,9 @@ def _metrics(bundle: OpenBundle, workers: int) -> Metrics:
 class _Server(uvicorn.Server):
     """uvicorn, with a way out that first tells clients to come back on another connection."""
 
-    def __init__(self, config: uvicorn.Config, app: App) -> None:
+    def __init__(self, config: uvicorn.Config, app: App, *, parent: int | None) -> None:
         super().__init__(config)
+        self._parent = parent
         self._app = app
         self._asked_at: float | None = None
 
@@ -116,11 +120,50 @@ class _Server(uvicorn.Server):
             return True
         now = time.perf_counter()
         if counter % 10 == 0:
+            self._app.tell()
             self._app.expire(now)
+            self._expire_heads(now)
+        if self._parent is not None and os.getppid() != self._parent:
+            return True  # whoever watched over this worker is gone, and nobody else would stop it
         if self._asked_at is None:
             return False
         is_quiet = self._app.in_flight == 0 and now - self._app.last_request_at > QUIET_SECONDS
         return is_quiet or now - self._asked_at > DRAIN_SECONDS
+
+    def _expire_heads(self, now: float) -> None:
+        """Close connections whose next request has begun and does not get to the end of its headers."""
+        limit = self._app.limits.body_seconds
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, _Protocol) and connection.has_waited(now) > limit:
+                connection.transport.close()
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's protocol, with an end to headers that are too long or too slow."""
+
+    _head_bytes = 0
+    _head_since = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._is_in_head():
+            self._head_bytes += len(data)
+            if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+                self.transport.write(_HEAD_TOO_LARGE)
+                self.transport.close()
+        elif self._head_bytes:
+            self._head_bytes, self._head_since = 0, 0.0
+
+    def _is_in_head(self) -> bool:
+        return self.cycle is None or self.cycle.scope is not self.scope
+
+    def has_waited(self, now: float) -> float:
+        """Return for how many seconds the headers of a request have been on their way; asked about once a second."""
+        if not self._is_in_head():
+            self._head_since = 0.0
+            return 0.0
+        self._head_since = self._head_since or now
+        return now - self._head_since
 
 
 def _work(options: Options, bundle: OpenBundle, bound: socket.socket, metrics: Metrics, *, announce: int | None) -> int:
@@ -129,7 +172,7 @@ def _work(options: Options, bundle: OpenBundle, bound: socket.socket, metrics: M
     config = uvicorn.Config(
         app,
         loop="uvloop" if _has_uvloop() else "asyncio",
-        http="httptools",
+        http=_Protocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -139,7 +182,7 @@ def _work(options: Options, bundle: OpenBundle, bound: socket.socket, metrics: M
         timeout_keep_alive=75,
         timeout_graceful_shutdown=30,
     )
-    server = _Server(config, app)
+    server = _Server(config, app, parent=None if announce is None else os.getppid())
     problem: list[BaseException] = []
 
     async def main() -> None:
@@ -181,7 +224,7 @@ async def _load(
         metrics,
         policy=_policy(options, bundle.manifest.policy),
         limits=options.limits,
-        writer=_writer(options, bundle),
+        writer=_writer(options, bundle, metrics),
         in_thread=seconds > SLOW_SECONDS,
     )
     app.serving = serving
@@ -260,7 +303,7 @@ def _policy(options: Options, own: Policy) -> Policy:
     return msgspec.structs.replace(own, **{name: value for name, value in asked.items() if value is not None})
 
 
-def _writer(options: Options, bundle: OpenBundle) -> log.Writer | None:
+def _writer(options: Options, bundle: OpenBundle, metrics: Metrics) -> log.Writer | None:
     if options.log is None:
         return None
     manifest = bundle.manifest
@@ -273,7 +316,7 @@ def _writer(options: Options, bundle: OpenBundle) -> log.Writer | None:
         os.getpid(),
         time.time(),
     )
-    return log.Writer(options.log, header)
+    return log.Writer(options.log, header, counted=metrics.add)
 
 
 def say_ready(bundle: OpenBundle, bound: socket.socket) -> None:
@@ -298,6 +341,9 @@ def fail(error: BaseException) -> None:
     report("failed", reason=type(error).__name__, error=str(error))
 
 
+_STOPS = (signal.SIGTERM, signal.SIGINT)
+
+
 class _Supervisor:
     """Several workers on one socket; one that dies is replaced, its sisters go on answering."""
 
@@ -312,8 +358,8 @@ class _Supervisor:
         # Before anything heavy is imported or any thread is started: a fork copies only this one.
         for worker in range(self._options.workers):
             self._start(worker, announce)
-        signal.signal(signal.SIGTERM, self._stop)
-        signal.signal(signal.SIGINT, self._stop)
+        for stop in _STOPS:
+            signal.signal(stop, self._stop)
         if not self._wait_ready(receive):
             self._stop(signal.SIGTERM, None)
             self._reap(announce)
@@ -322,12 +368,19 @@ class _Supervisor:
         return self._reap(announce)
 
     def _start(self, worker: int, announce: int) -> None:
+        # A stop that comes now must find the child listed here, and must not run the parent's handler in the child.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+        if self._is_stopping:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+            return
         child = os.fork()
         if child:
             self._children[child] = worker
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
             return
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for stop in _STOPS:
+            signal.signal(stop, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         self._metrics.become(worker)
         status = 1
         try:
@@ -357,6 +410,7 @@ class _Supervisor:
             if worker is None or self._is_stopping:
                 continue
             report("worker_died", worker=worker, pid=child, status=os.waitstatus_to_exitcode(status))
+            self._metrics.retire(worker)
             time.sleep(0.1)  # a worker that cannot live shall not spin
             self._start(worker, announce)
         return 0
