@@ -1,0 +1,167 @@
+"""A look at a running container from outside and from inside: what it may do, what it has, where it listens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nbops.deploy import docker_client
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture
+def engine() -> str:
+    return "docker"
+
+
+@pytest.fixture
+def container(workshop: Any) -> Any:
+    """The running server's container, by Docker's own client."""
+    workshop.deploy(1)
+    with docker_client.connected() as client:
+        yield client.containers.get(workshop.deployment(1).handle["container"])
+
+
+def inside(container: Any, script: str) -> str:
+    """Run Python in a container as its own user would."""
+    status, output = container.exec_run(["python3", "-c", script])
+    assert status == 0, output.decode()
+    return str(output.decode().strip())
+
+
+def test_server_and_edge_have_no_root_no_capabilities_and_no_writable_disk(workshop: Any, container: Any) -> None:
+    edge = workshop.endpoint().handle
+    with docker_client.connected() as client:
+        for each in (container, client.containers.get(edge["container"])):
+            host = each.attrs["HostConfig"]
+            user = each.attrs["Config"]["User"]
+            assert user == "{}:{}".format(*docker_client.container_user())
+            assert not user.startswith("0")
+            assert host["ReadonlyRootfs"] is True
+            assert host["CapDrop"] == ["ALL"]
+            assert not host["CapAdd"]
+            assert not host["Privileged"]
+            assert host["SecurityOpt"] == ["no-new-privileges:true"]
+            assert host["Memory"] > 0
+            assert host["PidsLimit"] > 0
+
+
+def test_everything_is_published_on_the_loopback_address_alone(workshop: Any, container: Any) -> None:
+    handle = workshop.endpoint().handle
+    with docker_client.connected() as client:
+        for each in (container, client.containers.get(handle["container"])):
+            published = [binding for bindings in each.ports.values() for binding in bindings or []]
+            assert published
+            assert {binding["HostIp"] for binding in published} == {"127.0.0.1"}
+
+
+def test_inside_nothing_can_be_written_but_tmp_and_the_prediction_log(container: Any) -> None:
+    script = """
+import json, os
+writable = []
+for top, folders, _ in os.walk("/"):
+    if top.startswith(("/proc", "/sys", "/dev")):
+        folders.clear()
+        continue
+    probe = os.path.join(top, ".probe")
+    try:
+        open(probe, "w").close()
+        os.unlink(probe)
+        writable.append(top)
+    except OSError:
+        pass
+print(json.dumps([writable, os.getuid(), open("/proc/self/status").read().split("CapEff:")[1].split()[0]]))
+"""
+    writable, user, capabilities = json.loads(inside(container, script))
+    assert sorted(writable) == ["/predictions", "/tmp"]
+    assert user == docker_client.container_user()[0]
+    assert int(capabilities, 16) == 0
+
+
+def test_tmp_runs_no_programs(container: Any) -> None:
+    script = """
+import os, shutil, subprocess
+shutil.copy("/bin/true", "/tmp/true")
+try:
+    subprocess.run(["/tmp/true"])
+except PermissionError:
+    print("refused")
+"""
+    assert inside(container, script) == "refused"
+
+
+def test_nothing_of_the_hosts_environment_is_in_container_or_layers(
+    workshop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-secret-of-the-host")
+    workshop.deploy(1)
+    with docker_client.connected() as client:
+        found = client.containers.get(workshop.deployment(1).handle["container"])
+        history = client.api.history(found.image.id)
+        said = json.dumps([found.attrs, found.image.attrs, history]) + inside(
+            found, "import os; print(dict(os.environ))"
+        )
+    assert "the-secret-of-the-host" not in said
+
+
+def test_everything_in_the_image_is_compiled_and_readable(container: Any) -> None:
+    script = """
+import json, os, sys
+bare, closed = [], []
+ending = ".%s.pyc" % sys.implementation.cache_tag
+for top, folders, files in os.walk("/opt/nbops"):
+    for name in files:
+        path = os.path.join(top, name)
+        if not os.access(path, os.R_OK):
+            closed.append(path)
+        if name.endswith(".py"):
+            if not os.path.exists(os.path.join(top, "__pycache__", name[:-3] + ending)):
+                bare.append(path)
+print(json.dumps([bare, closed]))
+"""
+    assert json.loads(inside(container, script)) == [[], []]
+
+
+def test_labels_lead_from_the_container_to_the_run_and_the_model(workshop: Any, container: Any) -> None:
+    deployment = workshop.deployment(1)
+    labels = container.labels
+    assert labels["nbops.deployment"] == deployment.id
+    assert labels["nbops.model"] == "tiny@1"
+    assert labels["nbops.model_version"] == deployment.model_version_id
+    assert labels["nbops.endpoint"] == "tiny"
+    assert len(labels["nbops.bundle"]) == 64
+    assert labels["nbops.base.id"].startswith("sha256:")
+
+
+def test_a_container_reaches_no_other_endpoint(workshop: Any) -> None:
+    workshop.deploy(1, name="one")
+    workshop.deploy(2, name="other")
+    inner = workshop.deployment(2).handle["inner"]
+    host, _, port = inner.partition(":")
+    script = f"""
+import socket
+try:
+    socket.create_connection(({host!r}, {port}), timeout=1)
+    print("reached")
+except OSError:
+    print("refused")
+"""
+    with docker_client.connected() as client:
+        found = client.containers.get(workshop.deployment(1).handle["container"])
+        assert inside(found, script) == "refused"
+
+
+def test_docker_itself_sees_that_the_server_is_healthy(container: Any) -> None:
+    test = container.image.attrs["Config"]["Healthcheck"]["Test"]
+    assert test[0] == "CMD"
+    status, output = container.exec_run(test[1:])
+    assert (status, output) == (0, b"")
+
+
+def test_its_prediction_log_belongs_to_whom_may_clean_it_up(workshop: Any, container: Any) -> None:
+    folder = Path(workshop.deployment(1).log_path)
+    assert folder.stat().st_uid == docker_client.container_user()[0]
