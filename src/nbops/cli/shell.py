@@ -88,4 +88,4 @@ def _exit_code(answer: object) -> int:
     items = answer if isinstance(answer, list) else [answer]
     if any(getattr(item, "verdict", None) == "failed" for item in items):
         return 1
-    return 1 if getattr(answer, "status", None) == "failed" else 0
+    return 1 if getattr(answer, "status", None) == "failed" or getattr(answer, "failed", None) else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 
 from nbops.errors import UsageError
+from nbops.extract import Built, ModuleState, Preview, Pulled, TestReport
 from nbops.flows.compare import Comparison
 from nbops.flows.demo import Journey
 from nbops.flows.doctor import Finding
@@ -22,7 +23,7 @@ from nbops.records import (
     Window,
 )
 from nbops.store.interface import RunSummary
-from nbops.workspace import Prediction, Status, Synced
+from nbops.workspace import Prediction, RolledBack, Status, Synced
 
 LIMIT = Option(name="limit", kind="integer", default=50, short="-n", help="How many at most.")
 OFFSET = Option(name="offset", kind="integer", default=0, help="How many to pass over first.")
@@ -42,6 +43,38 @@ MODEL = Option(
     is_required=True,
     completes="models",
     help="A model: churn, churn@3, churn@production; in a notebook also a live variable.",
+)
+MODULE = Option(
+    name="module",
+    is_argument=True,
+    is_required=True,
+    completes="modules",
+    help="A module: churn.features, or one version of it: churn.features@1.2.0.",
+)
+NOTEBOOK = Option(name="notebook", kind="path", help="Read this notebook instead of the live session.")
+ONLY = Option(name="only", kind="flag", help="Leave out what the module had and is not named now.")
+OVERWRITE = Option(name="overwrite", kind="flag", help="Let edits made in the file be lost.")
+DEFINITIONS = (
+    Option(
+        name="names",
+        is_argument=True,
+        is_many=True,
+        is_required=True,
+        metavar="NAME",
+        help="Functions, classes or constants.",
+    ),
+    Option(name="to", is_required=True, metavar="PKG.MODULE", help="The module to write, such as churn.features."),
+    NOTEBOOK,
+    Option(name="parameter", is_many=True, metavar="NAME", help="Turn this global into a keyword parameter."),
+    Option(
+        name="pin", is_many=True, metavar="NAME", help="Keep this global by its hash and load it when first needed."
+    ),
+    Option(
+        name="definition",
+        kind="pairs",
+        metavar="NAME=WHICH",
+        help="Where text and live object differ, take the last, live or saved definition.",
+    ),
 )
 
 VERBS: tuple[Verb, ...] = (
@@ -153,32 +186,93 @@ VERBS: tuple[Verb, ...] = (
         gives=ModuleVersion,
         changes=True,
         options=(
+            *DEFINITIONS,
+            ONLY,
+            OVERWRITE,
+            Option(name="accept", kind="flag", help="Let recorded calls give other results than before."),
             Option(
-                name="names",
-                is_argument=True,
-                is_many=True,
-                is_required=True,
-                metavar="NAME",
-                help="Functions, classes or constants.",
+                name="with_tests",
+                kind="flag",
+                help="Record calls of these functions from now on, and write the tests that replay them.",
             ),
-            Option(
-                name="to", is_required=True, metavar="PKG.MODULE", help="The module to write, such as churn.features."
-            ),
-            Option(name="notebook", kind="path", help="Read this notebook instead of the live session."),
-            Option(name="parameter", is_many=True, metavar="NAME", help="Turn this global into a keyword parameter."),
+            Option(name="replace", kind="flag", help="Offer the import line that takes the place of the code."),
         ),
         examples=(
             "extract build_features train --to churn.features",
-            "extract clean --to churn.clean --notebook churn.ipynb",
+            "extract clean --to churn.clean --notebook churn.ipynb --parameter customers",
         ),
+    ),
+    Verb(
+        name="preview",
+        topic="functions",
+        summary="Show what extract would write and what is in its way, without writing anything.",
+        gives=Preview,
+        options=(*DEFINITIONS, ONLY, Option(name="proof", kind="flag", help="Import it in a clean process too.")),
+        examples=("preview train --to churn.training",),
     ),
     Verb(
         name="modules",
         topic="functions",
-        summary="List the modules taken from notebooks, newest version first.",
-        gives=list[ModuleVersion],
-        options=(LIMIT, OFFSET),
+        summary="List the modules taken from notebooks, and whether their files were edited since.",
+        gives=list[ModuleState],
         examples=("modules",),
+    ),
+    Verb(
+        name="history",
+        topic="functions",
+        summary="List every version of a module, newest first.",
+        gives=list[ModuleVersion],
+        options=(MODULE,),
+        examples=("history churn.features",),
+    ),
+    Verb(
+        name="diff",
+        topic="functions",
+        summary="Show a module's edits three ways (notebook, recorded, file), or two versions against each other.",
+        gives=str,
+        options=(
+            MODULE,
+            Option(
+                name="other",
+                is_argument=True,
+                completes="modules",
+                help="A second version, such as churn.features@1.0.0.",
+            ),
+            NOTEBOOK,
+        ),
+        examples=("diff churn.features", "diff churn.features@1.0.0 churn.features@1.1.0"),
+    ),
+    Verb(
+        name="test",
+        topic="functions",
+        summary="Replay the calls that were recorded for a module, and say which give something else.",
+        gives=TestReport,
+        changes=True,
+        options=(MODULE,),
+        examples=("test churn.features",),
+    ),
+    Verb(
+        name="pull",
+        topic="functions",
+        summary="Offer what was edited in a module's file as new cells of the notebook; nothing is overwritten.",
+        gives=list[Pulled],
+        changes=True,
+        options=(MODULE, NOTEBOOK),
+        examples=("pull churn.features",),
+    ),
+    Verb(
+        name="build",
+        topic="functions",
+        summary="Build an installable wheel of a package taken from notebooks.",
+        gives=Built,
+        changes=True,
+        options=(
+            Option(name="package", is_argument=True, is_required=True, help="The top-level package, such as churn."),
+            Option(name="out", kind="path", help="The folder to write to; dist when not given."),
+            Option(name="version", help="The wheel's version; its newest module's when not given."),
+            OVERWRITE,
+        ),
+        examples=("build churn",),
     ),
     Verb(
         name="retrain",
@@ -292,11 +386,20 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         name="rollback",
         topic="endpoints",
-        summary="Go back to what answered before the last deploy.",
-        gives=Endpoint,
+        summary="Go back to what answered before the last deploy, or to an earlier version of a module.",
+        gives=RolledBack,
         changes=True,
-        options=(ENDPOINT,),
-        examples=("rollback churn",),
+        options=(
+            Option(
+                name="name",
+                is_argument=True,
+                is_required=True,
+                completes="endpoints",
+                help="An endpoint; or a module's version, such as churn.features@1.2.0.",
+            ),
+            OVERWRITE,
+        ),
+        examples=("rollback churn", "rollback churn.features@1.2.0"),
     ),
     Verb(
         name="logs",

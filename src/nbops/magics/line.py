@@ -136,6 +136,7 @@ def _live(shell: InteractiveShell) -> Live:
         notebook=recorder.session.notebook if recorder is not None else None,
         notice=recorder.notice if recorder is not None else None,
         recording=recorder is not None and recorder.is_on,
+        offer=shell.set_next_input,
     )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
+from nbops.extract import Built, ModuleState, Preview, Pulled, TestReport
 from nbops.flows.compare import Comparison, Difference
 from nbops.flows.demo import Journey
 from nbops.flows.doctor import Finding
@@ -28,7 +29,7 @@ from nbops.records import (
 )
 from nbops.store.interface import RunSummary
 from nbops.views.parts import Code, Facts, Heading, Note, Part, Table
-from nbops.workspace import Prediction, Status, Synced
+from nbops.workspace import Prediction, RolledBack, Status, Synced
 
 SHORT = 16
 """How many digits of an id are shown: 12 of its millisecond, the version, 3 of the millisecond's fraction."""
@@ -158,6 +159,29 @@ def _modules(answer: Sequence[ModuleVersion]) -> list[Part]:
     return [Table(["module", "version", "functions", "file", "made", "from"], rows)]
 
 
+def _module_states(answer: Sequence[ModuleState]) -> list[Part]:
+    rows = [
+        [
+            state.module,
+            state.version if state.version == state.latest else f"{state.version} (newest {state.latest})",
+            state.state,
+            ", ".join(state.functions),
+            state.path,
+            when(state.created_at),
+        ]
+        for state in answer
+    ]
+    return [Table(["module", "version", "file", "functions", "path", "made"], rows, status=frozenset({2}))]
+
+
+def _pulled(answer: Sequence[Pulled]) -> list[Part]:
+    parts: list[Part] = []
+    for part in answer:
+        parts.append(Heading(part.name, "edited in the notebook too: look at both" if part.is_conflict else ""))
+        parts.append(Code(_bounded(part.diff), "diff"))
+    return parts
+
+
 def _sweeps(answer: Sequence[Sweep]) -> list[Part]:
     rows = [
         [
@@ -234,6 +258,8 @@ _LISTS: dict[type, Callable[[Any], list[Part]]] = {
     RunSummary: _runs,
     CellExecution: _cells,
     ModuleVersion: _modules,
+    ModuleState: _module_states,
+    Pulled: _pulled,
     Sweep: _sweeps,
     ModelVersion: _models,
     CheckResult: _checks,
@@ -369,6 +395,34 @@ def _(answer: ModuleVersion) -> list[Part]:
         Heading(f"{answer.module} {answer.version}", answer.path),
         Note(f"from {names}; use it with: from {answer.module} import {names}", "plain"),
     ]
+
+
+@view_of.register
+def _(answer: Preview) -> list[Part]:
+    why = f"{answer.change}: {'; '.join(answer.reasons)}" if answer.reasons else answer.change
+    parts: list[Part] = [Heading(f"{answer.module} {answer.version}", f"{answer.path}, {why}")]
+    parts += [Note(f"{blocker}", "bad") for blocker in answer.blockers]
+    parts += [Note(note, "busy") for note in answer.notes]
+    parts.append(Code(answer.source, "python"))
+    return parts
+
+
+@view_of.register
+def _(answer: TestReport) -> list[Part]:
+    facts = [("passed", str(answer.passed)), ("failed", str(len(answer.failed))), ("skipped", str(answer.skipped))]
+    parts: list[Part] = [Heading(f"Recorded calls of {answer.module}"), Facts(facts)]
+    return [*parts, Code(_bounded(answer.output))] if answer.failed else parts
+
+
+@view_of.register
+def _(answer: Built) -> list[Part]:
+    facts = [("wheel", answer.wheel), ("source", answer.sdist), ("needs", ", ".join(answer.requirements))]
+    return [Heading(f"{answer.name} {answer.version}"), Facts([fact for fact in facts if fact[1]])]
+
+
+@view_of.register
+def _(answer: RolledBack) -> list[Part]:
+    return view_of(answer.module if answer.module is not None else answer.endpoint)
 
 
 @view_of.register

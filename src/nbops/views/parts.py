@@ -10,7 +10,7 @@ Tone = Literal["plain", "good", "bad", "busy", "faint"]
 
 TONES: dict[str, Tone] = {
     "ok": "good", "finished": "good", "ready": "good", "up": "good", "passed": "good", "stable": "good",
-    "failed": "bad", "error": "bad", "drifted": "bad", "missing": "bad", "invalid": "bad", "exited": "bad",
+    "failed": "bad", "error": "bad", "drifted": "bad", "unchanged": "good", "edited": "busy", "missing": "bad", "invalid": "bad", "exited": "bad",
     "running": "busy", "starting": "busy", "warning": "busy",
     "interrupted": "busy", "cancelled": "faint", "stopped": "faint", "skipped": "faint", "too few rows": "faint",
 }  # fmt: skip
