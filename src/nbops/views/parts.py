@@ -10,8 +10,8 @@ Tone = Literal["plain", "good", "bad", "busy", "faint"]
 
 TONES: dict[str, Tone] = {
     "ok": "good", "finished": "good", "ready": "good", "up": "good", "passed": "good", "stable": "good",
-    "failed": "bad", "error": "bad", "drifted": "bad", "unchanged": "good", "edited": "busy", "missing": "bad", "invalid": "bad", "exited": "bad",
-    "running": "busy", "starting": "busy", "warning": "busy",
+    "failed": "bad", "error": "bad", "drifted": "bad", "missing": "bad", "invalid": "bad", "exited": "bad",
+    "unchanged": "good", "edited": "busy", "running": "busy", "starting": "busy", "warning": "busy",
     "interrupted": "busy", "cancelled": "faint", "stopped": "faint", "skipped": "faint", "too few rows": "faint",
 }  # fmt: skip
 """How a word of status is coloured."""
