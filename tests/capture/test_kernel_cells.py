@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 from nbops.records import CellExecution, Run
 from nbops.settings import load_settings
@@ -242,6 +244,38 @@ def test_a_forked_child_records_nothing_as_its_parent(kernel: Any) -> None:
     assert [output["data"]["text/plain"] for output in reply["outputs"]] == ["0"]
     assert cell.status == "ok"
     assert {"before": 1, "child": 2, "after": 3}.items() <= logged.items()
+
+
+def test_a_script_or_notebook_that_a_cell_runs_is_part_of_the_cell(kernel: Any) -> None:
+    (kernel.folder / "part.py").write_text("print('from the script')")
+    nbformat.write(new_notebook(cells=[new_code_cell("inner = 3")]), kernel.folder / "part.ipynb")
+    source = "%run part.py\n%run -i part.ipynb\ninner"
+    kernel.run(source)
+    cell = last(kernel)
+    assert (cell.source, cell.status) == (source, "ok")
+    assert cell.outputs is not None
+    assert "from the script" in cell.outputs.text
+
+
+def test_a_cell_magic_shows_a_failing_body_once_and_fails_its_cell(kernel: Any) -> None:
+    reply = kernel.run("%%nbops run doomed\nkept = 1\n1 / 0")
+    cell = last(kernel)
+    assert (reply["status"], reply["ename"]) == ("error", "ZeroDivisionError")
+    assert [output["type"] for output in reply["outputs"]] == ["error"]
+    assert cell.error is not None
+    assert (cell.status, cell.error.name) == ("error", "ZeroDivisionError")
+    assert "----> 3 1 / 0" in cell.error.traceback
+
+
+def test_a_cell_magic_displays_the_last_value_of_its_body(kernel: Any) -> None:
+    reply = kernel.run("%%nbops run fine\n6 * 7")
+    assert [output["data"]["text/plain"] for output in reply["outputs"]] == ["42"]
+
+
+def test_a_cell_magic_refuses_a_body_that_awaits(kernel: Any) -> None:
+    reply = kernel.run("%%nbops run asynchronous\nimport asyncio\nawait asyncio.sleep(0)")
+    assert (reply["status"], reply["ename"]) == ("error", "UsageError")
+    assert "with nbops.run" in reply["outputs"][-1]["evalue"]
 
 
 def test_an_object_that_cannot_be_displayed_fails_its_cell(kernel: Any) -> None:

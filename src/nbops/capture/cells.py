@@ -6,6 +6,7 @@ from typing import Any
 
 from nbops.capture import here, tracking, values
 from nbops.capture.recorder import Recorder
+from nbops.errors import UsageError
 from nbops.settings import Settings, load_settings
 
 
@@ -88,9 +89,17 @@ def run_body(shell: Any, source: str) -> BaseException | None:
         shell: the ``InteractiveShell``.
         source: the cell without its first line.
 
+    Raises:
+        UsageError: the body awaits something, which no magic can run inside a kernel's event loop.
+
     Returns:
         The exception that ended it, already shown, which the surrounding cell counts as failed by; None when it ran.
     """
+    if _awaits(shell, source):
+        raise UsageError(
+            "a cell that awaits cannot be run by a magic: the kernel's event loop is busy with the magic itself",
+            hint='with nbops.run("NAME"): in an ordinary cell',
+        )
     surrounding = getattr(shell.displayhook, "exec_result", None)
     # A line stands for the magic's own, so that tracebacks count lines as the cell does; IPython drops empty ones, and
     # another magic has to come first.
@@ -102,3 +111,14 @@ def run_body(shell: Any, source: str) -> BaseException | None:
         # IPython has shown the exception already; raised again, it would be shown twice.
         surrounding.error_in_exec = error
     return error
+
+
+def _awaits(shell: Any, source: str) -> bool:
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+        transformed = shell.transform_cell(source)
+    except (RuntimeError, SyntaxError):  # no loop is running, or the cell's own error will say it better
+        return False
+    return bool(shell.should_run_async(source, transformed_cell=transformed))
