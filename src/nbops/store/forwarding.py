@@ -45,9 +45,7 @@ class Forwarder:
         newest = self.journal.last_change()
         if self._done is not None and self._done >= newest:
             return 0
-        reached = self._reached()
-        if reached is None:
-            return newest
+        reached = self._reached() or 0
         self._done = reached
         return int(self.journal._rows("SELECT count(*) FROM changes WHERE seq > ?", (reached,))[0][0])
 
@@ -87,12 +85,9 @@ class Forwarder:
         return int(rows[0][0]) if rows else None
 
     def _needs_all(self) -> bool:
-        """A store that was never told, or whose changes were pruned meanwhile, is told every row."""
-        reached = self._reached()
-        if reached is None:
-            return True
+        """Where changes were pruned that a shared store never saw, it is told every row."""
         oldest = self.journal._rows("SELECT min(seq) FROM changes")[0][0]
-        return oldest is not None and int(oldest) > reached + 1
+        return oldest is not None and int(oldest) > (self._reached() or 0) + 1
 
     def _all(self, shared: PostgresStore, until: threading.Event | None) -> int:
         newest, sent = self.journal.last_change(), 0
