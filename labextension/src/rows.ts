@@ -90,18 +90,20 @@ export class PagedRows<T> {
     const wanted = this._pagesInView();
     try {
       // The rows do not wait for the count, which a filter can make the slower of the two.
-      const counted = this._source.count();
+      const counted = this._source.count?.();
       const fetched = Promise.all(wanted.map(async page => [page, await this._fetch(page)] as const));
-      counted.catch(() => undefined);
+      counted?.catch(() => undefined);
       const pages = await fetched;
       if (generation !== this._generation) {
         return;
       }
       this._pages = new Map(pages);
       this._problem = null;
-      this._total ??= knownTotal(pages, this._pageSize);
+      if (counted === undefined || this._total === null) {
+        this._total = knownTotal(pages, this._pageSize);
+      }
       this._changed.emit();
-      const total = await counted;
+      const total = counted === undefined ? this._total : await counted;
       if (generation === this._generation && total !== this._total) {
         this._total = total;
         this._changed.emit();
@@ -122,6 +124,9 @@ export class PagedRows<T> {
       const rows = await this._fetch(page);
       if (generation === this._generation) {
         this._pages.set(page, rows);
+        if (this._source.count === undefined) {
+          this._total = Math.max(this._total ?? 0, knownTotal([[page, rows]], this._pageSize));
+        }
         this._forget();
         this._changed.emit();
       }
@@ -172,14 +177,18 @@ export class PagedRows<T> {
 export namespace PagedRows {
   export interface ISource<T> {
     fetch(offset: number, limit: number): Promise<T[]>;
-    count(): Promise<number>;
+    /** How many rows there are; where nobody counts, the list ends with the first page that is not full. */
+    count?(): Promise<number>;
     pageSize?: number;
     /** How many pages are held at most. */
     keep?: number;
   }
 }
 
-/** The total as far as pages tell it: a page that is not full is the last. */
+/** The total as far as pages tell it: behind a full page there may be one more row. */
 function knownTotal(pages: (readonly [number, unknown[]])[], pageSize: number): number {
-  return Math.max(0, ...pages.map(([page, rows]) => page * pageSize + rows.length));
+  const ends = pages.map(
+    ([page, rows]) => page * pageSize + rows.length + (rows.length === pageSize ? 1 : 0)
+  );
+  return Math.max(0, ...ends);
 }

@@ -169,6 +169,16 @@ export interface Endpoint {
   updated_at: number;
 }
 
+/** An endpoint, what answers there, where that came from, and how it fares. */
+export interface EndpointState {
+  endpoint: Endpoint;
+  deployments: Deployment[];
+  model: ModelVersion | null;
+  run: Run | null;
+  cell: CellExecution | null;
+  windows: Window[];
+}
+
 /** Interpreter, platform and packages; ``id`` is the hash of the rest, so equal environments are one row. */
 export interface Environment {
   id: string;
@@ -204,6 +214,13 @@ export interface Model {
   created_at: number;
 }
 
+/** A model's version with what is known of it. */
+export interface ModelState {
+  version: ModelVersion;
+  aliases: string[];
+  checks: CheckResult[];
+}
+
 /** One fitted estimator of a Model, tied to what made it. */
 export interface ModelVersion {
   id: string;
@@ -228,6 +245,15 @@ export interface ModelVersion {
   created_at: number;
 }
 
+/** A module's version beside the one before it and the file on disk. */
+export interface ModuleState {
+  version: ModuleVersion;
+  versions: ModuleVersion[];
+  against_previous: string;
+  file: 'edited' | 'missing' | 'same';
+  against_file: string;
+}
+
 /** Source of functions taken from a notebook, frozen under a content hash. */
 export interface ModuleVersion {
   id: string;
@@ -241,15 +267,31 @@ export interface ModuleVersion {
   run_id: string | null;
   notebook: string | null;
   notes: string[];
+  parameters: string[];
   pins: { [name: string]: string };
   created_at: number;
+}
+
+/** A cell's newest execution, and what it has to do with the others. */
+export interface NotebookCell {
+  execution: CellExecution;
+  reads: string[];
+  writes: string[];
+  changed: string[];
 }
 
 /** What is recorded of one notebook: its newest run, and each cell's newest execution. */
 export interface NotebookCells {
   run: Run | null;
-  cells: CellExecution[];
+  cells: NotebookCell[];
   executions: number;
+}
+
+/** The parameters of one notebook. */
+export interface NotebookParameters {
+  notebook: string;
+  parameters: Parameter[];
+  has_cell: boolean;
 }
 
 /** What a cell showed, cut to a bounded size. */
@@ -271,6 +313,22 @@ export interface Page {
   modules: ModuleVersion[];
   models: ModelVersion[];
   environment: Environment | null;
+}
+
+/** One parameter of a notebook, as its parameters cell declares it. */
+export interface Parameter {
+  name: string;
+  type: 'any' | 'bool' | 'date' | 'datetime' | 'dict' | 'float' | 'frozenset' | 'int' | 'list' | 'path' | 'set' | 'str' | 'tuple';
+  default: unknown;
+  source: string;
+  is_optional: boolean;
+  low: number | null;
+  high: number | null;
+  is_log: boolean;
+  choices: unknown[] | null;
+  help: string;
+  constructor: string;
+  line: number;
 }
 
 /** What an endpoint answered. */
@@ -367,7 +425,11 @@ export interface Sweep {
   objective: string | null;
   status: 'cancelled' | 'failed' | 'finished' | 'running';
   total: number;
+  search: string;
   jobs: number;
+  timeout_s: number | null;
+  retries: number;
+  kernel: string | null;
   best_run_id: string | null;
   cause: string;
   host: string;
@@ -375,6 +437,14 @@ export interface Sweep {
   process: string;
   started_at: number;
   ended_at: number | null;
+}
+
+/** A sweep, and how far it has come. */
+export interface SweepState {
+  sweep: Sweep;
+  ended: number;
+  failed: number;
+  best: RunSummary | null;
 }
 
 /** How the local journal stands against the team's store. */
@@ -482,6 +552,18 @@ export interface Routes {
   changes: { takes: { since?: number; limit?: number }; gives: Change[] };
   /** Say what is recorded of one notebook: its newest run and each cell's newest execution. */
   notebook: { takes: { path: string }; gives: NotebookCells };
+  /** Learn a notebook's parameters from its cell tagged parameters, without running anything. */
+  parameters: { takes: { notebook: string }; gives: NotebookParameters };
+  /** List sweeps with how far they have come. */
+  'sweeps/state': { takes: { limit?: number; offset?: number }; gives: SweepState[] };
+  /** Put a module's version beside the one before it and the file on disk. */
+  'modules/state': { takes: { id: string }; gives: ModuleState };
+  /** List model versions, newest first, with their aliases and checks. */
+  'models/state': { takes: { limit?: number; offset?: number }; gives: ModelState[] };
+  /** Give one model version with its aliases and checks. */
+  'models/one': { takes: { model: string }; gives: ModelState };
+  /** List endpoints with what answers there, where that came from, and how it fares. */
+  'endpoints/state': { takes: { name?: string }; gives: EndpointState[] };
   /** Download the bytes of an artifact. */
   content: { takes: { id: string }; gives: Blob };
   /** List Environment records, newest first, narrowed by their fields. */
@@ -511,7 +593,7 @@ export interface Routes {
   /** List Window records, newest first, narrowed by their fields. */
   'records/windows': { takes: { id?: string; endpoint?: string; model_version_id?: string; rows?: number; verdict?: 'stable' | 'drifted' | 'too few rows'; requests?: number; errors?: number; order_by?: string; limit?: number; offset?: number }; gives: Window[] };
   /** List Sweep records, newest first, narrowed by their fields. */
-  'records/sweeps': { takes: { id?: string; name?: string; notebook?: string; objective?: string; status?: 'running' | 'finished' | 'failed' | 'cancelled'; total?: number; jobs?: number; best_run_id?: string; cause?: string; host?: string; pid?: number; process?: string; order_by?: string; limit?: number; offset?: number }; gives: Sweep[] };
+  'records/sweeps': { takes: { id?: string; name?: string; notebook?: string; objective?: string; status?: 'running' | 'finished' | 'failed' | 'cancelled'; total?: number; search?: string; jobs?: number; retries?: number; kernel?: string; best_run_id?: string; cause?: string; host?: string; pid?: number; process?: string; order_by?: string; limit?: number; offset?: number }; gives: Sweep[] };
 }
 
 /** The method of every route. */
@@ -544,6 +626,12 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   'cells/count': 'GET',
   changes: 'GET',
   notebook: 'GET',
+  parameters: 'GET',
+  'sweeps/state': 'GET',
+  'modules/state': 'GET',
+  'models/state': 'GET',
+  'models/one': 'GET',
+  'endpoints/state': 'GET',
   content: 'GET',
   'records/environments': 'GET',
   'records/runs': 'GET',

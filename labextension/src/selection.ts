@@ -16,6 +16,15 @@ export class Selection {
     return this._changed;
   }
 
+  /** Another question to the list of runs, such as those of one sweep. */
+  get asked(): ISignal<this, string> {
+    return this._asked;
+  }
+
+  ask(expression: string): void {
+    this._asked.emit(expression);
+  }
+
   isMarked(run: string): boolean {
     return this._marked.has(run);
   }
@@ -51,5 +60,6 @@ export class Selection {
 
   private readonly _marked = new Set<string>();
   private readonly _changed = new Signal<this, void>(this);
+  private readonly _asked = new Signal<this, string>(this);
   private _current: string | null = null;
 }

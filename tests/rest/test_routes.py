@@ -65,7 +65,7 @@ def test_a_notebooks_newest_run_has_each_cells_newest_execution(server: Server) 
     found = server.get("notebook", path="first/work.ipynb")
 
     assert found["run"]["name"] == "run 3"
-    assert [cell["cell_id"] for cell in found["cells"]] == ["a", "b"]
+    assert [cell["execution"]["cell_id"] for cell in found["cells"]] == ["a", "b"]
     assert found["executions"] == 2
 
 

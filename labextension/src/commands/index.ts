@@ -12,6 +12,11 @@ import { openRun } from './open-run';
 import { refresh } from './refresh';
 import { searchRuns } from './search-runs';
 import { ICommand } from './command';
+import { monitorEndpoint, openEndpoint, rollbackEndpoint, stopEndpoint } from './endpoints';
+import { extractFunctions } from './extract-functions';
+import { checkModel, deployModel, openModel, promoteModel } from './models';
+import { openModule, openSweep } from './open-others';
+import { retrainNotebook } from './retrain-notebook';
 
 /** Every command, in the order the palette lists them. */
 const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand> = [
@@ -23,7 +28,19 @@ const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand
   compareRuns,
   openNotebook,
   openCell,
-  copyId
+  copyId,
+  extractFunctions,
+  openModule,
+  retrainNotebook,
+  openSweep,
+  openModel,
+  checkModel,
+  promoteModel,
+  deployModel,
+  openEndpoint,
+  monitorEndpoint,
+  rollbackEndpoint,
+  stopEndpoint
 ];
 
 /** Register the commands, and list in the palette those that need no row to act on. */

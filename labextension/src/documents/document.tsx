@@ -68,6 +68,11 @@ export abstract class Document<T> extends ReactWidget {
     }
   }
 
+  /** Ask now: another question than before. */
+  protected again(): void {
+    void this._ask();
+  }
+
   private async _ask(): Promise<void> {
     if (this._isAsking) {
       this._isStale = true;

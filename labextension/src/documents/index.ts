@@ -1,3 +1,7 @@
 export { openComparison } from './comparison';
+export { openEndpointDocument } from './endpoint';
 export { openExecution } from './execution';
+export { openModelDocument } from './model';
+export { openModuleDocument } from './module';
 export { openRunDocument } from './run';
+export { openSweepForm } from './sweep-form';

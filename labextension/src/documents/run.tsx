@@ -178,7 +178,7 @@ function Surroundings(props: { run: Run; page: Page; context: IContext }): React
         [trans.__('Branch'), run.git_branch],
         [trans.__('Python'), page.environment?.python],
         [trans.__('Packages'), page.environment && Object.keys(page.environment.packages).length],
-        [trans.__('Executed notebook'), run.output]
+        [trans.__('Executed notebook'), run.output?.replace(`${context.project.state?.root ?? ''}/`, '')]
       ]}
     />
   );

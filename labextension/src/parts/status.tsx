@@ -1,6 +1,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
+import { statusWords } from './words';
+
 type Look = 'running' | 'good' | 'bad' | 'stopped' | 'quiet';
 
 const LOOKS: { [status: string]: Look } = {
@@ -34,30 +36,6 @@ const SHAPES: { [look in Look]: React.ReactElement } = {
   quiet: <circle cx="8" cy="8" r="2.500" strokeWidth="1" />
 };
 
-/** A status in the words of the user's language. */
-export function statusText(status: string, trans: TranslationBundle): string {
-  const words: { [status: string]: string } = {
-    running: trans.__('running'),
-    starting: trans.__('starting'),
-    finished: trans.__('finished'),
-    ok: trans.__('ok'),
-    ready: trans.__('ready'),
-    up: trans.__('up'),
-    down: trans.__('down'),
-    passed: trans.__('passed'),
-    stable: trans.__('stable'),
-    failed: trans.__('failed'),
-    error: trans.__('error'),
-    invalid: trans.__('invalid syntax'),
-    drifted: trans.__('drifted'),
-    interrupted: trans.__('interrupted'),
-    cancelled: trans.__('cancelled'),
-    exited: trans.__('exited'),
-    stopped: trans.__('stopped')
-  };
-  return words[status] ?? status;
-}
-
 /** A status as a mark. Its text belongs into the row's own name, so it is hidden from screen readers. */
 export function StatusMark(props: { status: string; trans: TranslationBundle }): React.ReactElement {
   const look = LOOKS[props.status] ?? 'quiet';
@@ -70,7 +48,7 @@ export function StatusMark(props: { status: string; trans: TranslationBundle }):
       aria-hidden="true"
       focusable="false"
     >
-      <title>{statusText(props.status, props.trans)}</title>
+      <title>{statusWords(props.status, props.trans)}</title>
       {SHAPES[look]}
     </svg>
   );
@@ -82,7 +60,7 @@ export function StatusWord(props: { status: string; trans: TranslationBundle }):
   return (
     <span className={`nbops-StatusWord nbops-mod-${look}`}>
       <StatusMark {...props} />
-      {statusText(props.status, props.trans)}
+      {statusWords(props.status, props.trans)}
     </span>
   );
 }

@@ -18,6 +18,36 @@ export function builtInSections(trans: TranslationBundle): ISection[] {
       rank: 200,
       isOpen: true,
       load: async context => new (await import('./index')).CellsSection(context)
+    },
+    {
+      id: 'notebook',
+      title: trans.__('This Notebook'),
+      rank: 300,
+      load: async context => new (await import('./index')).NotebookSection(context)
+    },
+    {
+      id: 'modules',
+      title: trans.__('Modules'),
+      rank: 400,
+      load: async context => new (await import('./index')).ModulesSection(context)
+    },
+    {
+      id: 'sweeps',
+      title: trans.__('Sweeps'),
+      rank: 500,
+      load: async context => new (await import('./index')).SweepsSection(context)
+    },
+    {
+      id: 'models',
+      title: trans.__('Models'),
+      rank: 600,
+      load: async context => new (await import('./index')).ModelsSection(context)
+    },
+    {
+      id: 'endpoints',
+      title: trans.__('Endpoints'),
+      rank: 700,
+      load: async context => new (await import('./index')).EndpointsSection(context)
     }
   ];
 }

@@ -2,7 +2,8 @@ import * as React from 'react';
 
 import { codeLines, duration, firstLine, moment, text } from '../format';
 import { RowList } from '../parts/list';
-import { StatusMark, statusText } from '../parts/status';
+import { StatusMark } from '../parts/status';
+import { statusWords } from '../parts/words';
 import { PagedRows } from '../rows';
 import { CellExecution } from '../schema';
 import { IContext } from '../tokens';
@@ -89,7 +90,7 @@ export function CellRow(props: { cell: CellExecution; context: IContext }): Reac
       <span className="nbops-Row-body" title={text(cell.source, 600)}>
         <span className="nbops-Row-line">
           <code className="nbops-Row-title nbops-mod-code">{codeLines(cell.source)[0]}</code>
-          <span className="nbops-Row-aside">{took || statusText(cell.status, trans)}</span>
+          <span className="nbops-Row-aside">{took || statusWords(cell.status, trans)}</span>
         </span>
         <span className="nbops-Row-line nbops-mod-second">
           <Outcome cell={cell} />
@@ -128,7 +129,7 @@ function cellName(cell: CellExecution, context: IContext): string {
   const outcome = cell.error ? `${cell.error.name}: ${cell.error.message}` : '';
   return [
     `${cell.position}`,
-    statusText(cell.status, context.trans),
+    statusWords(cell.status, context.trans),
     firstLine(cell.source),
     text(outcome),
     moment(cell.started_at)

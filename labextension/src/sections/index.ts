@@ -1,2 +1,7 @@
 export { CellsSection } from './cells';
+export { EndpointsSection } from './endpoints';
+export { ModelsSection } from './models';
+export { ModulesSection } from './modules';
+export { NotebookSection } from './notebook';
 export { RunsSection } from './runs';
+export { SweepsSection } from './sweeps';

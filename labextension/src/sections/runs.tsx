@@ -2,7 +2,8 @@ import * as React from 'react';
 
 import { ago, duration, moment, number, text } from '../format';
 import { MARK, RowList } from '../parts/list';
-import { StatusMark, statusText } from '../parts/status';
+import { StatusMark } from '../parts/status';
+import { statusWords } from '../parts/words';
 import { PagedRows } from '../rows';
 import { RunSummary } from '../schema';
 import { expressionOf } from '../search';
@@ -20,6 +21,7 @@ export class RunsSection extends LiveSection {
     this.rows.changed.connect(this.update, this);
     context.selection.changed.connect(this.update, this);
     context.preferences.changed.connect(this.update, this);
+    context.selection.asked.connect((_, expression) => this.search(expression), this);
   }
 
   protected readonly tables = ['runs', 'metrics', 'params', 'cells'];
@@ -201,7 +203,7 @@ function Values(props: { row: RunSummary; context: IContext }): React.ReactEleme
   const params = Object.keys(row.params);
   const took = duration((row.run.ended_at ?? Date.now() / 1000) - row.run.started_at);
   return (
-    <>
+    <span className="nbops-Values">
       {row.run.error && <span className="nbops-Value nbops-mod-bad">{text(row.run.error.name, 60)}</span>}
       {metrics.slice(0, 3).map(name => (
         <span key={`m${name}`} className="nbops-Value nbops-mod-metric">
@@ -219,7 +221,7 @@ function Values(props: { row: RunSummary; context: IContext }): React.ReactEleme
           {took}
         </span>
       )}
-    </>
+    </span>
   );
 }
 
@@ -250,7 +252,7 @@ function MarkedBar(props: { context: IContext }): React.ReactElement | null {
 function runName(row: RunSummary, context: IContext): string {
   const { trans } = context;
   const values = Object.entries(row.metrics).map(([name, value]) => `${name} ${number(value)}`);
-  return [row.run.name, statusText(row.run.status, trans), moment(row.run.started_at), ...values.slice(0, 3)]
+  return [row.run.name, statusWords(row.run.status, trans), moment(row.run.started_at), ...values.slice(0, 3)]
     .map(part => text(part))
     .join(', ');
 }
@@ -261,7 +263,7 @@ function tooltip(row: RunSummary, context: IContext): string {
   const values = { ...row.params, ...row.metrics };
   return [
     text(run.name),
-    `${statusText(run.status, trans)} · ${moment(run.started_at)}`,
+    `${statusWords(run.status, trans)} · ${moment(run.started_at)}`,
     run.notebook ?? '',
     ...Object.entries(values)
       .slice(0, 12)

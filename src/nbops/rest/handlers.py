@@ -17,12 +17,13 @@ from tornado import web
 
 from nbops.errors import NotFoundError, UsageError
 from nbops.progress import watching
+from nbops.rest.answers import Bytes
 from nbops.rest.arguments import from_query, understand
 from nbops.rest.news import ProgressNews
 from nbops.rest.openapi import openapi_document
 from nbops.rest.problems import Problem, plain_problem, problem_of
 from nbops.rest.projects import Projects
-from nbops.rest.routes import PREFIX, ROUTES, Action, Bytes, Route
+from nbops.rest.routes import PREFIX, ROUTES, Action, Route
 from nbops.workspace import Workspace
 
 AUTH_RESOURCE = "nbops"

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from nbops.grammar import Option
+from nbops.rest.answers import Bytes
 from nbops.rest.problems import Problem
 from nbops.rest.projects import ProjectState
-from nbops.rest.routes import MOST_ROWS, PREFIX, ROUTES, Bytes, Route
+from nbops.rest.routes import MOST_ROWS, PREFIX, ROUTES, Route
 
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "text": {"type": "string"},

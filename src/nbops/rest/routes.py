@@ -8,9 +8,12 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from nbops.errors import NotFoundError, UsageError
+from nbops.errors import UsageError
 from nbops.grammar import VERBS, Option, Verb
-from nbops.records import NOUNS, Artifact, CellExecution, Record, Run
+from nbops.records import NOUNS, Record
+from nbops.rest import answers
+from nbops.rest.notebook import NotebookCells, notebook_cells
+from nbops.retrain.parameters import NotebookParameters, inspect
 from nbops.store.interface import Change
 from nbops.store.tables import NAMES
 from nbops.workspace import Workspace
@@ -23,29 +26,6 @@ Method = Literal["GET", "POST", "DELETE"]
 Kind = Literal["text", "integer", "number", "flag", "path", "choice", "pairs"]
 Action = Literal["read", "write", "execute"]
 """What Jupyter's authorizer is asked for."""
-
-
-class Count(msgspec.Struct, frozen=True, kw_only=True):
-    """How many rows a list has without its limit."""
-
-    total: int
-
-
-class NotebookCells(msgspec.Struct, frozen=True, kw_only=True):
-    """What is recorded of one notebook: its newest run, and each cell's newest execution."""
-
-    run: Run | None
-    cells: list[CellExecution]
-    """In the order they ran."""
-    executions: int
-    """How many executions the run has, those of the same cell counted each."""
-
-
-class Bytes(msgspec.Struct, frozen=True, kw_only=True):
-    """Content that is sent as it is, always as a download: what is stored may be hostile HTML."""
-
-    content: bytes
-    name: str
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,54 +110,17 @@ def _record_route(kind: type[Record]) -> Route:
     )
 
 
-def _count_runs(workspace: Workspace, values: dict[str, Any]) -> Count:
-    return Count(total=workspace.store.count_runs(values["where"]))
-
-
-def _count_cells(workspace: Workspace, values: dict[str, Any]) -> Count:
-    run = workspace.store.resolve(Run, values["run"])
-    if run.kind == "named":
-        # Its cells are a stretch of its session's, which only a look at them tells.
-        return Count(total=len(workspace.cells(run.id, limit=None)))
-    return Count(total=workspace.store.count(CellExecution, run_id=run.id))
-
-
 def _changes(workspace: Workspace, values: dict[str, Any]) -> list[Change]:
     return workspace.store.changes(values["since"], limit=values["limit"])
 
 
 def _notebook(workspace: Workspace, values: dict[str, Any]) -> NotebookCells:
-    store = workspace.store
-    path = Path(values["path"])
-    # A run knows its notebook relative to the project when inside it.
-    known = path.relative_to(workspace.root) if path.is_relative_to(workspace.root) else path
-    # Named runs are parts of the session that has the cells.
-    whole = [run for run in store.find(Run, notebook=str(known), limit=MOST_ROWS) if run.kind != "named"]
-    if not whole:
-        return NotebookCells(run=None, cells=[], executions=0)
-    run = whole[0]
-    newest: dict[str, CellExecution] = {}
-    for cell in store.find(CellExecution, run_id=run.id, order_by="-position", limit=MOST_ROWS):
-        newest.setdefault(cell.cell_id or cell.id, cell)
-    cells = sorted(newest.values(), key=lambda cell: cell.position)
-    return NotebookCells(run=run, cells=cells, executions=store.count(CellExecution, run_id=run.id))
+    return notebook_cells(workspace.store, root=workspace.root, path=Path(values["path"]))
 
 
-def _content(workspace: Workspace, values: dict[str, Any]) -> Bytes:
-    artifact = workspace.store.get(Artifact, values["id"])
-    if artifact.size_bytes > CONTENT_BYTES:
-        raise UsageError(
-            f"{artifact.name} has {artifact.size_bytes:,} bytes; at most {CONTENT_BYTES:,} are sent to a browser",
-            hint=f"nbops show {artifact.id}",
-        )
-    if not workspace.blobs.has(artifact.digest):
-        raise NotFoundError(
-            f"the bytes of {artifact.name} are no longer stored ({artifact.digest[:12]})", hint="nbops doctor"
-        )
-    return Bytes(content=workspace.blobs.get(artifact.digest), name=Path(artifact.name).name)
+def _parameters(_: Workspace, values: dict[str, Any]) -> NotebookParameters:
+    return inspect(values["notebook"])
 
-
-CONTENT_BYTES = 20_000_000
 
 _OWN = (
     Route(
@@ -186,9 +129,9 @@ _OWN = (
         action="read",
         summary="Count the runs that match an expression.",
         options=(Option(name="where", help="An expression: metrics.accuracy > 0.9 and params.depth = 4."),),
-        gives=Count,
-        do=_count_runs,
-        empty=Count(total=0),
+        gives=answers.Count,
+        do=answers.count_runs,
+        empty=answers.Count(total=0),
     ),
     Route(
         name="cells/count",
@@ -196,9 +139,9 @@ _OWN = (
         action="read",
         summary="Count the cells of a run.",
         options=(Option(name="run", default="last", help="A run: id, unique start of an id, name or last."),),
-        gives=Count,
-        do=_count_cells,
-        empty=Count(total=0),
+        gives=answers.Count,
+        do=answers.count_cells,
+        empty=answers.Count(total=0),
     ),
     Route(
         name="changes",
@@ -224,13 +167,70 @@ _OWN = (
         empty=NotebookCells(run=None, cells=[], executions=0),
     ),
     Route(
+        name="parameters",
+        method="GET",
+        action="read",
+        summary="Learn a notebook's parameters from its cell tagged parameters, without running anything.",
+        options=(Option(name="notebook", kind="path", is_required=True, help="The notebook, from the server's root."),),
+        gives=NotebookParameters,
+        do=_parameters,
+    ),
+    Route(
+        name="sweeps/state",
+        method="GET",
+        action="read",
+        summary="List sweeps with how far they have come.",
+        options=(LIMIT, OFFSET),
+        gives=list[answers.SweepState],
+        do=answers.sweep_states,
+        empty=[],
+    ),
+    Route(
+        name="modules/state",
+        method="GET",
+        action="read",
+        summary="Put a module's version beside the one before it and the file on disk.",
+        options=(Option(name="id", is_required=True, help="The module version: id or NAME@VERSION."),),
+        gives=answers.ModuleState,
+        do=answers.module_state,
+    ),
+    Route(
+        name="models/state",
+        method="GET",
+        action="read",
+        summary="List model versions, newest first, with their aliases and checks.",
+        options=(LIMIT, OFFSET),
+        gives=list[answers.ModelState],
+        do=answers.model_states,
+        empty=[],
+    ),
+    Route(
+        name="models/one",
+        method="GET",
+        action="read",
+        summary="Give one model version with its aliases and checks.",
+        options=(Option(name="model", is_required=True, help="The model version, such as churn@3."),),
+        gives=answers.ModelState,
+        do=answers.model_one,
+    ),
+    Route(
+        name="endpoints/state",
+        method="GET",
+        action="read",
+        summary="List endpoints with what answers there, where that came from, and how it fares.",
+        options=(Option(name="name", help="Only this endpoint."),),
+        gives=list[answers.EndpointState],
+        do=answers.endpoint_states,
+        empty=[],
+    ),
+    Route(
         name="content",
         method="GET",
         action="read",
         summary="Download the bytes of an artifact.",
         options=(Option(name="id", is_required=True, help="The artifact's id."),),
-        gives=Bytes,
-        do=_content,
+        gives=answers.Bytes,
+        do=answers.content,
     ),
 )
 

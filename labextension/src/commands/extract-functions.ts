@@ -1,0 +1,105 @@
+import { Notification } from '@jupyterlab/apputils';
+
+import { act } from '../act';
+import { definitionsOf } from '../definitions';
+import { moduleIcon } from '../icons';
+import { runLine, words } from '../kernel';
+import { IContext } from '../tokens';
+import { ICommand, textArgs } from './command';
+
+export function extractFunctions(context: IContext): ICommand {
+  const { notebooks, trans } = context;
+  return {
+    id: 'nbops:extract-functions',
+    label: trans.__('Extract Functions to a Module…'),
+    caption: trans.__('Take functions and classes out of the notebook into a versioned module'),
+    icon: moduleIcon,
+    inPalette: true,
+    describedBy: textArgs({
+      names: trans.__('Functions and classes, separated by spaces; those of the selection when not given'),
+      to: trans.__('The module to write, such as churn.features')
+    }),
+    isEnabled: () => notebooks?.currentWidget !== null && notebooks !== null,
+    execute: async args => {
+      const { askForm } = await import('../parts/form');
+      const given = { names: String(args.names ?? selected(context).join(' ')), to: String(args.to ?? '') };
+      const answers =
+        given.names && given.to
+          ? given
+          : await askForm(trans, {
+              title: trans.__('Extract functions to a module'),
+              accept: trans.__('Extract'),
+              note: trans.__(
+                'What they need comes along: imports, helpers and constants, as they were in the session that ran.'
+              ),
+              fields: [
+                {
+                  name: 'names',
+                  label: trans.__('Functions and classes'),
+                  value: given.names,
+                  placeholder: 'build_features train',
+                  help: trans.__('Separated by spaces')
+                },
+                {
+                  name: 'to',
+                  label: trans.__('Module'),
+                  value: given.to,
+                  placeholder: 'churn.features',
+                  help: trans.__('Its dotted name; the file goes below src/ where there is one')
+                }
+              ]
+            });
+      if (answers?.names && answers.to) {
+        await extract(context, answers.names.split(/[\s,]+/).filter(Boolean), answers.to);
+      }
+    }
+  };
+}
+
+/** Names defined in the selected text, else in the active cell. */
+function selected({ notebooks }: IContext): string[] {
+  const cell = notebooks?.activeCell;
+  const editor = cell?.editor;
+  if (!cell || !editor) {
+    return [];
+  }
+  const { start, end } = editor.getSelection();
+  const source = cell.model.sharedModel.getSource();
+  const text = source.slice(editor.getOffsetAt(start), editor.getOffsetAt(end));
+  const word = text.trim();
+  if (/^[^\W\d]\w*$/u.test(word)) {
+    return [word];
+  }
+  return definitionsOf(word ? text : source);
+}
+
+/** In the live session where the recorded definitions are; from the file where no kernel runs. */
+async function extract(context: IContext, names: string[], to: string): Promise<void> {
+  const { app, notebooks, trans } = context;
+  const panel = notebooks?.currentWidget;
+  if (!panel) {
+    return;
+  }
+  if (panel.sessionContext.session?.kernel) {
+    const said = await runLine(panel, `%nbops extract ${words(...names)} --to ${words(to)}`);
+    Notification.emit(
+      said.isError ? said.text : trans.__('Extracted %1 to %2', names.join(', '), to),
+      said.isError ? 'error' : 'success',
+      {
+        autoClose: said.isError ? false : 5000
+      }
+    );
+  } else {
+    await panel.context.save();
+    const notebook = app.serviceManager.contents.localPath(panel.context.path);
+    await act(
+      context,
+      'extract',
+      { names, to, notebook },
+      {
+        doing: trans.__('Extracting %1', names.join(', ')),
+        done: module => trans.__('Extracted %1 to %2', names.join(', '), `${module.module} ${module.version}`)
+      }
+    );
+  }
+}

@@ -1,0 +1,150 @@
+import { act } from '../act';
+import { modelIcon } from '../icons';
+import { IContext } from '../tokens';
+import { ICommand, meant, textArgs } from './command';
+
+export function openModel(context: IContext): ICommand {
+  const { trans } = context;
+  return {
+    id: 'nbops:open-model',
+    label: trans.__('Open Model'),
+    caption: trans.__('Open a model version with its signature, checks and origin'),
+    icon: modelIcon,
+    describedBy: textArgs({ model: trans.__('The model version, such as churn@3') }),
+    execute: async args => {
+      const model = meant(context, args, 'model', 'model');
+      if (model !== undefined) {
+        const { openModelDocument } = await import('../documents');
+        openModelDocument(context, model);
+      }
+    }
+  };
+}
+
+export function checkModel(context: IContext): ICommand {
+  const { trans } = context;
+  return {
+    id: 'nbops:check-model',
+    label: trans.__('Check Model'),
+    caption: trans.__('Run every check on a model version and record the verdicts'),
+    describedBy: textArgs({ model: trans.__('The model version, such as churn@3') }),
+    execute: async args => {
+      const model = meant(context, args, 'model', 'model');
+      if (model !== undefined) {
+        await act(
+          context,
+          'check',
+          { model },
+          {
+            doing: trans.__('Checking %1', model),
+            done: results => {
+              const failed = results
+                .filter(result => result.verdict === 'failed')
+                .map(result => result.check);
+              return failed.length
+                ? trans.__('%1 failed: %2', model, failed.join(', '))
+                : trans.__('%1 passed its checks', model);
+            }
+          }
+        );
+      }
+    }
+  };
+}
+
+export function promoteModel(context: IContext): ICommand {
+  const { trans } = context;
+  return {
+    id: 'nbops:promote-model',
+    label: trans.__('Promote Model…'),
+    caption: trans.__('Give a model version an alias such as production'),
+    describedBy: textArgs({
+      model: trans.__('The model version, such as churn@3'),
+      alias: trans.__('The alias, such as production')
+    }),
+    execute: async args => {
+      const model = meant(context, args, 'model', 'model');
+      if (model === undefined) {
+        return;
+      }
+      const { askForm } = await import('../parts/form');
+      const answers =
+        typeof args.alias === 'string'
+          ? { alias: args.alias }
+          : await askForm(trans, {
+              title: trans.__('Promote %1', model),
+              accept: trans.__('Promote'),
+              fields: [
+                {
+                  name: 'alias',
+                  label: trans.__('Alias'),
+                  value: 'production',
+                  help: trans.__('Another version that has it loses it')
+                }
+              ]
+            });
+      if (answers?.alias) {
+        await act(
+          context,
+          'promote',
+          { model, alias: answers.alias },
+          {
+            doing: trans.__('Promoting %1', model),
+            done: () => trans.__('%1 is now %2', model, answers.alias)
+          }
+        );
+      }
+    }
+  };
+}
+
+export function deployModel(context: IContext): ICommand {
+  const { trans } = context;
+  return {
+    id: 'nbops:deploy-model',
+    label: trans.__('Deploy Model…'),
+    caption: trans.__('Put a model behind a stable address, checked before it takes any traffic'),
+    describedBy: textArgs({ model: trans.__('The model version, such as churn@3') }),
+    execute: async args => {
+      const model = meant(context, args, 'model', 'model');
+      if (model === undefined) {
+        return;
+      }
+      const { askForm } = await import('../parts/form');
+      const answers = await askForm(trans, {
+        title: trans.__('Deploy %1', model),
+        accept: trans.__('Deploy'),
+        note: trans.__('It is built, started and checked first; what answers now goes on until then.'),
+        fields: [
+          {
+            name: 'name',
+            label: trans.__('Endpoint'),
+            value: model.split('@')[0],
+            help: trans.__('A new name makes a new address')
+          },
+          {
+            name: 'engine',
+            label: trans.__('Engine'),
+            choices: [
+              ['', trans.__('As configured')],
+              ['docker', trans.__('Docker container')],
+              ['process', trans.__('Process on this machine')]
+            ]
+          }
+        ]
+      });
+      if (answers) {
+        const engine = answers.engine === '' ? undefined : (answers.engine as 'docker' | 'process');
+        await act(
+          context,
+          'deploy',
+          { model, name: answers.name || undefined, engine },
+          {
+            doing: trans.__('Deploying %1', model),
+            done: endpoint => trans.__('%1 answers at %2', model, endpoint.address)
+          }
+        );
+      }
+    }
+  };
+}

@@ -1,0 +1,156 @@
+import * as React from 'react';
+
+import { moment } from '../format';
+import { moduleIcon } from '../icons';
+import { serverPath } from '../project';
+import { Definition, ModuleState } from '../schema';
+import { IContext } from '../tokens';
+import { Document, openInMain } from './document';
+import { Block, Code, Facts } from './parts';
+
+/** Open a module's version beside the one before it and the file on disk. */
+export function openModuleDocument(context: IContext, module: string): void {
+  openInMain(context, {
+    id: `nbops-module-${module}`,
+    title: context.trans.__('Module'),
+    caption: module,
+    icon: moduleIcon,
+    make: () => new ModuleDocument(context, module)
+  });
+}
+
+class ModuleDocument extends Document<ModuleState> {
+  constructor(
+    context: IContext,
+    private _module: string
+  ) {
+    super(context);
+    this.node.setAttribute('aria-label', context.trans.__('Module'));
+  }
+
+  protected override readonly tables = ['module_versions'];
+
+  protected ask(): Promise<ModuleState> {
+    return this.context.client.call(
+      'modules/state',
+      { id: this._module },
+      { project: this.context.project.path }
+    );
+  }
+
+  protected draw(state: ModuleState): React.ReactElement {
+    const { trans, app } = this.context;
+    const { version } = state;
+    if (this.parent) {
+      this.parent.title.label = `${version.module} ${version.version}`;
+    }
+    const path = serverPath(this.context.project, version.path);
+    return (
+      <article>
+        <header className="nbops-Head">
+          <h1>{version.module}</h1>
+          <label className="nbops-Check">
+            {trans.__('Version')}
+            <select
+              className="nbops-Select"
+              value={version.id}
+              onChange={event => {
+                this._module = event.target.value;
+                this.again();
+              }}
+            >
+              {state.versions.map(each => (
+                <option key={each.id} value={each.id}>
+                  {each.version}
+                </option>
+              ))}
+            </select>
+          </label>
+          <span className="nbops-Head-fact">{moment(version.created_at)}</span>
+          {path !== null && state.file !== 'missing' ? (
+            <button
+              className="nbops-Link"
+              onClick={() => void app.commands.execute('docmanager:open', { path })}
+            >
+              {version.path}
+            </button>
+          ) : (
+            <span className="nbops-Head-fact">{version.path}</span>
+          )}
+          <FileWord state={state} context={this.context} />
+        </header>
+        {version.notes.length > 0 && (
+          <Block title={trans.__('To know')} isWide>
+            <ul className="nbops-Notes">
+              {version.notes.map(note => (
+                <li key={note}>{note}</li>
+              ))}
+            </ul>
+          </Block>
+        )}
+        <Block title={trans.__('Where its definitions came from')} isWide>
+          <Facts
+            facts={version.definitions
+              .filter(definition => definition.kind !== 'import')
+              .map(definition => [
+                definition.name,
+                <Origin key={definition.name} definition={definition} context={this.context} />
+              ])}
+          />
+        </Block>
+        {state.file === 'edited' && (
+          <Block title={trans.__('Edited on disk since')} isWide>
+            <Code kind="diff" label={trans.__('Differences to the file')} text={state.against_file} />
+          </Block>
+        )}
+        {state.against_previous && (
+          <Block title={trans.__('Against the version before')} isWide>
+            <Code
+              kind="diff"
+              label={trans.__('Differences to the version before')}
+              text={state.against_previous}
+            />
+          </Block>
+        )}
+        <Block title={trans.__('Source')} isWide>
+          <Code label={trans.__('Source')} text={version.source} />
+        </Block>
+      </article>
+    );
+  }
+}
+
+function FileWord(props: { state: ModuleState; context: IContext }): React.ReactElement {
+  const { trans } = props.context;
+  const words = {
+    same: trans.__('file unchanged'),
+    edited: trans.__('file edited'),
+    missing: trans.__('file missing')
+  };
+  const isWell = props.state.file === 'same';
+  return <span className={`nbops-Chip ${isWell ? '' : 'nbops-mod-warn'}`}>{words[props.state.file]}</span>;
+}
+
+function Origin(props: { definition: Definition; context: IContext }): React.ReactElement {
+  const { definition, context } = props;
+  const { trans, app } = context;
+  const kinds = {
+    function: trans.__('function'),
+    class: trans.__('class'),
+    value: trans.__('value'),
+    import: trans.__('import')
+  };
+  return (
+    <>
+      {kinds[definition.kind]}{' '}
+      {definition.execution_id !== null && (
+        <button
+          className="nbops-Link"
+          onClick={() => void app.commands.execute('nbops:open-cell', { execution: definition.execution_id })}
+        >
+          {trans.__('to its cell')}
+        </button>
+      )}
+    </>
+  );
+}

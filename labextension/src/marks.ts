@@ -1,0 +1,51 @@
+import { NotebookCell } from './schema';
+
+/** Which executions to distrust, by what the notebook looks like now. */
+export interface Marks {
+  /** The cell has another text than the one that ran. */
+  edited: ReadonlySet<string>;
+  /** A cell further down the notebook ran before it. */
+  outOfOrder: ReadonlySet<string>;
+  /** The cell is no longer in the notebook. */
+  gone: ReadonlySet<string>;
+  /** How many code cells with text were not run. */
+  notRun: number;
+}
+
+/**
+ * Hold what ran against the notebook as it is now.
+ *
+ * Takes the newest execution of each cell in the order they ran, and the notebook's code cells from top to bottom.
+ */
+export function marksOf(
+  ran: ReadonlyArray<NotebookCell>,
+  cells: ReadonlyArray<{ id: string; source: string }>
+): Marks {
+  const places = new Map(cells.map((cell, place) => [cell.id, place]));
+  const marks = { edited: new Set<string>(), outOfOrder: new Set<string>(), gone: new Set<string>() };
+  const seen = new Set<string>();
+  let deepest = -1;
+  for (const { execution } of ran) {
+    const place = execution.cell_id === null ? undefined : places.get(execution.cell_id);
+    if (place === undefined) {
+      if (execution.cell_id !== null && cells.length > 0) {
+        marks.gone.add(execution.id);
+      }
+      continue;
+    }
+    seen.add(execution.cell_id as string);
+    if (withoutEnd(cells[place].source) !== withoutEnd(execution.source)) {
+      marks.edited.add(execution.id);
+    }
+    if (place < deepest) {
+      marks.outOfOrder.add(execution.id);
+    }
+    deepest = Math.max(deepest, place);
+  }
+  return { ...marks, notRun: cells.filter(cell => cell.source.trim() && !seen.has(cell.id)).length };
+}
+
+/** A kernel is sent a cell's text without white space at its end. */
+function withoutEnd(source: string): string {
+  return source.replace(/\s+$/, '');
+}

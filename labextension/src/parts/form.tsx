@@ -1,0 +1,116 @@
+import { Dialog, showDialog } from '@jupyterlab/apputils';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+/** One question of a form. */
+export interface IField {
+  name: string;
+  label: string;
+  help?: string;
+  value?: string;
+  placeholder?: string;
+  /** Answers to choose from, as value and label; none: any text. */
+  choices?: ReadonlyArray<readonly [string, string]>;
+}
+
+/** Ask for a few values in a dialogue; null when the user thinks better of it. */
+export async function askForm(
+  trans: TranslationBundle,
+  options: { title: string; accept: string; fields: ReadonlyArray<IField>; note?: string }
+): Promise<{ [name: string]: string } | null> {
+  const body = new Form(options.fields, options.note);
+  const { button } = await showDialog({
+    title: options.title,
+    body,
+    buttons: [
+      Dialog.cancelButton({ label: trans.__('Cancel') }),
+      Dialog.okButton({ label: options.accept, ariaLabel: options.accept })
+    ],
+    focusNodeSelector: '.nbops-Form input, .nbops-Form select'
+  });
+  return button.accept ? body.getValue() : null;
+}
+
+class Form extends ReactWidget {
+  constructor(
+    private readonly _fields: ReadonlyArray<IField>,
+    private readonly _note?: string
+  ) {
+    super();
+    this.addClass('nbops-Form');
+    this._values = Object.fromEntries(_fields.map(({ name, value }) => [name, value ?? '']));
+  }
+
+  getValue(): { [name: string]: string } {
+    return Object.fromEntries(Object.entries(this._values).map(([name, value]) => [name, value.trim()]));
+  }
+
+  protected render(): React.ReactElement {
+    return (
+      <>
+        {this._note && <p className="nbops-Form-note">{this._note}</p>}
+        {this._fields.map(field => (
+          <FieldRow
+            key={field.name}
+            field={field}
+            value={this._values[field.name]}
+            onChange={value => {
+              this._values[field.name] = value;
+              this.update();
+            }}
+          />
+        ))}
+      </>
+    );
+  }
+
+  private readonly _values: { [name: string]: string };
+}
+
+/** A question with its answer. */
+export function FieldRow(props: {
+  field: IField;
+  value: string;
+  onChange(value: string): void;
+}): React.ReactElement {
+  const { field, value, onChange } = props;
+  const id = React.useId();
+  const described = field.help ? `${id}-help` : undefined;
+  return (
+    <div className="nbops-FieldRow">
+      <label htmlFor={id}>{field.label}</label>
+      {field.choices ? (
+        <select
+          id={id}
+          className="nbops-Field"
+          value={value}
+          aria-describedby={described}
+          onChange={event => onChange(event.target.value)}
+        >
+          {field.choices.map(([choice, label]) => (
+            <option key={choice} value={choice}>
+              {label}
+            </option>
+          ))}
+        </select>
+      ) : (
+        <input
+          id={id}
+          className="nbops-Field"
+          type="text"
+          spellCheck={false}
+          value={value}
+          placeholder={field.placeholder}
+          aria-describedby={described}
+          onChange={event => onChange(event.target.value)}
+        />
+      )}
+      {field.help && (
+        <div id={described} className="nbops-FieldRow-help">
+          {field.help}
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,225 @@
+"""Answers that only a panel asks for: several questions to the store in one, so that a section costs one request."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from nbops.errors import NotFoundError, UsageError
+from nbops.records import (
+    Artifact,
+    CellExecution,
+    CheckResult,
+    Deployment,
+    Endpoint,
+    Model,
+    ModelVersion,
+    ModuleVersion,
+    Run,
+    Sweep,
+    Window,
+)
+from nbops.store.interface import RunSummary
+from nbops.workspace import Workspace
+
+CONTENT_BYTES = 20_000_000
+"""More than this is not sent to a browser."""
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """How many rows a list has without its limit."""
+
+    total: int
+
+
+class Bytes(msgspec.Struct, frozen=True, kw_only=True):
+    """Content that is sent as it is, always as a download: what is stored may be hostile HTML."""
+
+    content: bytes
+    name: str
+
+
+class SweepState(msgspec.Struct, frozen=True, kw_only=True):
+    """A sweep, and how far it has come."""
+
+    sweep: Sweep
+    ended: int
+    """How many of its runs have ended, however they ended."""
+    failed: int
+    best: RunSummary | None
+
+
+class ModuleState(msgspec.Struct, frozen=True, kw_only=True):
+    """A module's version beside the one before it and the file on disk."""
+
+    version: ModuleVersion
+    versions: list[ModuleVersion]
+    """All versions of the module, newest first."""
+    against_previous: str
+    """Unified diff from the version before; empty for the first."""
+    file: Literal["same", "edited", "missing"]
+    """How the file on disk stands to the newest version."""
+    against_file: str
+    """Unified diff from this version to the file on disk."""
+
+
+class ModelState(msgspec.Struct, frozen=True, kw_only=True):
+    """A model's version with what is known of it."""
+
+    version: ModelVersion
+    aliases: list[str]
+    checks: list[CheckResult]
+    """The newest verdict of each check."""
+
+
+class EndpointState(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint, what answers there, where that came from, and how it fares."""
+
+    endpoint: Endpoint
+    deployments: list[Deployment]
+    """What runs or ran behind it, newest first."""
+    model: ModelVersion | None
+    run: Run | None
+    cell: CellExecution | None
+    """The cell that made the model."""
+    windows: list[Window]
+    """Measured stretches of its requests, newest first."""
+
+
+def count_runs(workspace: Workspace, values: dict[str, Any]) -> Count:
+    """Count the runs that match an expression."""
+    return Count(total=workspace.store.count_runs(values["where"]))
+
+
+def count_cells(workspace: Workspace, values: dict[str, Any]) -> Count:
+    """Count the cells of a run."""
+    run = workspace.store.resolve(Run, values["run"])
+    if run.kind == "named":
+        # Its cells are a stretch of its session's, which only a look at them tells.
+        return Count(total=len(workspace.cells(run.id, limit=None)))
+    return Count(total=workspace.store.count(CellExecution, run_id=run.id))
+
+
+def sweep_states(workspace: Workspace, values: dict[str, Any]) -> list[SweepState]:
+    """List sweeps with how far they have come."""
+    return [_sweep_state(workspace, sweep) for sweep in workspace.store.find(Sweep, **values)]
+
+
+def _sweep_state(workspace: Workspace, sweep: Sweep) -> SweepState:
+    store = workspace.store
+    mine = f'sweep_id = "{sweep.id}"'
+    best = store.search_runs(f'id = "{sweep.best_run_id}"', limit=1) if sweep.best_run_id else []
+    return SweepState(
+        sweep=sweep,
+        ended=store.count_runs(f"{mine} and status != running"),
+        failed=store.count_runs(f"{mine} and status in (failed, interrupted)"),
+        best=best[0] if best else None,
+    )
+
+
+def module_state(workspace: Workspace, values: dict[str, Any]) -> ModuleState:
+    """Put a module's version beside the one before it and the file on disk."""
+    version = workspace.store.resolve(ModuleVersion, values["id"])
+    versions = workspace.store.find(ModuleVersion, module=version.module, limit=100)
+    older = [each for each in versions if each.id < version.id]
+    on_disk = _text_of(workspace.root / version.path)
+    file: Literal["same", "edited", "missing"] = "missing"
+    if on_disk is not None:
+        file = "same" if on_disk == versions[0].source else "edited"
+    return ModuleState(
+        version=version,
+        versions=versions,
+        against_previous=_diff(older[0].source, version.source, older[0].version, version.version) if older else "",
+        file=file,
+        against_file="" if on_disk is None else _diff(version.source, on_disk, version.version, version.path),
+    )
+
+
+def _text_of(path: Path) -> str | None:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _diff(before: str, after: str, before_name: str, after_name: str) -> str:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), before_name, after_name, lineterm="")
+    return "\n".join(lines)
+
+
+def model_states(workspace: Workspace, values: dict[str, Any]) -> list[ModelState]:
+    """List model versions, newest first, with their aliases and checks."""
+    return _model_states(workspace, workspace.store.find(ModelVersion, **values))
+
+
+def model_one(workspace: Workspace, values: dict[str, Any]) -> ModelState:
+    """Give one model version with its aliases and checks."""
+    return _model_states(workspace, [workspace.store.resolve(ModelVersion, values["model"])])[0]
+
+
+def _model_states(workspace: Workspace, versions: list[ModelVersion]) -> list[ModelState]:
+    store = workspace.store
+    aliases = {model.name: model.aliases for model in store.find(Model)}
+    return [
+        ModelState(
+            version=version,
+            aliases=sorted(
+                alias for alias, number in aliases.get(version.model, {}).items() if number == version.number
+            ),
+            checks=_newest_checks(store.find(CheckResult, model_version_id=version.id, limit=100)),
+        )
+        for version in versions
+    ]
+
+
+def _newest_checks(results: list[CheckResult]) -> list[CheckResult]:
+    newest: dict[str, CheckResult] = {}
+    for result in results:
+        newest.setdefault(result.check, result)
+    return sorted(newest.values(), key=lambda result: result.check)
+
+
+def endpoint_states(workspace: Workspace, values: dict[str, Any]) -> list[EndpointState]:
+    """List endpoints with what answers there, where that came from, and how it fares."""
+    wanted = {"name": values["name"]} if values["name"] else {}
+    return [
+        _endpoint_state(workspace, endpoint) for endpoint in workspace.store.find(Endpoint, order_by="name", **wanted)
+    ]
+
+
+def _endpoint_state(workspace: Workspace, endpoint: Endpoint) -> EndpointState:
+    store = workspace.store
+    deployments = store.find(Deployment, endpoint=endpoint.name, limit=20)
+    serving = next(
+        (each for each in deployments if endpoint.split.get(each.id)), deployments[0] if deployments else None
+    )
+    found = store.find(ModelVersion, id=serving.model_version_id, limit=1) if serving else []
+    model = found[0] if found else None
+    runs = store.find(Run, id=model.run_id, limit=1) if model and model.run_id else []
+    cells = store.find(CellExecution, id=model.execution_id, limit=1) if model and model.execution_id else []
+    return EndpointState(
+        endpoint=endpoint,
+        deployments=deployments,
+        model=model,
+        run=runs[0] if runs else None,
+        cell=cells[0] if cells else None,
+        windows=store.find(Window, endpoint=endpoint.name, limit=50),
+    )
+
+
+def content(workspace: Workspace, values: dict[str, Any]) -> Bytes:
+    """Give the bytes of an artifact."""
+    artifact = workspace.store.get(Artifact, values["id"])
+    if artifact.size_bytes > CONTENT_BYTES:
+        raise UsageError(
+            f"{artifact.name} has {artifact.size_bytes:,} bytes; at most {CONTENT_BYTES:,} are sent to a browser",
+            hint=f"nbops show {artifact.id}",
+        )
+    if not workspace.blobs.has(artifact.digest):
+        raise NotFoundError(
+            f"the bytes of {artifact.name} are no longer stored ({artifact.digest[:12]})", hint="nbops doctor"
+        )
+    return Bytes(content=workspace.blobs.get(artifact.digest), name=Path(artifact.name).name)
