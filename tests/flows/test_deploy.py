@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -80,11 +81,21 @@ def test_a_stored_version_is_deployed_by_its_reference_under_its_own_name(
 
 
 @pytest.mark.docker
-def test_a_forest_answers_from_a_container_as_in_the_notebook(deploy: Deploy, table: pd.DataFrame) -> None:
-    forest = RandomForestRegressor(20, random_state=0).fit(table, table.age * table.income)
-    endpoint = deploy(forest, name="forest", sample=table, engine="docker")
+@pytest.mark.parametrize(
+    "regressor",
+    [
+        pytest.param(RandomForestRegressor(20, random_state=0), id="on a plan"),
+        # No plan is known for it: scikit-learn itself, scipy and pandas have to be in the image.
+        pytest.param(KNeighborsRegressor(3), id="as it is"),
+    ],
+)
+def test_a_model_answers_from_a_container_as_in_the_notebook(
+    deploy: Deploy, table: pd.DataFrame, regressor: Any
+) -> None:
+    regressor.fit(table, table.age * table.income)
+    endpoint = deploy(regressor, name="prices", sample=table, engine="docker")
     assert endpoint.engine == "docker"
-    assert endpoint.predict(table)["predictions"] == pytest.approx(forest.predict(table).tolist(), rel=1e-12)
+    assert endpoint.predict(table)["predictions"] == pytest.approx(regressor.predict(table).tolist(), rel=1e-12)
 
 
 def test_a_red_check_stops_the_release_and_the_live_version_goes_on(

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbops.deploy import docker_client, haproxy, image, ports
+from nbops.deploy import docker_client, haproxy, image, ports, spool
 from nbops.deploy.docker_client import ENDPOINT_LABEL, PROJECT_LABEL, connected
 from nbops.deploy.edge import FINISH_TIMEOUT_S, remove_sockets, runtime, wait_open, write_configuration
 from nbops.deploy.engine import Handle
@@ -52,6 +52,13 @@ class ContainerEdge:
             return DeployError("the container's runtime socket cannot be reached from this system")
         try:
             with connected() as client:
+                base = image.base_image(client, self._settings.base_image)
+                if not spool.shares_files(client, base.id, self._settings.folder):
+                    return DeployError(
+                        "the Docker daemon sees other files than this machine, so the edge's runtime socket cannot be reached",
+                        code="files_not_shared",
+                        hint="sudo apt-get install haproxy",
+                    )
                 _edge_image(client, self._settings)
         except NbopsError as error:
             return error

@@ -58,18 +58,26 @@ class DockerEngine:
         owned = {PROJECT_LABEL: launch.project, ENDPOINT_LABEL: launch.endpoint}
         log = str(Path(launch.folder) / "server.log")
         user, group = docker_client.container_user()
+        name = f"{network}-{launch.deployment_id[-8:]}"
+        arguments = ["--digest", launch.bundle_digest]
+        mounted = {launch.log_path: {"bind": "/predictions", "mode": "rw"}}
         with connected() as client:
+            base = image.base_image(client, self._settings.base_image)
+            is_shared = spool.shares_files(client, base.id, self._settings.folder)
+            if not is_shared:
+                arguments += ["--log", spool.FOLDER]
+                mounted = {name: {"bind": spool.MOUNT, "mode": "rw"}}
             docker_client.ensure_network(client, network, owned)
             container = client.containers.create(
                 str(built["image"]),
-                ["--digest", launch.bundle_digest],
-                name=f"{network}-{launch.deployment_id[-8:]}",
+                arguments,
+                name=name,
                 labels=owned | {DEPLOYMENT_LABEL: launch.deployment_id} | launch.labels,
                 user=f"{user}:{group}",
                 network=network,
                 # Without a port, Docker takes a free one; the SDK's types do not know that.
                 ports={f"{SERVER_PORT}/tcp": (ports.HOST, launch.port)},  # type: ignore[dict-item]
-                volumes={launch.log_path: {"bind": "/predictions", "mode": "rw"}},
+                volumes=mounted,
                 mem_limit=MEMORY_LIMIT,
                 memswap_limit=MEMORY_LIMIT,
                 pids_limit=PIDS_LIMIT,
@@ -79,6 +87,8 @@ class DockerEngine:
                 **docker_client.HARDENED,
             )
             try:
+                if not is_shared:
+                    spool.prepare(container)
                 container.start()
                 container.reload()
                 return Started(
@@ -88,6 +98,8 @@ class DockerEngine:
                         "network": network,
                         "inner": f"{_inner_host(container, network)}:{SERVER_PORT}",
                         "log": log,
+                        "volume": "" if is_shared else name,
+                        "predictions": launch.log_path,
                     },
                     address=f"http://{ports.HOST}:{_published_port(container)}",
                 )
@@ -118,7 +130,11 @@ class DockerEngine:
             if container is not None:
                 container.stop(timeout=STOP_TIMEOUT_S)
                 _save_log(container, Path(str(handle["log"])))
+                if handle.get("volume"):
+                    spool.fetch(client, handle, Path(str(handle["predictions"])))
                 container.remove(force=True, v=True)
+            if handle.get("volume"):
+                spool.discard(client, handle)
             image.discard_model(client, str(handle["image"]))
             docker_client.release_network(client, str(handle["network"]))
 

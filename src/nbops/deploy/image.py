@@ -105,13 +105,17 @@ def _asked(client: DockerClient, name: str, id: str) -> BaseImage:
     return BaseImage(name=name, id=id, python_path=path, target=target)
 
 
-def run_once(client: DockerClient, image: str, command: list[str]) -> bytes:
+def run_once(
+    client: DockerClient, image: str, command: list[str], *, volumes: dict[str, dict[str, str]] | None = None
+) -> bytes:
     """Run a command in a container without a network, which is gone afterwards, and return what it printed.
 
     The SDK's own ``run(remove=True)`` leaves the container there when the command cannot be started.
     """
     docker = need("docker", to="deploy into a container")
-    container = client.containers.create(image, command, network_mode="none", read_only=True, cap_drop=["ALL"])
+    container = client.containers.create(
+        image, command, network_mode="none", read_only=True, cap_drop=["ALL"], volumes=volumes or {}
+    )
     try:
         container.start()
         status: int = container.wait()["StatusCode"]
@@ -135,11 +139,12 @@ def build_runtime(client: DockerClient, base: BaseImage, requirements: list[str]
     Returns:
         The image's name.
     """
-    pins, _ = wheels.lock(requirements, base.target)
+    pins, complete = wheels.lock(requirements, base.target)
     asked = dict(pin.split("==", 1) for pin in pins)
-    server_pins, _ = wheels.lock(
+    server_pins, server_complete = wheels.lock(
         [f"{name}=={asked.get(name) or distribution(name).version}" for name in SERVER_PACKAGES], base.target
     )
+    own_pins = [pin for pin in pins if pin not in server_pins]
     own = _server_source()
     path = "/opt/nbops/server:/opt/nbops/packages"
     command = [base.python_path, "-P", "-m", "nbops_serving", "/bundle", "--host", "0.0.0.0",  # noqa: S104 (published on 127.0.0.1)
@@ -158,12 +163,16 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 CMD {jso
 STOPSIGNAL SIGTERM
 ENTRYPOINT {json.dumps(command)}
 """
-    what = [dockerfile, server_pins, pins, sorted((path, sha256(data).hexdigest()) for path, data in own.items())]
+    sites = [
+        wheels.site_key(server_pins, base.target, complete=server_complete),
+        wheels.site_key(own_pins, base.target, complete=complete),
+    ]
+    what = [dockerfile, sites, sorted((path, sha256(data).hexdigest()) for path, data in own.items())]
     name = f"nbops-runtime:{sha256(msgspec.json.encode(what)).hexdigest()[:20]}"
     if client.images.list(name=name):
         return name
-    server = wheels.site(server_pins, base.target, now=now)
-    packages = wheels.site([pin for pin in pins if pin not in server_pins], base.target, now=now)
+    server = wheels.site(server_pins, base.target, complete=server_complete, now=now)
+    packages = wheels.site(own_pins, base.target, complete=complete, now=now)
     now.say("make the runtime image")
     with tempfile.TemporaryFile() as context:
         with tarfile.open(fileobj=context, mode="w") as tar:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ import msgspec
 from nbops.errors import DeployError, MissingError
 from nbops.progress import Stage
 
-_LAYOUT = 1
+_LAYOUT = 3
 """Raised when sites are made in another way, so that cached ones are made again."""
 
 _MANYLINUX = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
@@ -148,12 +149,19 @@ def _installed(name: str, version: str) -> Distribution | None:
     return found if version in (found.version, found.version.partition("+")[0]) else None
 
 
-def site(requirements: Sequence[str], target: Target, *, now: Stage | None = None) -> Path:
-    """Return the site of these requirements, made when it is not there yet.
+def site_key(pins: Sequence[str], target: Target, *, complete: bool) -> str:
+    """Name of the site of these packages: the same for everybody who would get the same."""
+    what = [_LAYOUT, msgspec.to_builtins(target), sorted(pins), complete]
+    return sha256(msgspec.json.encode(what)).hexdigest()[:20]
+
+
+def site(pins: Sequence[str], target: Target, *, complete: bool, now: Stage | None = None) -> Path:
+    """Return the site of these packages, made when it is not there yet.
 
     Args:
-        requirements: pinned, ``name==version``.
+        pins: what it has, ``name==version``.
         target: the container's Python and platform.
+        complete: whether the pins are all that is needed; else the installer adds what they need.
         now: told what goes on.
 
     Returns:
@@ -163,8 +171,7 @@ def site(requirements: Sequence[str], target: Target, *, now: Stage | None = Non
         MissingError: neither uv nor pip is here.
         DeployError: a wheel cannot be had; the message is the installer's own.
     """
-    pins, complete = lock(requirements, target)
-    key = sha256(msgspec.json.encode([_LAYOUT, msgspec.to_builtins(target), pins])).hexdigest()[:20]
+    key = site_key(pins, target, complete=complete)
     folder = cache_folder() / "sites" / key
     if folder.is_dir():
         return folder
@@ -243,14 +250,49 @@ def _arguments(target: Target) -> list[str]:
 
 
 def _thin(folder: Path) -> None:
-    """Take out what no server runs: the packages' own tests, type stubs, headers and scripts."""
-    shutil.rmtree(folder / "bin", ignore_errors=True)
+    """Take out what no server runs: the packages' own tests, type stubs, headers, scripts and debugging symbols."""
+    for tools in ("bin", "numpy/distutils"):
+        shutil.rmtree(folder / tools, ignore_errors=True)
     for tests in [path for path in folder.rglob("tests") if path.is_dir()]:
         if next(tests.glob("test_*.py"), None) is not None:
             shutil.rmtree(tests)
     for pattern in ("*.pyi", "*.pxd", "*.pyx", "*.h", "*.a"):
         for path in folder.rglob(pattern):
             path.unlink()
+    for path in folder.rglob("*.so*"):
+        _strip(path)
+
+
+_ELF_64_LITTLE = b"\x7fELF\x02\x01"
+
+
+def _strip(path: Path) -> None:
+    """Cut a library off behind what the loader maps: symbols for debuggers are up to three quarters of a file.
+
+    The loader reads the program headers alone; sections are for linkers and debuggers. Not done by binutils' ``strip``,
+    which is not everywhere and breaks libraries whose segments were moved when their wheel was made.
+    """
+    if path.is_symlink() or not path.is_file():
+        return
+    data = path.read_bytes()
+    if not data.startswith(_ELF_64_LITTLE):
+        return
+    (table,) = struct.unpack_from("<Q", data, 32)
+    size, count = struct.unpack_from("<HH", data, 54)
+    end = table + size * count
+    for place in range(table, end, size):
+        offset, _, _, length = struct.unpack_from("<QQQQ", data, place + 8)
+        end = max(end, offset + length)
+    if end > 0.9 * len(data):
+        return
+    head = bytearray(data[:end])
+    struct.pack_into("<Q", head, 40, 0)  # where the table of sections begins
+    struct.pack_into("<HH", head, 60, 0, 0)  # how many there are, and which has their names
+    # A new file: the old one may be shared with the installer's cache.
+    mode = path.stat().st_mode
+    path.unlink()
+    path.write_bytes(head)
+    path.chmod(mode)
 
 
 def compile_folder(folder: Path) -> None:
