@@ -33,8 +33,9 @@ def open_store(settings: Settings, *, read_only: bool = False) -> SqliteStore | 
         StoreError: or one of its kinds, when it cannot be opened; the hint is the cure.
 
     Example:
+        >>> import tempfile
         >>> from nbops.settings import load_settings
-        >>> with open_store(load_settings()) as store:
+        >>> with open_store(load_settings(tempfile.mkdtemp(), env={})) as store:
         ...     store.check()
         []
     """
