@@ -104,7 +104,7 @@ def test_a_red_check_stops_the_release_and_the_live_version_goes_on(
     live = deploy(model, name="ages", sample=table)
     wider = table.assign(city_size=1.0)
     other = make_pipeline(StandardScaler(), LogisticRegression()).fit(wider, np.where(table.age > 50, "old", "young"))
-    with pytest.raises(DeployError, match="ages@2 is not released: schema: .* needs 'city_size'") as caught:
+    with pytest.raises(DeployError, match=r"ages@2 is not released: schema: .* needs 'city_size'") as caught:
         deploy(other, name="ages", sample=wider)
     assert (caught.value.code, caught.value.hint) == ("check_failed", "nbops check ages@2")
     assert live.predict(table.head(1))["model"] == "ages@1"
