@@ -553,7 +553,7 @@ class Workspace:
         """Measure drift, latency and errors of an endpoint's requests against the training data."""
         import time
 
-        from nbops.monitor import measure
+        from nbops.flows.watch import watch
 
         since = None if hours is None else time.time() - hours * 3600
-        return measure(self.store.resolve(Endpoint, endpoint), store=self.store, blobs=self.blobs, since=since)
+        return watch(self.store.resolve(Endpoint, endpoint), store=self.store, blobs=self.blobs, since=since)

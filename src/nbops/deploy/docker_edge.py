@@ -55,7 +55,7 @@ class ContainerEdge:
                 base = image.base_image(client, self._settings.base_image)
                 if not spool.shares_files(client, base.id, self._settings.folder):
                     return DeployError(
-                        "the Docker daemon sees other files than this machine, so the edge's runtime socket cannot be reached",
+                        "the Docker daemon sees other files than this machine: its edge's socket cannot be reached",
                         code="files_not_shared",
                         hint="sudo apt-get install haproxy",
                     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbops.deploy import docker_client, image, ports
+from nbops.deploy import docker_client, image, ports, spool
 from nbops.deploy.docker_client import DEPLOYMENT_LABEL, ENDPOINT_LABEL, PROJECT_LABEL, connected
 from nbops.deploy.engine import SERVER_PORT, Condition, Handle, Launch, Started
 from nbops.deploy.process_engine import read_log

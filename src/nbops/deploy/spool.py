@@ -1,8 +1,8 @@
 """Files that a container and this machine both need, where the Docker daemon sees other files than we do.
 
-A daemon on another machine, or one whose socket is lent to a container or a chroot that nbops runs in, takes the folders
-we name for its own. Then the prediction log is written into a volume and fetched through the daemon when it is read,
-and the edge cannot be a container, because its runtime socket could not be reached.
+A daemon on another machine, or one whose socket is lent to a container or a chroot that nbops runs in, takes folders
+that we name for its own. Then the prediction log is written into a volume and fetched through the daemon when it is
+read, and the edge cannot be a container, because its runtime socket could not be reached.
 """
 
 from __future__ import annotations

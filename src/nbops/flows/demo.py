@@ -207,13 +207,13 @@ class _Demo:
         return first
 
     def watch(self, endpoint: Endpoint) -> Window:
-        from nbops.monitor import measure
+        from nbops.flows.watch import watch
         from nbops_serving.log import FLUSH_SECONDS
 
         with self.timed("Check the requests for drift"):
             # The server writes its log beside the request path, a moment after it answered.
             time.sleep(4 * FLUSH_SECONDS)
-            window = measure(endpoint, store=self.store, blobs=self.blobs, since=None)
+            window = watch(endpoint, store=self.store, blobs=self.blobs)
             drifted = sum(column.drifted for column in window.columns)
             self.result = f"{window.verdict}: {drifted} of {len(window.columns)} columns drifted in {window.rows} rows"
         return window
