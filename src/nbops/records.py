@@ -361,14 +361,22 @@ class Sweep(Record, frozen=True, kw_only=True):
     name: str
     notebook: str
     space: dict[str, list[Any]]
-    """Parameter → the values it takes."""
+    """Parameter → the values it takes; a range that is searched stands as one text, ``0.001..1 log``."""
     fixed: dict[str, Any] = {}
     objective: str | None = None
     """``max:NAME`` or ``min:NAME`` of a metric."""
     status: SweepStatus = "running"
     total: int
     """How many runs the search asks for."""
+    search: str = "grid"
+    """``grid``, or the name of the sampler that chooses the points."""
     jobs: int = 1
+    timeout_s: float | None = None
+    """How long one run may take, in seconds."""
+    retries: int = 0
+    """How often a run that failed is tried again."""
+    kernel: str | None = None
+    """Name of the kernel spec that was asked for; None for the one the notebook names."""
     best_run_id: str | None = None
     cause: str = "person"
     host: str = ""

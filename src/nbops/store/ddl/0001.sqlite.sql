@@ -532,7 +532,11 @@ CREATE TABLE sweeps (
     "objective" TEXT,
     "status" TEXT NOT NULL,
     "total" INTEGER NOT NULL,
+    "search" TEXT NOT NULL,
     "jobs" INTEGER NOT NULL,
+    "timeout_s" REAL,
+    "retries" INTEGER NOT NULL,
+    "kernel" TEXT,
     "best_run_id" TEXT,
     "cause" TEXT NOT NULL,
     "host" TEXT NOT NULL,
@@ -556,7 +560,11 @@ CREATE TRIGGER sweeps_set AFTER UPDATE ON sweeps BEGIN
         CASE WHEN new."objective" IS NOT old."objective" THEN ',objective' ELSE '' END ||
         CASE WHEN new."status" IS NOT old."status" THEN ',status' ELSE '' END ||
         CASE WHEN new."total" IS NOT old."total" THEN ',total' ELSE '' END ||
+        CASE WHEN new."search" IS NOT old."search" THEN ',search' ELSE '' END ||
         CASE WHEN new."jobs" IS NOT old."jobs" THEN ',jobs' ELSE '' END ||
+        CASE WHEN new."timeout_s" IS NOT old."timeout_s" THEN ',timeout_s' ELSE '' END ||
+        CASE WHEN new."retries" IS NOT old."retries" THEN ',retries' ELSE '' END ||
+        CASE WHEN new."kernel" IS NOT old."kernel" THEN ',kernel' ELSE '' END ||
         CASE WHEN new."best_run_id" IS NOT old."best_run_id" THEN ',best_run_id' ELSE '' END ||
         CASE WHEN new."cause" IS NOT old."cause" THEN ',cause' ELSE '' END ||
         CASE WHEN new."host" IS NOT old."host" THEN ',host' ELSE '' END ||
