@@ -28,6 +28,9 @@ from nbops.source.names import CHANGING_CALLS, MUTATORS, root_name
 StarNames = Callable[[str], frozenset[str] | None]
 """Public names of an installed module; None when it is not installed here."""
 
+PYTHON_NAMES = frozenset(dir(builtins)) - {"display", "get_ipython", "__IPYTHON__"}
+"""Names that every Python has; IPython adds some of its own to a kernel's builtins."""
+
 _SESSION_NAMES = frozenset({"In", "Out", "_", "__", "___", "exit", "quit", "_ih", "_oh", "_dh"})
 _MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__spec__", "__builtins__", "__debug__"})
 
@@ -201,7 +204,7 @@ class _Walk:
         steps = self._bindings(need.name, need.at)
         if steps:
             self._take(need, steps)
-        elif hasattr(builtins, need.name):
+        elif need.name in PYTHON_NAMES:
             self._check_builtin(need)
         else:
             self._unbound(need)
@@ -399,7 +402,7 @@ class _Walk:
         return self.star_names(module)
 
     def _unknown_star(self, name: str, module: str, step: Step) -> None:
-        if not self.log.bindings(name) and not hasattr(builtins, name):
+        if not self.log.bindings(name) and name not in PYTHON_NAMES:
             return  # said when it turns out to be unbound
         self.closure.note(
             f"{module} is not installed here, so it is not known whether `from {module} import *` ({step.cell.label}) "
@@ -415,7 +418,7 @@ class _Walk:
         # A function's body is judged at the place that calls it; there, later definitions do not exist yet.
         steps = self.log.bindings(name, step.position) or (self._final(name) if step.unit.kind == "function" else [])
         if not steps:
-            return Meaning("builtin", name) if hasattr(builtins, name) else Meaning("unknown")
+            return Meaning("builtin", name) if name in PYTHON_NAMES else Meaning("unknown")
         aliases = [alias for s in steps for alias in s.unit.aliases if alias.bound == name]
         if aliases and all(s.unit.kind == "import" for s in steps):
             return Meaning("import", aliases[-1].target)
@@ -518,7 +521,7 @@ class _Walk:
             if (s.unit.star or ".").startswith(".") or self.star_names(s.unit.star or "") is None
         ]
         unread = [*self.log.unread, *self.log.unread_runs()]
-        unknown += [f"`{u.text}` ({u.cell.label})" for u in unread if u.text.startswith("%")]
+        unknown += [f"`{u.text}` ({u.cell.label})" for u in unread if u.text.startswith("%") and "\n" not in u.text]
         near = difflib.get_close_matches(name, list(self.log.binders), 1)
         text = "is not defined in any cell"
         if unknown:

@@ -69,9 +69,10 @@ class Log:
             future = self._add(cell, future=future)
 
     def _add(self, cell: SourceCell, *, future: bool) -> bool:
-        if cell.status == "invalid":
-            return future  # nothing of a cell that IPython could not compile ever ran
         names = analyse(cell.source, future=future)
+        if cell.status == "invalid":  # nothing of a cell that IPython could not compile ever ran
+            self.unread.append(Unread(cell, names.plain.problem or "it was not valid when it was run", cell.source))
+            return future
         if names.plain.problem is not None:
             self.unread.append(Unread(cell, names.plain.problem, cell.source))
         elif names.plain.opaque is not None:

@@ -461,7 +461,12 @@ class _Reader:
                 self.local[part.id] = None
 
 
+_OF_THE_MOMENT = frozenset({"now", "today", "utcnow", "cwd", "home", "localtime", "gmtime"})
+
+
 def _is_pure_path(path: str) -> bool:
+    if path.rpartition(".")[2] in _OF_THE_MOMENT:
+        return False
     if "." not in path:
         return path in _BUILTINS or (path[:1].isupper() and path.endswith(("Error", "Exception", "Warning")))
     if path.partition(".")[0] in {"str", "dict", "bytes", "int", "float", "list", "tuple", "set", "object", "type"}:

@@ -522,6 +522,8 @@ def _reads(unit: Unit) -> Reads:
     seen = _Seen()
     own_lambda = unit.is_lambda
     _scan(table, seen, in_function=False, read_before_bound=_read_first_in_classes(unit.node))
+    _add_augmented(unit.node, seen)
+    seen.now -= unit.binds - _read_before_bound(unit.node)
     if not isinstance(unit.node, _DEFINITIONS) and not own_lambda:
         seen.now |= seen.later  # a lambda handed to a call may run at once
     alive = _looked_up(unit)
@@ -545,6 +547,56 @@ class _Seen:
     later: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
     top: set[str] = field(default_factory=set)
+
+
+def _add_augmented(node: ast.stmt, seen: _Seen) -> None:
+    """``x += 1`` looks x up, which the symbol table does not say."""
+    own = {id(part) for part in _own_nodes(node)}
+    in_classes = {id(part) for owner in ast.walk(node) if isinstance(owner, ast.ClassDef) for part in ast.walk(owner)}
+    for part in ast.walk(node):
+        if isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name):
+            if id(part) not in own:
+                seen.later |= {part.target.id} & seen.written
+            elif id(part) not in in_classes:
+                seen.now.add(part.target.id)
+
+
+_COMPOUND = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.With, ast.AsyncWith, ast.Match)
+
+
+def _read_before_bound(node: ast.stmt) -> set[str]:
+    """Names that a statement reads, or may read, before it binds them itself."""
+    found: set[str] = set()
+    if isinstance(node, _COMPOUND):
+        _follow_bindings([node], set(), found)
+    else:
+        found |= _loaded(node)
+    return found
+
+
+def _follow_bindings(statements: Iterable[ast.stmt], bound: set[str], found: set[str]) -> set[str]:
+    for statement in statements:
+        if not isinstance(statement, _COMPOUND):
+            found |= _loaded(statement) - bound
+            bound = bound | _bound_by(statement)[1]
+            continue
+        blocks = _branches(statement)
+        inside = {id(part) for block in blocks for inner in block for part in ast.walk(inner)}
+        for part in ast.walk(statement):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load) and id(part) not in inside:
+                found |= {part.id} - bound
+        after = bound | _targets(statement)
+        for block in blocks:
+            _follow_bindings(block, after, found)
+        bound = bound | _bound_by(statement)[1]
+    return bound
+
+
+def _loaded(node: ast.AST) -> set[str]:
+    names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
+    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        names.add(node.target.id)
+    return names
 
 
 def _scan(table: symtable.SymbolTable, seen: _Seen, *, in_function: bool, read_before_bound: set[str]) -> None:

@@ -1,0 +1,155 @@
+"""What each function of the corpus needs, or what keeps it in the notebook.
+
+``needs`` is every name its module may bind, no more and no less; ``calls`` are expressions whose values have to be the
+same in the notebook and in a clean process; ``blocked`` names every blocker with its kind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CORPUS = Path(__file__).with_name("corpus")
+
+
+@dataclass(frozen=True)
+class Case:
+    notebook: str
+    name: str
+    needs: str = ""
+    calls: tuple[str, ...] = ()
+    blocked: dict[str, str] = field(default_factory=dict)
+    mode: str = "both"
+    """``static`` or ``live`` where the two differ."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.notebook}-{self.name}"
+
+    @property
+    def path(self) -> Path:
+        return CORPUS / f"{self.notebook}.ipynb"
+
+
+def carried(notebook: str, name: str, needs: str, *calls: str, mode: str = "both") -> Case:
+    return Case(notebook, name, needs, calls, mode=mode)
+
+
+def blocked(notebook: str, name: str, mode: str = "both", **blockers: str) -> Case:
+    return Case(notebook, name, blocked=blockers, mode=mode)
+
+
+CASES = [
+    # One name, several meanings.
+    carried("redefinitions", "tax", "RATE tax", "tax(100)", "tax(100, 0.5)"),
+    carried("redefinitions", "gross", "RATE tax gross", "gross(100)"),
+    carried("redefinitions", "typed", "Number typed", "typed()", "typed(4)"),
+    carried("redefinitions", "spelled", "Number spelled", "spelled(5)"),
+    carried("redefinitions", "wrapped", "json wrapped", "wrapped('x')"),
+    carried("redefinitions", "tens", "tens", "tens(4)"),
+    carried("redefinitions", "plain_total", "plain_total", "plain_total([1, 2])"),
+    blocked("redefinitions", "lost", scratch="undefined"),
+    carried("redefinitions", "under", "limit under", "under(6)", "under(7)"),
+    carried("redefinitions", "mode", "FAST mode", "mode()"),
+    carried("redefinitions", "squared", "power table squared", "squared(4)"),
+    carried("redefinitions", "cubed", "power cubed", "cubed(2)"),
+    # Imports.
+    carried("stars_and_imports", "hypotenuse", "sqrt hypotenuse", "hypotenuse(3, 4)"),
+    carried("stars_and_imports", "counted", "Counter counted", "counted(['b', 'a', 'b'])"),
+    carried("stars_and_imports", "extension", "os extension", "extension('a/b.txt')"),
+    carried("stars_and_imports", "root_tag", "xml root_tag", "root_tag('<a/>')"),
+    carried("stars_and_imports", "cube", "pow cube", "cube(2)"),
+    carried("stars_and_imports", "raised", "pow raised", "raised(3)"),
+    carried("stars_and_imports", "engine", "speed HAS_SPEED engine", "engine()"),
+    carried("stars_and_imports", "later", "later", "later()"),
+    carried("stars_and_imports", "joined", "osp sep joined", "joined('a', 'b')"),
+    blocked("stars_and_imports", "needs_unknown", mystery="undefined", mode="static"),  # its cell fails when it is run
+    carried("stars_and_imports", "executor_name", "concurrent executor_name", "executor_name()"),
+    # Kinds of definitions.
+    carried("definitions", "greet", "functools traced PREFIX greet", "greet('you')"),
+    carried("definitions", "Square", "Shape Square EXPONENT", "Square(3).area()", "Square(1).sides"),
+    carried(
+        "definitions", "Record", "dataclass field DEFAULT_TAGS Record", "Record('x').label", "Record('y', ()).history"
+    ),
+    carried("definitions", "colour_names", "Enum Colour colour_names", "colour_names()"),
+    carried("definitions", "outer", "BASE outer", "outer(3)"),
+    carried("definitions", "triple", "make_scaler triple", "triple(4)"),
+    carried("definitions", "square", "square", "square(5)"),
+    carried("definitions", "adder", "BASE adder", "adder(1)"),
+    carried("definitions", "run_fetched", "BASE fetched run_fetched", "run_fetched(1)"),
+    carried("definitions", "fetched", "BASE fetched"),
+    carried("definitions", "countdown", "countdown", "list(countdown(3))"),
+    carried("definitions", "countdown_list", "countdown countdown_list", "countdown_list(2)"),
+    carried("definitions", "fib", "functools fib", "fib(20)"),
+    carried("definitions", "shown", "functools shown _", "shown(1)", "shown('x')"),
+    carried("definitions", "annotated", "TYPE_CHECKING pd annotated", "annotated(1)", mode="static"),
+    carried("definitions", "is_even", "is_even is_odd", "is_even(10)"),
+    blocked("definitions", "origin", Point="data"),
+    carried("definitions", "dead", "dead", "dead(1)"),
+    carried("definitions", "Counter2", "Counter2", "Counter2()(1)"),
+    # Module state.
+    carried("state", "bump", "COUNT bump", "[bump(), bump()]"),
+    blocked("state", "peek", COUNT="changed", mode="never"),
+    carried("state", "cached", "CACHE cached", "cached(3)"),
+    carried("state", "apply", "REGISTRY register double negate apply", "apply('double', 4)", "apply('negate', 4)"),
+    carried("state", "content", "STOP content", "content(['the', 'an', 'x'])"),
+    blocked("state", "report", LOG="changed"),
+    carried("state", "note", "LOG note", "note('x')"),
+    carried("state", "volume", "OPTIONS alias volume", "volume()"),
+    blocked("state", "top", DECK="changed"),
+    blocked("state", "status", ENGINE="changed", mode="static"),
+    carried("state", "retries", "Config retries", "retries()"),
+    carried("state", "slow", "memo slow", "slow(1)"),
+    carried("state", "at", "GRID row column at", "at(1, 2)"),
+    # Data.
+    carried("data", "select", "FEATURES select"),
+    blocked("data", "centred", MEAN="data"),
+    blocked("data", "predict", model="data"),
+    carried("data", "weighted", "np WEIGHTS weighted", "weighted([1, 2])"),
+    carried("data", "raw_file", "Path FOLDER raw_file", "raw_file('x')"),
+    carried("data", "days_since", "pd START days_since", "days_since('2024-01-03')"),
+    blocked("data", "share", n_rows="data"),
+    blocked("data", "percent", n_rows="data"),
+    blocked("data", "first_rows", n_rows="data"),
+    blocked("data", "where", HERE="data"),
+    blocked("data", "age", NOW="data"),
+    blocked("data", "draw", rng="data"),
+    blocked("data", "columns", frame="data"),
+    blocked("data", "everything", model="data", MEAN="data", undefined_name="undefined"),
+    carried("data", "place", "FEATURES ORDER INDEX place", "place('z')"),
+    # Magics.
+    carried("magics", "circumference", "math PI2 circumference", "circumference(1)"),
+    blocked("magics", "listed", files="magic"),
+    blocked("magics", "shell_inside", shell_inside="magic"),
+    blocked("magics", "magic_inside", magic_inside="magic"),
+    carried("magics", "sized", "SIZE sized", "sized(2)"),
+    blocked("magics", "written", written="hidden"),
+    carried("magics", "lines", "text lines", "lines()"),
+    carried("magics", "scaled", "SCALE scaled", "scaled(2)"),
+    carried("magics", "show", "display show"),
+    carried("magics", "quiet", "QUIET quiet", "quiet()"),
+    carried("magics", "after", "AFTER after", "after()"),
+    carried("magics", "prompted", "PROMPT prompted", "prompted()"),
+    carried("magics", "indented", "INDENTED indented", "indented()"),
+    carried("magics", "c", "a b c", "c()"),
+    # Cells that are not Python 3, other formats, other line ends.
+    carried("python2_and_broken", "good", "math good", "good(2.5)"),
+    blocked("python2_and_broken", "old_style", old_style="hidden"),
+    blocked("python2_and_broken", "half_typed", half_typed="hidden"),
+    blocked("python2_and_broken", "uses_old", old_style="hidden"),
+    carried("python2_and_broken", "tabbed", "tabbed", "tabbed(0)"),
+    carried("python2_and_broken", "größe", "ünïcode größe", "größe(2)"),
+    carried("windows_lines", "clipped", "LIMIT clipped", "clipped(11)", "clipped.__doc__"),
+    carried("windows_lines", "rows", "TEXT rows", "rows()"),
+    carried("format_three", "letter", "string LETTERS letter", "letter(27)"),
+]
+
+WORK = {
+    "optional": "prints 'not there'",
+    "loader": "opens /etc/hostname",
+    "Loud": "prints 'loud'",
+    "decorated": "prints 'decorating decorated'",
+    "started": "calls subprocess.Popen",
+    "Connected": "calls socket.gethostbyname",
+}
+"""Functions of ``work_at_import`` → what they would do when their module is imported."""
