@@ -12,6 +12,7 @@ import io
 import json
 import os
 import secrets
+import shutil
 import tarfile
 import tempfile
 from pathlib import Path
@@ -110,14 +111,19 @@ def fetch(client: DockerClient, handle: Handle, goal: Path) -> None:
     except docker.errors.NotFound:
         return
     goal.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=goal.parent) as scratch, tempfile.TemporaryFile() as packed:
+    with tempfile.TemporaryFile() as packed:
         for chunk in chunks:
             packed.write(chunk)
         packed.seek(0)
         with tarfile.open(fileobj=packed) as tar:
-            tar.extractall(scratch, filter="data")
-        for path in (Path(scratch) / goal.name).iterdir():
-            path.replace(goal / path.name)
+            for member in tar:
+                # Plain files by their last name only: what a container sends cannot name a place here.
+                content = tar.extractfile(member) if member.isreg() else None
+                if content is not None:
+                    fresh = goal / f".{Path(member.name).name}.fetched"
+                    with fresh.open("wb") as file:
+                        shutil.copyfileobj(content, file)
+                    fresh.replace(goal / Path(member.name).name)
 
 
 def discard(client: DockerClient, handle: Handle) -> None:
