@@ -67,11 +67,11 @@ def write_cases(folder: Path) -> dict[str, Callable[[], object]]:
     position = iter(range(1, 1 << 60))
 
     def cell() -> None:
-        id = new_id()
+        key = new_id()
         store.hot.open_cell(
-            CellExecution(id=id, run_id=run.id, position=next(position), source="x = 1", started_at=time.time(), pid=1)
+            CellExecution(id=key, run_id=run.id, position=next(position), source="x = 1", started_at=time.time(), pid=1)
         )
-        store.hot.close_cell(id, status="ok", ended_at=time.time(), error=None, outputs=OutputSummary(text="1"))
+        store.hot.close_cell(key, status="ok", ended_at=time.time(), error=None, outputs=OutputSummary(text="1"))
 
     def whole_run() -> None:
         made = Run(id=new_id(), name="r", kind="named", started_at=time.time())
