@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -16,13 +18,7 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def terminal() -> Iterator[None]:
     """Show progress on standard error for the time of a ``with`` block."""
-    with _rich() if sys.stderr.isatty() else watching(Lines()):
-        yield
-
-
-@contextlib.contextmanager
-def _rich() -> Iterator[None]:
-    sink = Bars()
+    sink = Bars() if sys.stderr.isatty() else Lines()
     try:
         with watching(sink):
             yield
@@ -78,22 +74,55 @@ class Bars:
 
 
 class Lines:
-    """A line when a stage begins and when it ends, for logs and pipes."""
+    """A line when a stage begins, says something or ends, and every two seconds in between, for logs and pipes."""
+
+    SILENCE_S = 1.8
+    """After how many seconds without a line the innermost stage says that it goes on."""
+
+    def __init__(self) -> None:
+        self._open: list[Stage] = []
+        self._notes: dict[int, str] = {}
+        self._written_at = 0.0
+        self._lock = threading.Lock()
+        self._is_over = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name="nbops-progress", daemon=True)
 
     def began(self, stage: Stage) -> None:
         """A stage starts."""
-        sys.stderr.write(f"{stage.title} …\n")
-        sys.stderr.flush()
+        self._open.append(stage)
+        self._write(f"{stage.title} …")
+        if not self._heart.is_alive() and not self._is_over.is_set():
+            self._heart.start()
 
     def moved(self, stage: Stage) -> None:
-        """Only notes are worth a line of a log."""
-        if stage.note and getattr(stage, "_written", None) != stage.note:
-            stage._written = stage.note  # type: ignore[attr-defined]
-            counted = f" ({stage.done:g}/{stage.total:g} {stage.unit})".replace(" )", ")") if stage.total else ""
-            sys.stderr.write(f"  {stage.note}{counted}\n")
-            sys.stderr.flush()
+        """Only a new note is worth a line of a log."""
+        if stage.note and self._notes.get(id(stage)) != stage.note:
+            self._notes[id(stage)] = stage.note
+            self._write(f"  {stage.note}{_counted(stage)}")
 
     def ended(self, stage: Stage) -> None:
         """A stage is over."""
-        sys.stderr.write(f"{stage.title} {'failed after' if stage.failed else 'took'} {stage.seconds:.1f} s\n")
-        sys.stderr.flush()
+        self._notes.pop(id(stage), None)
+        self._open.remove(stage)
+        self._write(f"{stage.title} {'failed after' if stage.failed else 'took'} {stage.seconds:.1f} s")
+
+    def close(self) -> None:
+        """Fall silent."""
+        self._is_over.set()
+
+    def _write(self, line: str) -> None:
+        with self._lock:
+            self._written_at = time.monotonic()
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+
+    def _beat(self) -> None:
+        while not self._is_over.wait(0.2):
+            silent = time.monotonic() - self._written_at
+            if self._open and silent > self.SILENCE_S:
+                stage = self._open[-1]
+                self._write(f"  … {stage.seconds:.0f} s {stage.note or stage.title}{_counted(stage)}")
+
+
+def _counted(stage: Stage) -> str:
+    return f" ({f'{stage.done:g}/{stage.total:g} {stage.unit}'.strip()})" if stage.total else ""
