@@ -25,9 +25,10 @@ _MEASURED_AT_ONCE = 1 << 16
 class Shown:
     """What one execution has shown so far: the head of its text, and how much there was."""
 
-    __slots__ = ("_head", "_limit", "_room", "_total", "_types", "outer")
+    __slots__ = ("_head", "_limit", "_room", "_total", "_types", "key", "outer")
 
-    def __init__(self, limit: int, outer: Shown | None = None) -> None:
+    def __init__(self, limit: int, key: str | None, outer: Shown | None) -> None:
+        self.key = key
         self.outer = outer
         self._limit = limit
         self._room = limit
@@ -101,19 +102,17 @@ class Outlets:
     def begin(self, limit: int) -> Shown:
         """Start to note what is shown, for the execution that begins here."""
         key = self._key(self._shell.display_pub)
-        shown = self._open[key] = Shown(limit, outer=self._open.get(key))
+        shown = self._open[key] = Shown(limit, key, self._open.get(key))
         self._listen(sys.stdout)
         self._listen(sys.stderr)
         return shown
 
     def end(self, shown: Shown) -> OutputSummary | None:
         """Stop noting for an execution and sum up what it showed."""
-        for key, value in list(self._open.items()):
-            if value is shown:
-                if shown.outer is None:
-                    del self._open[key]
-                else:
-                    self._open[key] = shown.outer
+        if shown.outer is None:
+            self._open.pop(shown.key, None)
+        elif self._open.get(shown.key) is shown:
+            self._open[shown.key] = shown.outer
         if not self._open:
             for tap in reversed(self._taps):
                 if tap.remove():

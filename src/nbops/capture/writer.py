@@ -70,32 +70,33 @@ class Writer:
         """How many writes wait for the store."""
         return len(self._waiting)
 
+    # The two writes around every cell are tried at once; what does not go through takes the way of all others.
+
     def open_cell(self, cell: CellExecution) -> None:
         """Write the row of an execution before it runs."""
-        if self.trouble is None:
+        if self.trouble is None and self._store is not None:
             try:
-                self.store.hot.open_cell(cell)
+                return self._store.hot.open_cell(cell)
             except StoreError as error:
                 self._stumble(error)
-            else:
-                return
-        self._write(lambda store: store.hot.open_cell(cell))
+        return self._write(lambda store: store.hot.open_cell(cell))
 
     def close_cell(
         self, cell: CellExecution, status: CellStatus, error: CellError | None, outputs: OutputSummary | None
     ) -> None:
         """Write how an execution ended, now."""
-        now = time.time()
-
-        def close(store: OpenStore) -> None:
+        now, count = time.time(), cell.execution_count
+        if self.trouble is None and self._store is not None:
             try:
-                store.hot.end_cell(
-                    cell.id, status, ended_at=now, execution_count=cell.execution_count, error=error, outputs=outputs
+                return self._store.hot.end_cell(
+                    cell.id, status, ended_at=now, execution_count=count, error=error, outputs=outputs
                 )
             except NotFoundError:  # the store was replaced while the cell ran
-                store.put(msgspec.structs.replace(cell, status=status, ended_at=now, error=error, outputs=outputs))
-
-        self._write(close)
+                pass
+            except StoreError as fault:
+                self._stumble(fault)
+        ended = msgspec.structs.replace(cell, status=status, ended_at=now, error=error, outputs=outputs)
+        return self._write(lambda store: store.put(ended))
 
     def put(self, *records: Record) -> None:
         """Insert or replace records."""
