@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nbops.errors import UsageError
-from nbops.records import Metric, Param, Run
+from nbops.records import Metric, Param, Run, new_id
 from nbops.store import where
+from nbops.store.postgres import PostgresStore
 from nbops.store.sqlite import SqliteStore
 
 
@@ -22,6 +23,14 @@ def store() -> Iterator[SqliteStore]:
         made.put(Run(id="1" * 32, name="a", kind="named", started_at=1.0, tags={"t": "x"}))
         made.log_params([Param(run_id="1" * 32, name="p", value=4, at=1.0)])
         made.log_metrics([Metric(run_id="1" * 32, name="m", step=None, value=0.5, at=1.0)])
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared(request: pytest.FixtureRequest) -> Iterator[PostgresStore]:
+    address = request.getfixturevalue("postgres_server").new_schema(f"s{new_id()}")
+    with PostgresStore(address) as made:
+        made.put(Run(id="1" * 32, name="a", kind="named", started_at=1.0))
         yield made
 
 
@@ -102,7 +111,7 @@ PIECES = st.sampled_from([*WORDS.split(), "\x00", "\ud800", "'7 days ago'"])
 FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def harmless(store: SqliteStore, text: str, order_by: str | None = None) -> None:
+def harmless(store: SqliteStore | PostgresStore, text: str, order_by: str | None = None) -> None:
     try:
         store.search_runs(text, order_by=order_by)
         store.count_runs(text)
@@ -134,3 +143,19 @@ def test_any_value_can_be_quoted_and_stays_a_value(store: SqliteStore, field: st
     shapes = {where.condition(f"{field} = '{other}'", "sqlite").sql for other in ("word", "1")}
     assert where.condition(f"{field} = {quoted}", "sqlite").sql in shapes
     harmless(store, f"{field} ~ {quoted}")
+
+
+FIELDS = "metrics.m params.p tags.t status name started_at duration_s model data git_dirty pid note id"
+VALUES = "1 -2.5 1e999 nan inf none true 'x' failed 2026-01-01 yesterday '7_days' '\x00' '%s' '\ud800'"
+COMPARISON = st.tuples(
+    st.sampled_from(FIELDS.split(" ")),
+    st.sampled_from(["=", "!=", "<", "<=", ">", ">=", "~"]),
+    st.sampled_from(VALUES.split(" ")),
+).map(" ".join)
+
+
+@pytest.mark.postgres
+@settings(FUZZ, max_examples=150)
+@given(st.lists(COMPARISON, min_size=1, max_size=4).map(" or ".join), st.none() | st.sampled_from(FIELDS.split(" ")))
+def test_no_comparison_of_any_kinds_crashes_postgresql(shared: PostgresStore, text: str, order_by: str | None) -> None:
+    harmless(shared, text, order_by)
