@@ -117,6 +117,8 @@ class Linear(msgspec.Struct, frozen=True, tag=True):
     intercept: Array
     link: Literal["identity", "sign", "logistic", "softmax", "one-vs-rest"]
     """``sign`` is a classifier without probabilities."""
+    is_turned: bool = False
+    """Whether the coefficients lay column by column in the model, which lets the BLAS add in another order."""
     in_order: bool = False
     """Add the products one after the other, as a sparse matrix does, not in the order of the BLAS."""
 
@@ -311,12 +313,13 @@ def _head(head: Head, classes: list[Value] | None) -> Callable[[Floats], Answer]
         return lambda matrix: _binary(raw(matrix)[:, 0].tolist(), classes)
     if head.link == "sign":
         return lambda matrix: Answer(_signed(raw(matrix), classes))
-    link = {"softmax": _softmax, "one-vs-rest": _one_vs_rest, "proportions": None, "identity": None}[head.link]
+    link = {"softmax": _softmax, "one-vs-rest": _one_vs_rest, "proportions": None}[head.link]
 
     def several(matrix: Floats) -> Answer:
         scores = raw(matrix)
         probabilities = scores if link is None else link(scores)
-        return Answer([classes[place] for place in probabilities.argmax(axis=1).tolist()], probabilities.tolist())
+        # the scores decide, as in scikit-learn: far out, several probabilities are all but 1
+        return Answer([classes[place] for place in scores.argmax(axis=1).tolist()], probabilities.tolist())
 
     return several
 
@@ -365,8 +368,7 @@ def _linear(head: Linear) -> Callable[[Floats], Floats]:
             return total
 
         return summed
-    # The very same operands as scikit-learn's: another layout would let the BLAS add in another order.
-    turned = weights.T if weights.ndim == 2 else weights
+    turned = np.asfortranarray(weights).T if head.is_turned else weights.T
     if weights.ndim == 2:
         return lambda matrix: matrix @ turned + intercept
     return lambda matrix: (matrix @ turned + intercept).reshape(-1, 1)

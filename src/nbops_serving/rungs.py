@@ -179,8 +179,10 @@ def _column(values: tuple[Any, ...], dtype: Dtype) -> Any:
 
     name = dtype.name
     if name == "category":
-        categories = pd.Index(dtype.categories) if dtype.categories is not None else None
-        return pd.Categorical(values, categories=categories, ordered=dtype.is_ordered)
+        known = dtype.categories or []
+        # a category that training never saw has no code: it reaches the model as a missing value
+        present = [value if value in known else None for value in values]
+        return pd.Categorical(present, categories=pd.Index(known), ordered=dtype.is_ordered)
     if name.startswith("datetime64"):
         moments: Any = pd.to_datetime([None if value is None else utc(value) for value in values])  # type: ignore[arg-type]
         zoned = name.endswith("]") and "," in name

@@ -148,7 +148,7 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if value != value or str(value) in ("NaT", "<NA>"):
+    if str(value) in ("NaT", "<NA>", "nan"):  # the words of pandas and numpy for "missing"
         return None
     if hasattr(value, "isoformat"):
         return value.isoformat()

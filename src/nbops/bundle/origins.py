@@ -106,43 +106,44 @@ def _take_text(module: str, text: str, found: Origins) -> None:
 
 
 def _take_module(module: str, found: Origins) -> None:
-    """Take the whole top-level package of a module of this project, and what that imports of it."""
-    top = module.partition(".")[0]
-    if top in found.modules or not top:
-        return
-    place = _project_file(top)
-    if place is None:
-        return
-    files = sorted(place.parent.rglob("*.py")) if place.name == "__init__.py" else [place]
-    root = place.parent.parent if place.name == "__init__.py" else place.parent
-    for file in files:
-        found.sources[file.relative_to(root).as_posix()] = file.read_text("utf-8")
-    for file in files:
-        for other in sorted(imports_of(file.read_text("utf-8"))):
-            _take_module(other, found)
+    """Take a module of this project, the packages around it, and the modules of this project that it imports."""
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        path = _path_of(name, found)
+        file = _project_file(name)
+        if file is None or path in found.sources:
+            continue
+        is_package = file.name == "__init__.py"
+        text = file.read_text("utf-8") if file.is_file() else ""  # a package without __init__.py gets an empty one
+        found.sources[f"{name.replace('.', '/')}/__init__.py" if is_package else path] = text
+        if "." in name:
+            waiting.append(name.rpartition(".")[0])
+        waiting.extend(imports_of(text, within=name if is_package else name.rpartition(".")[0]))
 
 
-def _project_file(top: str) -> Path | None:
-    """Return the file of a top-level module, None when it is installed, built in or unknown."""
-    if top in sys.stdlib_module_names or top == "__main__":
+def _path_of(name: str, found: Origins) -> str:
+    package = f"{name.replace('.', '/')}/__init__.py"
+    return package if package in found.sources else f"{name.replace('.', '/')}.py"
+
+
+def _project_file(module: str) -> Path | None:
+    """Return the file of a module, None when it is installed, built in or no module at all."""
+    if module.partition(".")[0] in {*sys.stdlib_module_names, "__main__", ""}:
         return None
     try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        return None
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):
+        return None  # a name imported from a module looks like a module of its own
     if spec is None:
         return None
     if spec.origin is None and spec.submodule_search_locations:
-        return _of_namespace(list(spec.submodule_search_locations))
-    if spec.origin is None or not spec.origin.endswith(".py"):
+        place = Path(next(iter(spec.submodule_search_locations))) / "__init__.py"
+    elif spec.origin is not None and spec.origin.endswith(".py"):
+        place = Path(spec.origin)
+    else:
         return None
-    place = Path(spec.origin)
     return None if is_installed(place) else place
-
-
-def _of_namespace(places: list[str]) -> Path | None:
-    place = Path(places[0])
-    return None if is_installed(place) else place / "__init__.py"
 
 
 def is_installed(place: Path) -> bool:
@@ -152,19 +153,30 @@ def is_installed(place: Path) -> bool:
     return any(place.is_relative_to(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
 
 
-def imports_of(text: str) -> set[str]:
-    """List the modules that a source imports, as written; relative imports stay within their package.
+def imports_of(text: str, *, within: str = "") -> set[str]:
+    """List what a source imports that may be modules.
+
+    Args:
+        text: Python source.
+        within: the package that relative imports start from.
+
+    Returns:
+        Dotted names; of ``from a import b`` both ``a`` and ``a.b``, because ``b`` may be a module.
 
     Example:
-        >>> sorted(imports_of("import a.b; from c import d; from . import e"))
-        ['a.b', 'c']
+        >>> sorted(imports_of("import a.b; from c import d; from . import e", within="shop"))
+        ['a.b', 'c', 'c.d', 'shop', 'shop.e']
     """
-    return set(_imports(ast.parse(text)))
+    return set(_imports(ast.parse(text), within))
 
 
-def _imports(tree: ast.AST) -> Iterator[str]:
+def _imports(tree: ast.AST, within: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
+        elif isinstance(node, ast.ImportFrom):
+            packages = within.split(".")
+            above = packages[: len(packages) - node.level + 1] if node.level else []
+            start = ".".join([*above, *([node.module] if node.module else [])])
+            yield start
+            yield from (f"{start}.{alias.name}" for alias in node.names)

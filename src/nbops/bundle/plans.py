@@ -317,7 +317,11 @@ def _weights(estimator: Any, link: str, *, sparse: bool) -> Head:
     if sparse and coefficients.ndim == 1:
         coefficients = coefficients.reshape(1, -1)
     return made.Linear(
-        Array.of(coefficients), Array.of(_float64(estimator.intercept_)), cast(Any, link), in_order=sparse
+        Array.of(coefficients),
+        Array.of(_float64(estimator.intercept_)),
+        cast(Any, link),
+        is_turned=coefficients.flags.f_contiguous and not coefficients.flags.c_contiguous,
+        in_order=sparse,
     )
 
 
