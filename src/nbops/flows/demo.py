@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 import sysconfig
 import time
 from collections.abc import Iterator
@@ -237,8 +238,8 @@ class _Demo:
             "prediction": answer,
             "drift": window.verdict,
             "store": self.store.location,
-            "side panel": f"nbops -C {self.folder} lab",
-            "stop it": f"nbops -C {self.folder} stop {endpoint.name}",
+            "side panel": f"{_program()} -C {self.folder} lab",
+            "stop it": f"{_program()} -C {self.folder} stop {endpoint.name}",
         }
 
     def notice(self, endpoint: Endpoint) -> str | None:
@@ -248,6 +249,11 @@ class _Demo:
             return None
         problem = engine_named("docker", self.settings).problem()
         return f"Deployed as a process, not as a container: {problem}" if problem else None
+
+
+def _program() -> str:
+    """How nbops is called here: by its name where a shell finds it, else by its path."""
+    return "nbops" if shutil.which("nbops") else str(Path(sys.executable).with_name("nbops"))
 
 
 def _held_out() -> tuple[list[dict[str, float]], list[str]]:
