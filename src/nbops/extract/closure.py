@@ -32,7 +32,7 @@ PYTHON_NAMES = frozenset(dir(builtins)) - {"display", "get_ipython", "__IPYTHON_
 """Names that every Python has; IPython adds some of its own to a kernel's builtins."""
 
 _SESSION_NAMES = frozenset({"In", "Out", "_", "__", "___", "exit", "quit", "_ih", "_oh", "_dh"})
-_MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__spec__", "__builtins__", "__debug__"})
+_MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__spec__", "__debug__"})
 
 
 class Blocker(msgspec.Struct, frozen=True, kw_only=True):
@@ -436,6 +436,9 @@ class _Walk:
             self._unbound(need)
 
     def _unbound(self, need: _Need) -> None:
+        if need.name == "__builtins__":
+            self._block_unbound(need)
+            return
         if need.name in _MODULE_NAMES:
             if need.name == "__file__":
                 self.closure.note(
@@ -492,6 +495,8 @@ class _Walk:
         writers = [step for step in self.log.writers.get(name, []) if self.log.is_counted(step)]
         if name == "get_ipython":
             self._block(name, "magic", "is IPython's own and does not exist in a module", need.by, need)
+        elif name == "__builtins__":
+            self._block(name, "unsupported", "is a module in a notebook and a dict in a module", need.by, need)
         elif name in _SESSION_NAMES:
             self._block(name, "session", "belongs to the interactive session", need.by, need)
         elif self.log.namespace is not None and name in self.log.namespace:

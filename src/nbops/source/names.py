@@ -255,7 +255,8 @@ class Unit:
         }
         ordered = [arg.arg for arg in (*function.args.posonlyargs, *function.args.args)][offset:]
         places: set[int | str] = {place for place, name in enumerate(ordered) if name in changed}
-        return frozenset(places | (changed & {arg.arg for arg in _arguments(function.args)}))
+        named = {arg.arg for arg in _arguments(function.args)} - {a.arg for a in function.args.args[:offset]}
+        return frozenset(places | (changed & named))
 
     @functools.cached_property
     def chains(self) -> frozenset[tuple[str, ...]]:

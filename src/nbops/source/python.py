@@ -87,7 +87,13 @@ def _transformed(source: str) -> tuple[str | None, str]:
 
     try:
         return TransformerManager().transform_cell(source), ""  # type: ignore[no-untyped-call]
-    except (SyntaxError, ValueError, IndexError, RuntimeError) as error:  # its tokenizer, on text that is no Python
+    except (
+        SyntaxError,
+        ValueError,
+        IndexError,
+        RuntimeError,
+        RecursionError,
+    ) as error:  # its tokenizer, on text that is no Python
         return None, str(error)
 
 
