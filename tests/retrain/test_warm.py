@@ -81,7 +81,7 @@ import json, os, re, resource, signal, sys, threading, __main__
 umask = os.umask(0)
 os.umask(umask)
 ours = ("nbops-surroundings",)  # there for a moment after the start
-told_anew = ("NBOPS_RUN", "JPY_PARENT_PID")
+told_anew = ("NBOPS_RUN", "NBOPS_INPUTS", "JPY_PARENT_PID")
 signals = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE)
 limits = sorted(name for name in dir(resource) if name.startswith("RLIMIT_"))
 handles = [os.path.realpath(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -16,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbops.progress import Stage
-from nbops.records import Run, Sweep, SweepStatus
+from nbops.records import Metric, Run, Sweep, SweepStatus
 from nbops.retrain import execution as executions
-from nbops.retrain import parameters
+from nbops.retrain import parameters, recipe
 from nbops.retrain.execution import Execution, StopReason
 from nbops.retrain.objective import Objective
+from nbops.retrain.search import Search, Trial
 from nbops.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,23 +42,16 @@ class Notebook:
     node: Any
     known: parameters.NotebookParameters
     kernel_name: str
+    recipe: recipe.Recipe
     is_cold: bool = False
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One point of the space, on its first or a later attempt."""
-
-    number: int
-    given: dict[str, Any]
-    attempt: int = 1
-
-
-@dataclass(frozen=True)
 class Limits:
-    """How long a run may take, and how often a failed one is tried again."""
+    """How long a run and the whole may take, and how often a failed run is tried again."""
 
     timeout_s: float | None = None
+    total_timeout_s: float | None = None
     retries: int = 0
 
 
@@ -80,29 +73,40 @@ class Driver:
     cause: str
     name: str | None
     limits: Limits
+    search: Search
     sweep: Sweep | None = None
-    goal: Objective | None = None
+    goals: list[Objective] = field(default_factory=list)
+    finished: recipe.Finished | None = None
+    """Earlier runs that may stand for some of these; None runs everything."""
     runs: list[Run] = field(default_factory=list)
     """The last attempt of every trial that has ended."""
-    best: tuple[float, Run, Trial] | None = None
+    best: tuple[float, Run] | None = None
     _live: dict[Future[Run], _Live] = field(default_factory=dict)
-    _waiting: deque[Trial] = field(default_factory=deque)
+    _again: deque[Trial] = field(default_factory=deque)
+    _is_over: bool = False
     _is_cancelled: bool = False
+    _began: float = field(default_factory=time.monotonic)
     _asked_at: float = 0.0
     _said_at: float = 0.0
 
-    def drive(self, trials: Iterable[Trial], *, jobs: int, now: Stage) -> None:
-        """Run all trials, ``jobs`` at a time; returns when the last one has ended.
+    def take_up(self, runs: list[Run], now: Stage) -> None:
+        """Count runs that an earlier driver of the same sweep has brought to their end."""
+        for run in runs:
+            self.runs.append(run)
+            if (reached := self._reached(run)) is not None:
+                self._compare(run, reached)
+        now.advance(len(runs), note=self._note())
+
+    def drive(self, *, jobs: int, now: Stage) -> None:
+        """Run all that the search gives, ``jobs`` at a time; returns when the last run has ended.
 
         Args:
-            trials: what to run.
             jobs: how many go on at a time.
             now: the stage to advance: by runs for a sweep, by cells for a single run.
 
         Raises:
             KeyboardInterrupt: Ctrl-C, after every kernel has ended and every run is recorded as cancelled.
         """
-        self._waiting.extend(trials)
         with ThreadPoolExecutor(jobs, thread_name_prefix="nbops-run") as pool:
             try:
                 self._work(pool, jobs, now)
@@ -116,18 +120,34 @@ class Driver:
                 self._close()
 
     def _work(self, pool: ThreadPoolExecutor, jobs: int, now: Stage) -> None:
-        while self._waiting or self._live:
-            while self._waiting and len(self._live) < jobs:
-                self._start(self._waiting.popleft(), pool)
+        while True:
+            while len(self._live) < jobs and (trial := self._next()) is not None:
+                self._begin(trial, pool, now)
+            if not self._live:
+                return
             done, _ = wait(self._live, timeout=_GLANCE_S, return_when=FIRST_COMPLETED)
             for future in done:
                 self._ended(future, now)
             self._look(now)
 
-    def _start(self, trial: Trial, pool: ThreadPoolExecutor) -> None:
-        tags = {}
+    def _next(self) -> Trial | None:
+        if self._is_over:
+            return None
+        return self._again.popleft() if self._again else self.search.ask()
+
+    def _begin(self, trial: Trial, pool: ThreadPoolExecutor, now: Stage) -> None:
+        tags = {recipe.TAG: self.book.recipe.of(trial.given)}
         if self.sweep is not None:
-            tags = {"trial": str(trial.number)} | ({"attempt": str(trial.attempt)} if trial.attempt > 1 else {})
+            tags["trial"] = str(trial.number)
+            if trial.attempt > 1:
+                tags["attempt"] = str(trial.attempt)
+            if self.finished is not None and (earlier := self.finished.like(tags[recipe.TAG])) is not None:
+                run = recipe.reuse(earlier, sweep_id=self.sweep.id, tags=tags, store=self.store)
+                self._settled(trial, run, now)
+                return
+        self._start(trial, tags, pool)
+
+    def _start(self, trial: Trial, tags: dict[str, str], pool: ThreadPoolExecutor) -> None:
         execution = executions.opened(
             self.book.path,
             settings=self.settings,
@@ -158,31 +178,49 @@ class Driver:
     def _ended(self, future: Future[Run], now: Stage) -> None:
         live = self._live.pop(future)
         run = future.result()
-        if run.status == "failed" and live.trial.attempt <= self.limits.retries and not self._is_cancelled:
-            self._waiting.append(Trial(live.trial.number, live.trial.given, live.trial.attempt + 1))
+        if run.status == "failed" and live.trial.attempt <= self.limits.retries and not self._is_over:
+            self._again.append(Trial(live.trial.number, live.trial.given, live.trial.attempt + 1))
             return
+        if run.status == "finished" and self.finished is not None:
+            self.finished.add(run)
+        self._settled(live.trial, run, now)
+
+    def _settled(self, trial: Trial, run: Run, now: Stage) -> None:
+        """A trial has its last run: compare it, learn from it, say so."""
         self.runs.append(run)
-        if run.status == "finished":
-            self._compare(run, live.trial)
+        reached = self._reached(run)
+        if reached is not None:
+            self._compare(run, reached)
+        self.search.tell(trial, run, reached)
         if self.sweep is not None:
             now.advance(note=self._note())
         elif run.status == "finished":
             now.advance((now.total or 0) - now.done, note="")
 
-    def _compare(self, run: Run, trial: Trial) -> None:
-        if self.goal is None:
+    def _reached(self, run: Run) -> list[float] | None:
+        """The last value of each objective's metric; None for a run that did not finish or did not log them all."""
+        if run.status != "finished" or not self.goals:
+            return None
+        last = {metric.name: metric.value for metric in self.store.metrics(run.id)}
+        if not all(goal.metric in last for goal in self.goals):
+            return None
+        return [last[goal.metric] for goal in self.goals]
+
+    def _compare(self, run: Run, reached: list[float]) -> None:
+        # With several objectives there is a front instead of a best run; the first one orders it.
+        if not self.goals[0].is_better(reached[0], self.best[0] if self.best else None):
             return
-        logged = [metric.value for metric in self.store.metrics(run.id) if metric.name == self.goal.metric]
-        if not logged or not self.goal.is_better(logged[-1], self.best[0] if self.best else None):
-            return
-        self.best = (logged[-1], run, trial)
+        self.best = (reached[0], run)
         if self.sweep is not None:
-            self.store.update(Sweep, self.sweep.id, best_run_id=run.id)
+            # The run that did the work: its models and cells belong to it.
+            self.store.update(Sweep, self.sweep.id, best_run_id=run.tags.get(recipe.REUSED, run.id))
 
     def _look(self, now: Stage) -> None:
         moment = time.monotonic()
         for live in self._live.values():
             self._hold_to_limit(live, moment)
+        if self.limits.total_timeout_s is not None and moment - self._began >= self.limits.total_timeout_s:
+            self._end_for_time(moment)
         if moment - self._asked_at >= _ASK_STORE_EVERY_S:
             self._asked_at = moment
             self._ask_store()
@@ -195,20 +233,38 @@ class Driver:
             if moment >= live.kill_at:
                 live.execution.kill("timeout")
         elif self.limits.timeout_s is not None and moment - live.started >= self.limits.timeout_s:
-            live.execution.interrupt("timeout")
-            live.kill_at = moment + _INTERRUPT_GRACE_S
+            self._interrupt(live, "timeout", moment)
+
+    def _interrupt(self, live: _Live, reason: StopReason, moment: float) -> None:
+        live.execution.interrupt(reason)
+        live.kill_at = moment + _INTERRUPT_GRACE_S
+
+    def _end_for_time(self, moment: float) -> None:
+        """The whole has had its time: nothing more begins, and what goes on is interrupted."""
+        self._is_over = self._is_cancelled = True
+        for live in self._live.values():
+            if live.kill_at is None:
+                self._interrupt(live, "timeout", moment)
 
     def _ask_store(self) -> None:
-        """Look whether another process has cancelled the sweep, or one of its runs."""
+        """Look whether another process has cancelled the sweep or one of its runs, and what the runs have logged."""
         if self.sweep is not None and self.store.get(Sweep, self.sweep.id).status == "cancelled":
             self._stop("cancelled")
         for live in self._live.values():
-            if live.execution.stopped is None and self.store.get(Run, live.execution.run.id).status == "cancelled":
+            if live.execution.stopped is not None:
+                continue
+            run_id = live.execution.run.id
+            if self.store.get(Run, run_id).status == "cancelled":
                 live.execution.kill("cancelled")
+            elif self.goals and self.search.should_stop(live.trial, self._steps(run_id)):
+                self._interrupt(live, "pruned", time.monotonic())
+
+    def _steps(self, run_id: str) -> list[Metric]:
+        metric = self.goals[0].metric
+        return [logged for logged in self.store.metrics(run_id) if logged.name == metric and logged.step is not None]
 
     def _stop(self, reason: StopReason) -> None:
-        self._is_cancelled = True
-        self._waiting.clear()
+        self._is_over = self._is_cancelled = True
         for live in self._live.values():
             live.execution.kill(reason)
 
@@ -223,13 +279,14 @@ class Driver:
     def _note(self) -> str:
         cells = [f"cell {(live.execution.cell_index or 0) + 1}" for live in self._live.values()]
         parts = [f"{len(cells)} running ({', '.join(cells)})"] if cells else []
+        reused = sum(recipe.REUSED in run.tags for run in self.runs)
         failed = sum(run.status == "failed" for run in self.runs)
-        if failed:
-            parts.append(f"{failed} failed")
-        if self.best is not None and self.goal is not None:
-            value, _, trial = self.best
-            where = ", ".join(f"{name}={shown!r:.20}" for name, shown in trial.given.items())
-            parts.append(f"best {self.goal.metric} {value:.6g}" + (f" ({where})" if where else ""))
+        parts += [f"{count} {word}" for count, word in ((reused, "reused"), (failed, "failed")) if count]
+        if self.best is not None and self.sweep is not None:
+            value, run = self.best
+            point = self.store.params(run.id)
+            where = ", ".join(f"{name}={point[name]!r:.20}" for name in self.sweep.space if name in point)
+            parts.append(f"best {self.goals[0].metric} {value:.6g}" + (f" ({where})" if where else ""))
         return "; ".join(parts)
 
     def _close(self) -> None:

@@ -20,6 +20,7 @@ from nbops.errors import NbopsError, StoreError
 from nbops.records import CellError, Param, Run, RunStatus, new_id
 from nbops.retrain import parameters as notebook_parameters
 from nbops.retrain import values
+from nbops.retrain.recipe import inputs_file
 from nbops.settings import Settings, load_settings
 from nbops.store.process import this_host, this_process
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from nbops.retrain.kernels import Kernel
     from nbops.store.interface import Store
 
-StopReason = Literal["cancelled", "timeout"]
+StopReason = Literal["cancelled", "timeout", "pruned"]
 
 _PARAM_TEXT = 2000
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -174,16 +175,19 @@ def _save(execution: Execution) -> None:
 
 def _ended(execution: Execution, error: CellError | None) -> Run:
     status: RunStatus = "failed" if error is not None else "finished"
-    if error is not None and execution.stopped == "cancelled":
+    note, tags = execution.run.note, execution.run.tags
+    if error is not None and execution.stopped in {"cancelled", "pruned"}:
         status = "cancelled"
-    note = execution.run.note
+    if error is not None and execution.stopped == "pruned":
+        # Nothing failed: others were better at the same step.
+        error, note, tags = None, "stopped early: other runs were better at this step", tags | {"pruned": "yes"}
     output = execution.output
     if execution.save_error is not None:
         note = f"the executed notebook could not be saved: {execution.save_error}"
         if output is not None and "://" not in output and not Path(output).exists():
             output = None
     return msgspec.structs.replace(
-        execution.run, status=status, ended_at=time.time(), error=error, output=output, note=note
+        execution.run, status=status, ended_at=time.time(), error=error, output=output, note=note, tags=tags
     )
 
 
@@ -254,6 +258,7 @@ def _environment(run: Run, path: Path, settings: Settings) -> dict[str, str]:
         "NBOPS_STORE": settings.store,
         "NBOPS_BLOBS": settings.blobs,
         "NBOPS_NOTEBOOK": str(path),
+        "NBOPS_INPUTS": str(inputs_file(run.id, settings)),
     }
     # Text hashes differently in every process unless it is told how: sets would change the order of columns from run
     # to run. The seed is part of the run's recorded environment.

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _SOCKET_FOLDER_BYTES = 90
 _LAST_WORDS_BYTES = 4000
 # Set for the kernel that runs this very process, and wrong for those it starts.
-_NOT_INHERITED = ("JPY_SESSION_NAME", "JPY_PARENT_PID", "JPY_INTERRUPT_EVENT", "NBOPS_RUN", "NBOPS_NOTEBOOK")
+_NOT_INHERITED = {
+    "JPY_SESSION_NAME", "JPY_PARENT_PID", "JPY_INTERRUPT_EVENT", "NBOPS_RUN", "NBOPS_NOTEBOOK", "NBOPS_INPUTS",
+}  # fmt: skip
 
 
 @dataclass
@@ -104,6 +106,14 @@ def name_of(node: Any, wanted: str | None) -> str:
     return str(name)
 
 
+def python_of(name: str) -> str:
+    """Program of a kernel spec, by its path; this interpreter where the spec just says ``python``."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    program = str(KernelSpecManager().get_kernel_spec(name).argv[0])
+    return sys.executable if program.startswith("python") else program
+
+
 @contextlib.contextmanager
 def prepared(name: str, execution: Execution, *, is_warm: bool) -> Iterator[Kernel]:
     """Prepare a kernel for one execution, and clear away its files and processes at the end.
@@ -141,7 +151,7 @@ def _kernel(name: str, execution: Execution, folder: Path, *, is_warm: bool) -> 
         manager.provisioner = _warm_provisioner(manager, execution)
     return Kernel(
         manager=manager,
-        arguments=["--ext=nbops"] if is_python and execution.is_recorded else [],
+        arguments=["--ext=nbops.retrain.inputs", "--ext=nbops"] if is_python and execution.is_recorded else [],
         env={key: value for key, value in os.environ.items() if key not in _NOT_INHERITED} | execution.env,
         cwd=execution.cwd,
         log=(folder / "log").open("w+b"),

@@ -36,6 +36,16 @@ class Objective(msgspec.Struct, frozen=True):
             )
         return cls("max" if direction == "max" else "min", metric.strip())
 
+    @classmethod
+    def parse_all(cls, text: str | None) -> list[Objective]:
+        """Read several, parted by commas; none when there is no text.
+
+        Example:
+            >>> [goal.direction for goal in Objective.parse_all("max:accuracy,min:seconds")]
+            ['max', 'min']
+        """
+        return [cls.parse(part.strip()) for part in text.split(",")] if text is not None else []
+
     def is_better(self, value: float, than: float | None) -> bool:
         """Tell whether a value beats another; NaN beats nothing."""
         if math.isnan(value):

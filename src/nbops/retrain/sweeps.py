@@ -1,22 +1,28 @@
-"""What a person asks for: one run of a notebook, a sweep over a grid, and its end before time."""
+"""What a person asks for: one run of a notebook, a sweep, to go on with one, and its end before time."""
 
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from nbops.errors import ConflictError, NotFoundError, UsageError
 from nbops.progress import stage
 from nbops.records import Run, Sweep, new_id
 from nbops.retrain import execution as executions
-from nbops.retrain import kernels, values
+from nbops.retrain import kernels, snapshots, values
 from nbops.retrain import parameters as notebook_parameters
-from nbops.retrain.driver import Driver, Limits, Notebook, Trial
+from nbops.retrain.driver import Driver, Limits, Notebook
 from nbops.retrain.objective import Objective
+from nbops.retrain.recipe import Finished, Recipe
+from nbops.retrain.search import Listed, Trial
+from nbops.retrain.warm.key import packages
 from nbops.settings import Settings
 from nbops.store.process import this_host, this_process
 
@@ -58,9 +64,17 @@ def run_notebook(
     """
     book = _opened(notebook, kernel, is_cold=cold)
     given = book.known.check(parameters or {})
-    driver = Driver(book, store=store, settings=settings, cause=cause, name=name, limits=Limits(timeout_s))
+    driver = Driver(
+        book,
+        store=store,
+        settings=settings,
+        cause=cause,
+        name=name,
+        limits=Limits(timeout_s),
+        search=Listed([Trial(1, given)]),
+    )
     with stage(f"Run {book.path.name}", unit="cells", total=len(book.node.cells) + bool(given)) as now:
-        driver.drive([Trial(1, given)], jobs=1, now=now)
+        driver.drive(jobs=1, now=now)
     return driver.runs[-1]
 
 
@@ -78,7 +92,9 @@ def sweep(
     kernel: str | None = None,
     cold: bool = False,
     timeout_s: float | None = None,
+    total_timeout_s: float | None = None,
     retries: int = 0,
+    again: bool = False,
 ) -> Sweep:
     """Run a notebook once for every combination of values, several at a time, and record each as a run.
 
@@ -95,7 +111,9 @@ def sweep(
         kernel: name of a kernel spec; the one the notebook asks for when not given.
         cold: start every kernel from nothing instead of forking it from one that has imported the libraries.
         timeout_s: how long one run may take, in seconds.
+        total_timeout_s: how long the whole sweep may take, in seconds; what goes on then is interrupted.
         retries: how often a run that failed is tried again.
+        again: run every point, even where a finished run with the same code, parameters, packages and inputs stands.
 
     Returns:
         The sweep at its end, with ``best_run_id`` when there is an objective. Runs that failed are among its runs and
@@ -108,12 +126,11 @@ def sweep(
     book = _opened(notebook, kernel, is_cold=cold)
     given = book.known.check(fixed or {})
     space = _space(book.known, given, grid or {})
-    goal = Objective.parse(objective) if objective else None
+    Objective.parse_all(objective)
     if jobs < 1:
         raise UsageError(f"jobs = {jobs}: at least one run goes on at a time", hint="--jobs 2")
     if retries < 0:
         raise UsageError(f"retries = {retries} cannot be less than none", hint="--retries 1")
-    trials = [Trial(number, given | point) for number, point in enumerate(_points(space), start=1)]
     record = Sweep(
         id=new_id(),
         name=name or book.path.stem,
@@ -121,28 +138,98 @@ def sweep(
         space={key: [_stored(book.known.named(key), value) for value in listed] for key, listed in space.items()},
         fixed={key: _stored(book.known.named(key), value) for key, value in given.items()},
         objective=objective,
-        total=len(trials),
+        total=math.prod(map(len, space.values())),
         jobs=jobs,
+        timeout_s=timeout_s,
+        retries=retries,
+        kernel=kernel,
         cause=cause,
-        host=this_host(),
-        process=this_process(),
-        pid=os.getpid(),
         started_at=time.time(),
     )
+    snapshots.keep(record.id, book, settings)
     store.put(record)
-    driver = Driver(
-        book,
-        store=store,
-        settings=settings,
-        cause="sweep",
-        name=name,
-        limits=Limits(timeout_s, retries),
-        sweep=record,
-        goal=goal,
-    )
-    with stage(f"Run {book.path.name}", unit="runs", total=len(trials)) as now:
-        driver.drive(trials, jobs=jobs, now=now)
+    limits = Limits(timeout_s, total_timeout_s, retries)
+    return _driven(record, book, store=store, settings=settings, limits=limits, again=again)
+
+
+def resume(
+    reference: str,
+    *,
+    store: Store,
+    settings: Settings,
+    jobs: int | None = None,
+    cold: bool = False,
+    total_timeout_s: float | None = None,
+) -> Sweep:
+    """Go on with a sweep whose driver was killed, or that was cancelled or failed: run what has not finished.
+
+    Runs that have finished are left as they are; so are those that failed as often as they were to be tried. The
+    notebook is the one the sweep began with, whatever has been edited since.
+
+    Args:
+        reference: id of the sweep, the beginning of one, or its name.
+        store: where it is recorded.
+        settings: the project's.
+        jobs: how many runs go on at a time; as before when not given.
+        cold: start every kernel from nothing.
+        total_timeout_s: how long all of this may take, in seconds.
+
+    Returns:
+        The sweep at its end.
+
+    Raises:
+        NotFoundError: nothing answers to the reference, or the sweep's notebook was not kept.
+        ConflictError: the sweep has finished, or another process drives it.
+    """
+    record = store.resolve(Sweep, reference)
+    if record.status == "finished":
+        raise ConflictError(
+            f"sweep {record.id[:13]} has finished: there is nothing to resume",
+            code="already_ended",
+            hint=f"nbops runs --where \"sweep_id = '{record.id}'\"",
+        )
+    path = Path(settings.root, record.notebook)
+    node = snapshots.kept(record.id, settings)
+    book = _book(path, node, record.kernel, is_cold=cold)
+    limits = Limits(record.timeout_s, total_timeout_s, record.retries)
+    record = msgspec.structs.replace(record, jobs=jobs or record.jobs)
+    return _driven(record, book, store=store, settings=settings, limits=limits, again=False)
+
+
+def _driven(record: Sweep, book: Notebook, *, store: Store, settings: Settings, limits: Limits, again: bool) -> Sweep:
+    """Run what is left of a sweep, from this process alone."""
+    with snapshots.driving(record.id, settings):
+        done = _done(store.find(Run, sweep_id=record.id, order_by="id"), limits.retries)
+        given = book.known.check(record.fixed)
+        space = _space(book.known, given, record.space)
+        trials = [Trial(number, given | point) for number, point in enumerate(_points(space), start=1)]
+        driver = Driver(
+            book,
+            store=store,
+            settings=settings,
+            cause="sweep",
+            name=record.name,
+            limits=limits,
+            search=Listed([trial for trial in trials if str(trial.number) not in done]),
+            sweep=record,
+            goals=Objective.parse_all(record.objective),
+            finished=None if again else Finished(store, settings, record.notebook),
+        )
+        now = {"host": this_host(), "pid": os.getpid(), "process": this_process()}
+        store.update(Sweep, record.id, status="running", ended_at=None, jobs=record.jobs, **now)
+        with stage(f"Run {book.path.name}", unit="runs", total=record.total) as progress:
+            driver.take_up(list(done.values()), progress)
+            driver.drive(jobs=record.jobs, now=progress)
     return store.get(Sweep, record.id)
+
+
+def _done(runs: list[Run], retries: int) -> dict[str, Run]:
+    """The runs that settled their trial, by its number: finished, or failed for the last time."""
+    return {
+        run.tags["trial"]: run
+        for run in runs
+        if run.status == "finished" or (run.status == "failed" and int(run.tags.get("attempt", "1")) > retries)
+    }
 
 
 def cancel(reference: str, *, store: Store) -> Sweep | Run:
@@ -176,9 +263,14 @@ def cancel(reference: str, *, store: Store) -> Sweep | Run:
 
 def _opened(notebook: str | Path, kernel: str | None, *, is_cold: bool) -> Notebook:
     path = Path(notebook).absolute()
-    node = notebook_parameters.load(path)
+    return _book(path, notebook_parameters.load(path), kernel, is_cold=is_cold)
+
+
+def _book(path: Path, node: Any, kernel: str | None, *, is_cold: bool) -> Notebook:
     known = notebook_parameters.of_node(node, name=path.name)
-    return Notebook(path=path, node=node, known=known, kernel_name=kernels.name_of(node, kernel), is_cold=is_cold)
+    kernel_name = kernels.name_of(node, kernel)
+    recipe = Recipe(node, kernel_name=kernel_name, packages=packages(kernels.python_of(kernel_name)))
+    return Notebook(path=path, node=node, known=known, kernel_name=kernel_name, recipe=recipe, is_cold=is_cold)
 
 
 def _space(

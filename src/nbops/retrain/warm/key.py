@@ -13,7 +13,7 @@ from pathlib import Path
 # Told to each kernel anew; nothing reads them while it is imported. Everything else in the environment may be read at
 # import time (thread counts, backends, locales, devices), so everything else is part of the key.
 PER_KERNEL = {
-    "NBOPS_RUN", "NBOPS_CAUSE", "NBOPS_STORE", "NBOPS_BLOBS", "NBOPS_NOTEBOOK",
+    "NBOPS_RUN", "NBOPS_CAUSE", "NBOPS_STORE", "NBOPS_BLOBS", "NBOPS_NOTEBOOK", "NBOPS_INPUTS",
     "JPY_PARENT_PID", "JPY_SESSION_NAME", "JPY_INTERRUPT_EVENT",
     "PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_TESTRUNUID",
 }  # fmt: skip
@@ -24,7 +24,9 @@ _PRELOADABLE = ("joblib", "matplotlib", "numpy", "pandas", "pyarrow", "scipy", "
 _NOT_PRELOADABLE = ("matplotlib.pyplot", "matplotlib.pylab", "matplotlib.backends", "pyarrow.flight", "pyarrow.dataset")
 _INSTEAD_OF_PYPLOT = ("matplotlib.figure", "matplotlib.colorbar", "matplotlib.image")
 # What every recorded kernel loads anyway.
-_OURS = ("nbops.magics", "nbops.capture.session", "nbops.capture.surroundings", "nbops.store.sqlite")
+_OURS = (
+    "nbops.magics", "nbops.retrain.inputs", "nbops.capture.session", "nbops.capture.surroundings", "nbops.store.sqlite",
+)  # fmt: skip
 
 
 def preload_of(sources: Iterable[str]) -> list[str]:
@@ -117,12 +119,25 @@ def _installed(python: str) -> Iterable[str]:
     """Times that change when a package is installed, upgraded or removed, or when this one is edited."""
     for folder in _site_packages(python):
         try:
-            entries = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".dist-info"))
-            yield f"{folder}:{Path(folder).stat().st_mtime_ns}:{','.join(entries)}"
+            yield f"{folder}:{Path(folder).stat().st_mtime_ns}"
         except OSError:
             yield f"{folder}: none"
+    yield from packages(python)
     ours = Path(__file__).parents[2]
     yield str(max(path.stat().st_mtime_ns for path in ours.rglob("*.py")))
+
+
+def packages(python: str) -> list[str]:
+    """List the packages that a Python has, as ``name-version`` of their metadata folders, sorted.
+
+    Args:
+        python: path of the interpreter.
+    """
+    found: set[str] = set()
+    for folder in map(Path, _site_packages(python)):
+        if folder.is_dir():
+            found.update(path.name.removesuffix(".dist-info") for path in folder.glob("*.dist-info"))
+    return sorted(found)
 
 
 @functools.cache

@@ -1,0 +1,86 @@
+"""What a sweep needs to go on after its driver's end: the notebook as it was, and one driver at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbops.errors import ConflictError, NotFoundError
+from nbops.settings import Settings
+
+if TYPE_CHECKING:
+    from nbops.retrain.driver import Notebook
+
+_NOTEBOOK = "notebook.ipynb"
+
+
+def keep(sweep_id: str, book: Notebook, settings: Settings) -> None:
+    """Keep the notebook that a sweep begins with."""
+    from nbops.retrain import client
+
+    client.save(book.node, str(_folder(sweep_id, settings) / _NOTEBOOK))
+
+
+def kept(sweep_id: str, settings: Settings) -> Any:
+    """Return the notebook that a sweep began with.
+
+    Raises:
+        NotFoundError: this project's folder does not have it.
+    """
+    from nbops.retrain import parameters
+
+    path = _folder(sweep_id, settings) / _NOTEBOOK
+    if not path.is_file():
+        raise NotFoundError(
+            f"the notebook that sweep {sweep_id[:13]} began with is not kept here ({path})",
+            code="snapshot_not_found",
+            hint="resume it in the project folder where it was started",
+        )
+    return parameters.load(path)
+
+
+@contextlib.contextmanager
+def driving(sweep_id: str, settings: Settings) -> Iterator[None]:
+    """Be the only process that drives a sweep.
+
+    Raises:
+        ConflictError: another one does.
+    """
+    folder = _folder(sweep_id, settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "driver").open("a+") as file:
+        if not _locked(file):
+            file.seek(0)
+            raise ConflictError(
+                f"sweep {sweep_id[:13]} is driven by process {file.read().strip() or 'unknown'} already",
+                code="sweep_is_driven",
+                hint=f"nbops cancel {sweep_id[:13]}",
+            )
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _locked(file: Any) -> bool:
+    """Lock a file until it is closed; the system frees it when the process ends, however it ends."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _folder(sweep_id: str, settings: Settings) -> Path:
+    return settings.folder / "sweeps" / sweep_id
