@@ -6,12 +6,8 @@ be. ``Canonical`` hashes what is left without them.
 
 from __future__ import annotations
 
-import datetime
-import decimal
-import fractions
 import marshal
 import time
-import uuid
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,17 +21,11 @@ SECONDS_PER_OBJECT = 40e-9
 """What hashing one Python object costs, roughly. A constant, so that equal tables are judged alike on any machine."""
 
 _FLAT = frozenset({type(None), bool, int, float, complex, str, bytes})
-_TOLD_BY_TEXT = frozenset(
-    {
-        datetime.date,
-        datetime.datetime,
-        datetime.time,
-        datetime.timedelta,
-        decimal.Decimal,
-        fractions.Fraction,
-        uuid.UUID,
-    }
-)
+# Their text says all they hold. By name, so that nobody pays for importing them.
+_TOLD_BY_TEXT = frozenset({
+    "datetime.date", "datetime.datetime", "datetime.time", "datetime.timedelta", "decimal.Decimal",
+    "fractions.Fraction", "uuid.UUID",
+})  # fmt: skip
 
 
 class OutOfTimeError(Exception):
@@ -140,11 +130,12 @@ class Canonical:
             return ("array", item.dtype.str, item.shape, self.of_array(item))
         if isinstance(item, np.generic) and kind.__module__ == "numpy":
             return (kind.__name__, item.tobytes())
-        if kind in _TOLD_BY_TEXT or kind.__module__.startswith("pandas."):
-            return (kind.__name__, str(item))
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        if name in _TOLD_BY_TEXT or name.startswith("pandas."):
+            return (name, str(item))
         # Only the user's own code could say what this holds, and that is not run.
         self.is_sampled = True
-        return ("unseen", f"{kind.__module__}.{kind.__qualname__}")
+        return ("unseen", name)
 
 
 def _as_texts(block: NDArray[Any]) -> Any:
