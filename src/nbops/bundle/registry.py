@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from nbops.bundle import evidence
 from nbops.bundle.flavours import loads_of, store_model
 from nbops.bundle.modules import offer_sources
-from nbops.bundle.origins import imports_of, origins_of
+from nbops.bundle.origins import Origins, imports_of, origins_of
 from nbops.bundle.requirements import pins_for
 from nbops.errors import BundleError, StoreCorruptError, UsageError
 from nbops.progress import stage
@@ -95,7 +95,7 @@ def register(
             types=stored.types,
             aliases=origins.aliases,
             sources={path: blobs.put(text.encode()) for path, text in sorted(origins.sources.items())},
-            requirements=pins_for(_imported(loads, origins.sources, stored.flavour, signature.takes)),
+            requirements=pins_for(_imported(loads, origins, stored.flavour, signature.takes)),
             python=f"{sys.version_info.major}.{sys.version_info.minor}",
             created_at=time.time(),
         )
@@ -108,16 +108,16 @@ def _type_name(model: Any) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _imported(loads: Sequence[str], sources: Mapping[str, str], flavour: str, takes: str) -> list[str]:
+def _imported(loads: Sequence[str], origins: Origins, flavour: str, takes: str) -> list[str]:
     """List the top-level modules that the model imports when it is loaded and asked."""
     tops = {name.partition(".")[0] for name in loads}
-    for text in sources.values():
+    for text in origins.sources.values():
         tops.update(name.partition(".")[0] for name in imports_of(text))
     if flavour == "skops":
         tops.add("skops")
     if takes == "frame":
         tops.add("pandas")
-    return sorted(tops)
+    return sorted(tops - {"__main__", *origins.modules})
 
 
 def params_of(model: Any) -> dict[str, Any]:

@@ -28,11 +28,21 @@ def pins_for(modules: Iterable[str]) -> list[str]:
         >>> [pin.split("==")[0] for pin in pins_for(["msgspec", "json"])]
         ['msgspec']
     """
-    providers = _providers()
-    names = [
-        name for module in modules if module not in sys.stdlib_module_names for name in providers.get(module, [])[:1]
-    ]
-    return pins_of(names)
+    found = [_provider(module) for module in modules if module not in sys.stdlib_module_names]
+    return pins_of(name for name in found if name is not None)
+
+
+# Reading the file lists of everything that is installed takes a second; these are known.
+_KNOWN = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn", "dateutil": "python-dateutil"}
+
+
+def _provider(module: str) -> str | None:
+    name = _KNOWN.get(module, module)
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return next(iter(_providers().get(module, [])), None)
+    return name
 
 
 def pins_of(distributions: Iterable[str]) -> list[str]:
