@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from nbops.errors import UsageError
-from nbops.records import CellExecution, Environment, Run
+from nbops.flows.show import cells_of, with_surroundings
+from nbops.records import Environment, Run
 from nbops.store.interface import Store
 
 
@@ -62,6 +63,7 @@ def compare(store: Store, references: Sequence[str]) -> Comparison:
             f"compare takes two or more different runs, not {' '.join(references) or 'none'}",
             hint="nbops compare RUN RUN",
         )
+    runs = [with_surroundings(store, run) for run in runs]
     environments = [_environment(store, run) for run in runs]
     return Comparison(
         runs=runs,
@@ -115,5 +117,5 @@ def _code(store: Store, runs: Sequence[Run]) -> list[CellChange]:
 
 
 def _source_lines(store: Store, run: Run) -> list[str]:
-    cells = store.find(CellExecution, run_id=run.id, order_by="position", limit=None)
+    cells = cells_of(store, run, limit=None)
     return [line for cell in cells for line in (f"# cell {cell.cell_id or cell.position}", *cell.source.splitlines())]

@@ -60,6 +60,8 @@ def show(store: Store, reference: str) -> Page:
         UsageError: several records do.
     """
     record = _resolve(store, reference)
+    if isinstance(record, Run):
+        record = with_surroundings(store, record)
     page = Page(noun=type(record).__name__, record=msgspec.to_builtins(record))
     if isinstance(record, Run):
         return _run_page(store, record, page)
@@ -70,6 +72,23 @@ def show(store: Store, reference: str) -> Page:
             page, models=store.find(ModelVersion, model=record.name, order_by="-number", limit=SHOWN)
         )
     return page
+
+
+def with_surroundings(store: Store, run: Run) -> Run:
+    """A named part of a session has the session's environment, notebook and commit."""
+    if run.parent_id is None or run.environment_id is not None:
+        return run
+    session = store.find(Run, id=run.parent_id, limit=1)
+    if not session:
+        return run
+    return msgspec.structs.replace(
+        run,
+        environment_id=session[0].environment_id,
+        notebook=run.notebook or session[0].notebook,
+        git_commit=session[0].git_commit,
+        git_branch=session[0].git_branch,
+        git_dirty=session[0].git_dirty,
+    )
 
 
 def cells_of(store: Store, run: Run, *, limit: int | None = SHOWN, offset: int = 0) -> list[CellExecution]:

@@ -287,7 +287,7 @@ def _(answer: Page) -> list[Part]:
     record = answer.record
     title = record.get("name") or record.get("module") or record.get("model") or record.get("check") or ""
     parts: list[Part] = [Heading(f"{answer.noun} {title}".strip(), short(record.get("id")))]
-    hidden = {"source", "traceback", "name", "id", "signature", "definitions"}
+    hidden = {"source", "traceback", "name", "id", "signature", "definitions", "process"}
     facts = [
         (name, _value(name, value))
         for name, value in record.items()
