@@ -20,7 +20,7 @@ def store(project: Path) -> Iterator[Store]:
         yield opened
 
 
-def run(store: Store, name: str, *sources: str, pandas: str = "3.0", **fields: object) -> Run:
+def run(store: Store, name: str, *sources: str, pandas: str = "3.0") -> Run:
     environment = Environment(id=new_id(), python="3.11", platform="linux", packages={"pandas": pandas}, created_at=0.0)
     made = Run(id=new_id(), name=name, kind="session", started_at=1.0, ended_at=3.0, environment_id=environment.id)
     cells = [
@@ -33,7 +33,8 @@ def run(store: Store, name: str, *sources: str, pandas: str = "3.0", **fields: o
 
 def test_what_differs_is_marked_and_what_one_run_lacks_is_empty(store: Store) -> None:
     first, second = run(store, "a", "x = 1"), run(store, "b", "x = 2", pandas="3.1")
-    store.log_params([Param(run_id=first.id, name="depth", value=1, at=1.0), Param(run_id=second.id, name="depth", value=1.0, at=1.0)])  # fmt: skip
+    for made, value in ((first, 1), (second, 1.0)):
+        store.log_params([Param(run_id=made.id, name="depth", value=value, at=1.0)])
     store.log_metrics([Metric(run_id=first.id, name="auc", step=None, value=0.5, at=1.0)])
     found = compare(store, ["a", "b"])
     assert [(row.name, row.values, row.differs) for row in found.params] == [("depth", [1, 1.0], True)]
