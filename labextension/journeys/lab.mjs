@@ -135,5 +135,6 @@ export class Tour {
 
 export const THEMES = [
   ['light', 'JupyterLab Light'],
-  ['dark', 'JupyterLab Dark']
+  ['dark', 'JupyterLab Dark'],
+  ['contrast', 'JupyterLab Dark High Contrast']
 ];

@@ -6,6 +6,10 @@ import { AccordionPanel, Widget } from '@lumino/widgets';
 import { nbopsIcon } from './icons';
 import { IContext, INbopsPanel, ISection, ISectionContent } from './tokens';
 
+const TITLE_PX = 32;
+/** A section with less is not worth its place. */
+const LEAST_PX = 160;
+
 /** The side panel: sections that load their content when they are first seen. */
 export class NbopsPanel extends SidePanel implements INbopsPanel {
   constructor(readonly context: IContext) {
@@ -26,17 +30,39 @@ export class NbopsPanel extends SidePanel implements INbopsPanel {
     const index = at < 0 ? this._hosts.length : at;
     this._hosts.splice(index, 0, host);
     this.insertWidget(index, host);
+    const accordion = this.content as AccordionPanel;
     if (!section.isOpen) {
-      (this.content as AccordionPanel).collapse(index);
+      accordion.collapse(index);
     }
+    this._share();
   }
 
-  /** Unfold a section and bring it into view. */
+  /** Unfold a section, and fold others where there is not room for all. */
   reveal(id: string): void {
-    const index = this._hosts.findIndex(host => host.section.id === id);
-    if (index >= 0) {
-      (this.content as AccordionPanel).expand(index);
+    const accordion = this.content as AccordionPanel;
+    const wanted = this._hosts.findIndex(host => host.section.id === id);
+    if (wanted < 0) {
+      return;
     }
+    accordion.expand(wanted);
+    const titles = this._hosts.length * TITLE_PX;
+    let room = Math.floor((this.node.clientHeight - titles) / LEAST_PX);
+    // From the bottom up: the list of runs is the last to go.
+    const unfolded = this._hosts.map((host, index) => ({ host, index })).filter(({ host }) => !host.isHidden);
+    room = Math.max(2, room) - unfolded.length;
+    for (const { index } of unfolded.reverse()) {
+      if (room < 0 && index !== wanted) {
+        accordion.collapse(index);
+        room++;
+      }
+    }
+    this._share();
+  }
+
+  /** Divide the height among the unfolded sections; the list that is searched and scrolled most has the most. */
+  private _share(): void {
+    const shares = this._hosts.map(host => (host.isHidden ? 0 : host.section.rank <= 100 ? 2 : 1));
+    (this.content as AccordionPanel).setRelativeSizes(shares);
   }
 
   private readonly _hosts: SectionHost[] = [];

@@ -12,6 +12,26 @@ export interface Artifact {
   at: number;
 }
 
+/** One reason why a definition cannot leave the notebook as it is. */
+export interface Blocker {
+  name: string;
+  kind: 'changed' | 'conflict' | 'data' | 'hidden' | 'magic' | 'proof' | 'session' | 'undefined' | 'unsupported';
+  reason: string;
+  cell: string | null;
+  needed_by: string;
+  cures: string[];
+  choices: { [name: string]: string };
+}
+
+/** What a build made. */
+export interface Built {
+  name: string;
+  version: string;
+  wheel: string;
+  sdist: string;
+  requirements: string[];
+}
+
 /** A content-addressed folder from which an image is built. */
 export interface Bundle {
   id: string;
@@ -246,12 +266,23 @@ export interface ModelVersion {
 }
 
 /** A module's version beside the one before it and the file on disk. */
-export interface ModuleState {
+export interface ModulePage {
   version: ModuleVersion;
   versions: ModuleVersion[];
   against_previous: string;
   file: 'edited' | 'missing' | 'same';
   against_file: string;
+}
+
+/** A module of the project as it stands now. */
+export interface ModuleState {
+  module: string;
+  version: string;
+  latest: string;
+  path: string;
+  state: 'edited' | 'missing' | 'unchanged';
+  functions: string[];
+  created_at: number;
 }
 
 /** Source of functions taken from a notebook, frozen under a content hash. */
@@ -340,6 +371,23 @@ export interface Prediction {
   warnings: unknown[] | null;
 }
 
+/** What an export would write, and what is in its way. */
+export interface Preview {
+  module: string;
+  path: string;
+  source: string;
+  definitions: Definition[];
+  blockers: Blocker[];
+  notes: string[];
+  version: string;
+  change: 'first' | 'major' | 'minor' | 'none' | 'patch';
+  reasons: string[];
+  diff: string;
+  provenance: 'live' | 'static';
+  is_proven: boolean;
+  replacement: string;
+}
+
 /** Why a request was not answered. */
 export interface Problem {
   type: string;
@@ -359,6 +407,21 @@ export interface ProjectState {
   exists: boolean;
   seq: number;
   runs: number;
+}
+
+/** A definition that was edited in the module's file, for a new cell of the notebook. */
+export interface Pulled {
+  name: string;
+  source: string;
+  is_conflict: boolean;
+  notebook: string | null;
+  diff: string;
+}
+
+/** What was taken back: one of the two. */
+export interface RolledBack {
+  endpoint: Endpoint | null;
+  module: ModuleVersion | null;
 }
 
 /** One continuous piece of work: a live session, a named part of it, or a papermill execution. */
@@ -455,6 +518,15 @@ export interface Synced {
   message: string;
 }
 
+/** What replaying a module's recorded calls gave. */
+export interface TestReport {
+  module: string;
+  passed: number;
+  failed: string[];
+  skipped: number;
+  output: string;
+}
+
 /** A stretch of an endpoint's prediction log, measured against the profile of the model that answered. */
 export interface Window {
   id: string;
@@ -513,9 +585,21 @@ export interface Routes {
   /** Say what differs between runs: parameters, metrics, cells, packages, commits. */
   compare: { takes: { runs: string[] }; gives: Comparison };
   /** Take functions and classes out of the notebook into a versioned module. */
-  extract: { takes: { names: string[]; to: string; notebook?: string; parameter?: string[] }; gives: ModuleVersion };
-  /** List the modules taken from notebooks, newest version first. */
-  modules: { takes: { limit?: number; offset?: number }; gives: ModuleVersion[] };
+  extract: { takes: { names: string[]; to: string; notebook?: string; parameter?: string[]; pin?: string[]; definition?: { [name: string]: unknown }; only?: boolean; overwrite?: boolean; accept?: boolean; with_tests?: boolean; replace?: boolean }; gives: ModuleVersion };
+  /** Show what extract would write and what is in its way, without writing anything. */
+  preview: { takes: { names: string[]; to: string; notebook?: string; parameter?: string[]; pin?: string[]; definition?: { [name: string]: unknown }; only?: boolean; proof?: boolean }; gives: Preview };
+  /** List the modules taken from notebooks, and whether their files were edited since. */
+  modules: { takes: {}; gives: ModuleState[] };
+  /** List every version of a module, newest first. */
+  history: { takes: { module: string }; gives: ModuleVersion[] };
+  /** Show a module's edits three ways (notebook, recorded, file), or two versions against each other. */
+  diff: { takes: { module: string; other?: string; notebook?: string }; gives: string };
+  /** Replay the calls that were recorded for a module, and say which give something else. */
+  test: { takes: { module: string }; gives: TestReport };
+  /** Offer what was edited in a module's file as new cells of the notebook; nothing is overwritten. */
+  pull: { takes: { module: string; notebook?: string }; gives: Pulled[] };
+  /** Build an installable wheel of a package taken from notebooks. */
+  build: { takes: { package: string; out?: string; version?: string; overwrite?: boolean }; gives: Built };
   /** Run a notebook with parameters through papermill, once or over a grid. */
   retrain: { takes: { notebook: string; param?: { [name: string]: unknown }; grid?: { [name: string]: unknown }; objective?: string; jobs?: number; name?: string }; gives: Sweep };
   /** List sweeps with their best run. */
@@ -534,8 +618,8 @@ export interface Routes {
   deployments: { takes: { endpoint?: string; limit?: number; offset?: number }; gives: Deployment[] };
   /** Ask an endpoint; without rows, with its own example. */
   predict: { takes: { endpoint: string; rows?: string }; gives: Prediction };
-  /** Go back to what answered before the last deploy. */
-  rollback: { takes: { endpoint: string }; gives: Endpoint };
+  /** Go back to what answered before the last deploy, or to an earlier version of a module. */
+  rollback: { takes: { name: string; overwrite?: boolean }; gives: RolledBack };
   /** Show the newest lines an endpoint's server wrote. */
   logs: { takes: { endpoint: string; lines?: number }; gives: string };
   /** Stop an endpoint and everything behind it; its records and logs stay. */
@@ -557,7 +641,7 @@ export interface Routes {
   /** List sweeps with how far they have come. */
   'sweeps/state': { takes: { limit?: number; offset?: number }; gives: SweepState[] };
   /** Put a module's version beside the one before it and the file on disk. */
-  'modules/state': { takes: { id: string }; gives: ModuleState };
+  'modules/page': { takes: { module: string; version?: string }; gives: ModulePage };
   /** List model versions, newest first, with their aliases and checks. */
   'models/state': { takes: { limit?: number; offset?: number }; gives: ModelState[] };
   /** Give one model version with its aliases and checks. */
@@ -607,7 +691,13 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   show: 'GET',
   compare: 'GET',
   extract: 'POST',
+  preview: 'GET',
   modules: 'GET',
+  history: 'GET',
+  diff: 'GET',
+  test: 'POST',
+  pull: 'POST',
+  build: 'POST',
   retrain: 'POST',
   sweeps: 'GET',
   models: 'GET',
@@ -628,7 +718,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   notebook: 'GET',
   parameters: 'GET',
   'sweeps/state': 'GET',
-  'modules/state': 'GET',
+  'modules/page': 'GET',
   'models/state': 'GET',
   'models/one': 'GET',
   'endpoints/state': 'GET',

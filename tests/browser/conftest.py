@@ -33,7 +33,7 @@ class Lab:
         self.address = address
         self.token = token
 
-    def journey(self, name: str, *, app: str = "lab", timeout_s: float = 50, **args: Any) -> dict[str, Any]:
+    def journey(self, name: str, *, app: str = "lab", timeout_s: float = 120, **args: Any) -> dict[str, Any]:
         """Send a browser through ``labextension/journeys/NAME.mjs`` and return what it found.
 
         Fails when the journey fails, or when the browser's console has an error.

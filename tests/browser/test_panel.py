@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,48 @@ def write_notebook(path: Path, *sources: str) -> None:
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
+
+
+SOURCES = {
+    "cell-1": "%load_ext nbops",
+    "cell-2": "def clean(raw):\n    return raw.dropna().drop_duplicates()",
+    "parameters": "depth: int = 4  # 1..16\nlr: float = 0.1  # 1e-4..1 log\nkind = 'gini'  # {gini, entropy}",
+    "cell-4": "features = clean(raw)",
+    "cell-3": "raw = pd.read_parquet('churn.parquet')\nraw.head()",
+    "cell-5": "model = make_pipeline(StandardScaler(), RandomForestClassifier()).fit(features, target)",
+    "cell-6": "model.score(test, answers) * 1",
+}
+"""The sample's notebook, of which cell 4 stands above cell 3, and cell 6 was edited since."""
+
+
+def write_sample(folder: Path) -> None:
+    """Fill a project with something of everything."""
+    runpy.run_path(str(Path(__file__).parent / "sample.py"))["fill"](folder)
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source, id=id) for id, source in SOURCES.items()],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+    notebook.cells[2].metadata.tags = ["parameters"]
+    nbformat.write(notebook, folder / "churn.ipynb")
+
+
+def test_the_whole_panel_works_reads_well_and_shuts_nobody_out(lab: Lab) -> None:
+    write_sample(lab.folder)
+
+    found = lab.journey("tour", notebook="churn.ipynb")
+
+    assert found["violations"] == {}
+    assert found["hostile"].startswith("<img src=x onerror")
+    assert found["hacked"] is False
+    assert {"accuracy", "depth"} <= set(found["compared"])
+    assert found["searched"]
+    assert "^" in found["refused"]
+    assert any("drop_duplicates" in line for line in found["diff"])
+    assert {"edited", "out of order"} <= set(found["marks"])
+    assert "80" in found["wrong_value"]
+    assert found["start"] == "Start 3 runs"
+    assert found["endpoint_offered"] == "churn"
+    assert found["requests_while_hidden"] == 0
 
 
 def test_a_cell_that_is_run_appears_in_the_open_panel(lab: Lab) -> None:

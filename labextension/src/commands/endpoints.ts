@@ -69,7 +69,7 @@ export function rollbackEndpoint(context: IContext): ICommand {
         await act(
           context,
           'rollback',
-          { endpoint },
+          { name: endpoint },
           {
             doing: trans.__('Rolling back %1', endpoint),
             done: () => trans.__('%1 answers as before the last deploy', endpoint)

@@ -9,7 +9,7 @@ export function openModule(context: IContext): ICommand {
     label: trans.__('Open Module'),
     caption: trans.__('Open a module with its source, its versions and what changed'),
     icon: moduleIcon,
-    describedBy: textArgs({ module: trans.__('Id of the module version') }),
+    describedBy: textArgs({ module: trans.__('The module, such as churn.features') }),
     execute: async args => {
       const module = meant(context, args, 'module', 'module');
       if (module !== undefined) {

@@ -19,21 +19,22 @@ export function LineChart(props: {
   series: ReadonlyArray<ISeries>;
 }): React.ReactElement | null {
   const host = React.useRef<HTMLDivElement>(null);
+  const surroundings = useSurroundings(host);
   const { rendermime } = props.context;
   const spec = JSON.stringify(lines(props));
   React.useEffect(() => {
-    if (!rendermime || !host.current || !rendermime.mimeTypes.includes(VEGA_LITE)) {
+    const node = host.current;
+    if (!rendermime || !node || node.clientWidth === 0 || !rendermime.mimeTypes.includes(VEGA_LITE)) {
       return;
     }
     const renderer = rendermime.createRenderer(VEGA_LITE);
-    const node = host.current;
-    const coloured = { ...JSON.parse(spec), config: themed(node) };
+    const fitted = { ...JSON.parse(spec), width: node.clientWidth, config: themed(node) };
     node.replaceChildren(renderer.node);
     void renderer.renderModel(
-      rendermime.createModel({ data: { [VEGA_LITE]: coloured } }) as IRenderMime.IMimeModel
+      rendermime.createModel({ data: { [VEGA_LITE]: fitted } }) as IRenderMime.IMimeModel
     );
     return () => renderer.dispose();
-  }, [spec, rendermime]);
+  }, [spec, rendermime, surroundings]);
   return (
     <figure className="nbops-Chart" aria-label={props.title}>
       <figcaption>{props.title}</figcaption>
@@ -42,12 +43,33 @@ export function LineChart(props: {
   );
 }
 
+/** Changes with the theme and with the width, for which a chart is drawn anew. */
+function useSurroundings(host: React.RefObject<HTMLElement>): string {
+  const [seen, setSeen] = React.useState('');
+  React.useEffect(() => {
+    const look = () => setSeen(`${document.body.dataset.jpThemeName} ${host.current?.clientWidth ?? 0}`);
+    // The theme's name changes with the sheet, whose colours hold a moment later.
+    const theme = new MutationObserver(() => window.setTimeout(look, 100));
+    const width = new ResizeObserver(look);
+    theme.observe(document.body, { attributes: true, attributeFilter: ['data-jp-theme-name'] });
+    if (host.current) {
+      width.observe(host.current);
+    }
+    return () => {
+      theme.disconnect();
+      width.disconnect();
+    };
+  }, [host]);
+  return seen;
+}
+
 function lines(props: { xTitle: string; series: ReadonlyArray<ISeries> }): object {
   const values = props.series.flatMap(({ name, points }) => points.map(point => ({ ...point, name })));
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
-    width: 'container',
+    autosize: { type: 'fit', contains: 'padding' },
     height: 160,
+    usermeta: { embedOptions: { actions: false } },
     background: 'transparent',
     data: { values },
     mark: { type: 'line', point: values.length <= 200, interpolate: 'monotone', strokeWidth: 2 },

@@ -3,7 +3,7 @@ import * as React from 'react';
 import { moment } from '../format';
 import { moduleIcon } from '../icons';
 import { serverPath } from '../project';
-import { Definition, ModuleState } from '../schema';
+import { Definition, ModulePage } from '../schema';
 import { IContext } from '../tokens';
 import { Document, openInMain } from './document';
 import { Block, Code, Facts } from './parts';
@@ -19,10 +19,10 @@ export function openModuleDocument(context: IContext, module: string): void {
   });
 }
 
-class ModuleDocument extends Document<ModuleState> {
+class ModuleDocument extends Document<ModulePage> {
   constructor(
     context: IContext,
-    private _module: string
+    private readonly _module: string
   ) {
     super(context);
     this.node.setAttribute('aria-label', context.trans.__('Module'));
@@ -30,15 +30,15 @@ class ModuleDocument extends Document<ModuleState> {
 
   protected override readonly tables = ['module_versions'];
 
-  protected ask(): Promise<ModuleState> {
+  protected ask(): Promise<ModulePage> {
     return this.context.client.call(
-      'modules/state',
-      { id: this._module },
+      'modules/page',
+      { module: this._module, version: this._version },
       { project: this.context.project.path }
     );
   }
 
-  protected draw(state: ModuleState): React.ReactElement {
+  protected draw(state: ModulePage): React.ReactElement {
     const { trans, app } = this.context;
     const { version } = state;
     if (this.parent) {
@@ -53,14 +53,14 @@ class ModuleDocument extends Document<ModuleState> {
             {trans.__('Version')}
             <select
               className="nbops-Select"
-              value={version.id}
+              value={version.version}
               onChange={event => {
-                this._module = event.target.value;
+                this._version = event.target.value;
                 this.again();
               }}
             >
               {state.versions.map(each => (
-                <option key={each.id} value={each.id}>
+                <option key={each.id} value={each.version}>
                   {each.version}
                 </option>
               ))}
@@ -118,9 +118,11 @@ class ModuleDocument extends Document<ModuleState> {
       </article>
     );
   }
+
+  private _version: string | undefined;
 }
 
-function FileWord(props: { state: ModuleState; context: IContext }): React.ReactElement {
+function FileWord(props: { state: ModulePage; context: IContext }): React.ReactElement {
   const { trans } = props.context;
   const words = {
     same: trans.__('file unchanged'),

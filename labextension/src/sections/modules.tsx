@@ -2,12 +2,12 @@ import * as React from 'react';
 
 import { ago, moment } from '../format';
 import { moduleIcon } from '../icons';
-import { ModuleVersion } from '../schema';
+import { ModuleState } from '../schema';
 import { IContext } from '../tokens';
 import { ListSection, TwoLines } from './list';
 
-/** Modules taken from notebooks, the newest version first. */
-export class ModulesSection extends ListSection<ModuleVersion> {
+/** Modules taken from notebooks, and whether their files were edited since. */
+export class ModulesSection extends ListSection<ModuleState> {
   constructor(context: IContext) {
     super(context);
     this.id = 'nbops-modules';
@@ -29,28 +29,36 @@ export class ModulesSection extends ListSection<ModuleVersion> {
     };
   }
 
-  protected ask(offset: number, limit: number): Promise<ModuleVersion[]> {
-    return this.call('modules', { offset, limit });
+  protected async ask(offset: number): Promise<ModuleState[]> {
+    return offset > 0 ? [] : this.call('modules', {});
   }
 
-  protected idOf(row: ModuleVersion): string {
-    return row.id;
+  protected idOf(row: ModuleState): string {
+    return row.module;
   }
 
-  protected nameOf(row: ModuleVersion): string {
-    return `${row.module} ${row.version}, ${requested(row).join(', ')}, ${moment(row.created_at)}`;
+  protected nameOf(row: ModuleState): string {
+    return [
+      `${row.module} ${row.version}`,
+      this._state(row),
+      row.functions.join(', '),
+      moment(row.created_at)
+    ]
+      .filter(Boolean)
+      .join(', ');
   }
 
-  protected dataOf(row: ModuleVersion): { 'data-nbops-module': string } {
-    return { 'data-nbops-module': row.id };
+  protected dataOf(row: ModuleState): { 'data-nbops-module': string } {
+    return { 'data-nbops-module': row.module };
   }
 
-  protected open(row: ModuleVersion): void {
-    void this.context.app.commands.execute('nbops:open-module', { module: row.id });
+  protected open(row: ModuleState): void {
+    void this.context.app.commands.execute('nbops:open-module', { module: row.module });
   }
 
-  protected draw(row: ModuleVersion): React.ReactNode {
+  protected draw(row: ModuleState): React.ReactNode {
     const { trans } = this.context;
+    const state = this._state(row);
     return (
       <TwoLines
         mark={<moduleIcon.react tag="span" className="nbops-Glyph" />}
@@ -58,17 +66,19 @@ export class ModulesSection extends ListSection<ModuleVersion> {
         aside={row.version}
         second={
           <>
-            <span className="nbops-Value nbops-mod-code nbops-mod-grow">{requested(row).join(', ')}</span>
+            {state && <span className="nbops-Chip nbops-mod-warn">{state}</span>}
+            <span className="nbops-Value nbops-mod-code nbops-mod-grow">{row.functions.join(', ')}</span>
             <span className="nbops-Row-aside">{ago(row.created_at, Date.now() / 1000, trans)}</span>
           </>
         }
-        tooltip={`${row.path}\n${row.notebook ?? ''}\n${moment(row.created_at)}`}
+        tooltip={`${row.path}\n${moment(row.created_at)}`}
       />
     );
   }
-}
 
-function requested(row: ModuleVersion): string[] {
-  const asked = row.definitions.filter(definition => definition.requested);
-  return (asked.length ? asked : row.definitions).map(definition => definition.name);
+  private _state(row: ModuleState): string {
+    const { trans } = this.context;
+    const words = { unchanged: '', edited: trans.__('edited'), missing: trans.__('file missing') };
+    return words[row.state];
+  }
 }

@@ -52,7 +52,7 @@ class SweepState(msgspec.Struct, frozen=True, kw_only=True):
     best: RunSummary | None
 
 
-class ModuleState(msgspec.Struct, frozen=True, kw_only=True):
+class ModulePage(msgspec.Struct, frozen=True, kw_only=True):
     """A module's version beside the one before it and the file on disk."""
 
     version: ModuleVersion
@@ -120,16 +120,20 @@ def _sweep_state(workspace: Workspace, sweep: Sweep) -> SweepState:
     )
 
 
-def module_state(workspace: Workspace, values: dict[str, Any]) -> ModuleState:
+def module_page(workspace: Workspace, values: dict[str, Any]) -> ModulePage:
     """Put a module's version beside the one before it and the file on disk."""
-    version = workspace.store.resolve(ModuleVersion, values["id"])
-    versions = workspace.store.find(ModuleVersion, module=version.module, limit=100)
+    versions = workspace.store.find(ModuleVersion, module=values["module"], limit=100)
+    wanted = values["version"]
+    version = next((each for each in versions if wanted in (None, each.version)), None)
+    if version is None:
+        name = values["module"] + (f"@{wanted}" if wanted else "")
+        raise NotFoundError(f"no module {name} was taken from a notebook of this project", hint="nbops modules")
     older = [each for each in versions if each.id < version.id]
     on_disk = _text_of(workspace.root / version.path)
     file: Literal["same", "edited", "missing"] = "missing"
     if on_disk is not None:
         file = "same" if on_disk == versions[0].source else "edited"
-    return ModuleState(
+    return ModulePage(
         version=version,
         versions=versions,
         against_previous=_diff(older[0].source, version.source, older[0].version, version.version) if older else "",

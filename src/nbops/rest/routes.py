@@ -186,13 +186,16 @@ _OWN = (
         empty=[],
     ),
     Route(
-        name="modules/state",
+        name="modules/page",
         method="GET",
         action="read",
         summary="Put a module's version beside the one before it and the file on disk.",
-        options=(Option(name="id", is_required=True, help="The module version: id or NAME@VERSION."),),
-        gives=answers.ModuleState,
-        do=answers.module_state,
+        options=(
+            Option(name="module", is_required=True, help="The module, such as churn.features."),
+            Option(name="version", help="One of its versions; the newest when not given."),
+        ),
+        gives=answers.ModulePage,
+        do=answers.module_page,
     ),
     Route(
         name="models/state",
