@@ -40,9 +40,16 @@ def fill(folder: Path) -> None:
     store = open_store(load_settings(folder, env={}))
     chance, now = random.Random(7), time.time()
     sweep = Sweep(
-        id=new_id(), name="depth and learning rate", notebook="churn.ipynb", space={"depth": [2, 4, 8], "lr": [0.1, 0.01]},
-        objective="max:accuracy", total=6, started_at=now - 4000, ended_at=now - 3900, status="finished",
-    )  # fmt: skip
+        id=new_id(),
+        name="depth and learning rate",
+        notebook="churn.ipynb",
+        space={"depth": [2, 4, 8], "lr": [0.1, 0.01]},
+        objective="max:accuracy",
+        total=6,
+        started_at=now - 4000,
+        ended_at=now - 3900,
+        status="finished",
+    )
     store.put(sweep)
     best: tuple[float, str] = (0.0, "")
     for number in range(6):
@@ -69,32 +76,63 @@ def fill(folder: Path) -> None:
         _module("1.1.0", "def clean(raw):\n    return raw.dropna().drop_duplicates()\n", cells[1], session),
     )
     version = ModelVersion(
-        id=new_id(), model="churn", number=1, digest="ab" * 32, flavour="skops", type_name="sklearn.pipeline.Pipeline",
+        id=new_id(),
+        model="churn",
+        number=1,
+        digest="ab" * 32,
+        flavour="skops",
+        type_name="sklearn.pipeline.Pipeline",
         signature=Signature(
             columns=[
                 Column(name="age", kind="integer", minimum=18, maximum=92),
                 Column(name="plan", kind="category", categories=["basic", "plus", "pro"]),
             ],
-            output="class", classes=["no", "yes"],
+            output="class",
+            classes=["no", "yes"],
         ),
-        run_id=session.id, execution_id=cells[-2].id, params={"max_depth": 8, "criterion": "gini"}, created_at=now - 600,
-    )  # fmt: skip
+        run_id=session.id,
+        execution_id=cells[-2].id,
+        params={"max_depth": 8, "criterion": "gini"},
+        created_at=now - 600,
+    )
     stored = store.add_version(version)
     assert isinstance(stored, ModelVersion)
     model = store.resolve(Model, "churn")
     store.update(Model, model.id, aliases={"production": stored.number})
     store.put(
-        CheckResult(id=new_id(), model_version_id=stored.id, check="parity", verdict="passed", message="20 rows answered the same", at=now),
-        CheckResult(id=new_id(), model_version_id=stored.id, check="latency", verdict="passed", message="p95 0.4 ms", at=now),
-    )  # fmt: skip
+        CheckResult(
+            id=new_id(),
+            model_version_id=stored.id,
+            check="parity",
+            verdict="passed",
+            message="20 rows answered the same",
+            at=now,
+        ),
+        CheckResult(
+            id=new_id(), model_version_id=stored.id, check="latency", verdict="passed", message="p95 0.4 ms", at=now
+        ),
+    )
     deployment = Deployment(
-        id=new_id(), endpoint="churn", bundle_id=new_id(), model_version_id=stored.id, number=stored.number, engine="docker",
-        status="ready", address="http://127.0.0.1:18080", started_at=now - 500, ready_at=now - 498,
-    )  # fmt: skip
+        id=new_id(),
+        endpoint="churn",
+        bundle_id=new_id(),
+        model_version_id=stored.id,
+        number=stored.number,
+        engine="docker",
+        status="ready",
+        address="http://127.0.0.1:18080",
+        started_at=now - 500,
+        ready_at=now - 498,
+    )
     endpoint = Endpoint(
-        id=new_id(), name="churn", engine="docker", address="http://127.0.0.1:18000", split={deployment.id: 100},
-        created_at=now - 500, updated_at=now - 498,
-    )  # fmt: skip
+        id=new_id(),
+        name="churn",
+        engine="docker",
+        address="http://127.0.0.1:18000",
+        split={deployment.id: 100},
+        created_at=now - 500,
+        updated_at=now - 498,
+    )
     store.put(deployment, endpoint)
     for hour in range(6):
         store.put(_window(stored, now - 3600 * (6 - hour), hour, chance))
@@ -120,13 +158,16 @@ def _values(store, run: Run, params: dict, metrics: dict, steps: int = 1) -> Non
     store.log_metrics(
         [
             Metric(
-                run_id=run.id, name=name, step=step if steps > 1 else None, at=run.started_at,
+                run_id=run.id,
+                name=name,
+                step=step if steps > 1 else None,
+                at=run.started_at,
                 value=value * (1 - math.exp(-4 * (step + 1) / steps)) / (1 - math.exp(-4)),
             )
             for name, value in metrics.items()
             for step in range(steps)
         ]
-    )  # fmt: skip
+    )
 
 
 def _cells(run: Run, at: float) -> list[CellExecution]:
@@ -140,33 +181,62 @@ def _cells(run: Run, at: float) -> list[CellExecution]:
     ]
     return [
         CellExecution(
-            id=new_id(), run_id=run.id, position=position, source=source, status="ok", started_at=at + position,
-            ended_at=at + position + 0.02 * position**3, cell_id=f"cell-{position}", execution_count=position,
+            id=new_id(),
+            run_id=run.id,
+            position=position,
+            source=source,
+            status="ok",
+            started_at=at + position,
+            ended_at=at + position + 0.02 * position**3,
+            cell_id=f"cell-{position}",
+            execution_count=position,
             outputs=None if output is None else OutputSummary(text=output, total_bytes=len(output)),
         )
         for position, (source, output) in enumerate(sources, 1)
-    ]  # fmt: skip
+    ]
 
 
 def _module(version: str, source: str, cell: CellExecution, run: Run) -> ModuleVersion:
     return ModuleVersion(
-        id=new_id(), module="churn.features", version=version, digest=version * 8, path="churn/features.py", source=source,
+        id=new_id(),
+        module="churn.features",
+        version=version,
+        digest=version * 8,
+        path="churn/features.py",
+        source=source,
         definitions=[Definition(name="clean", kind="function", digest="x", execution_id=cell.id, requested=True)],
-        provenance="live", run_id=run.id, notebook="churn.ipynb", created_at=time.time() - 700,
-    )  # fmt: skip
+        provenance="live",
+        run_id=run.id,
+        notebook="churn.ipynb",
+        created_at=time.time() - 700,
+    )
 
 
 def _window(version: ModelVersion, at: float, hour: int, chance: random.Random) -> Window:
     effect = 0.05 + 0.06 * hour
     return Window(
-        id=new_id(), endpoint="churn", model_version_id=version.id, from_at=at, to_at=at + 3600, rows=400 + hour,
+        id=new_id(),
+        endpoint="churn",
+        model_version_id=version.id,
+        from_at=at,
+        to_at=at + 3600,
+        rows=400 + hour,
         columns=[
-            ColumnDrift(column="age", test="ks", statistic=effect, p_value=0.5 if effect < 0.2 else 1e-4, effect=effect, drifted=effect > 0.2),
+            ColumnDrift(
+                column="age",
+                test="ks",
+                statistic=effect,
+                p_value=0.5 if effect < 0.2 else 1e-4,
+                effect=effect,
+                drifted=effect > 0.2,
+            ),
             ColumnDrift(column="plan", test="chi2", statistic=1.2, p_value=0.54, effect=0.03, drifted=False),
         ],
-        verdict="drifted" if effect > 0.2 else "stable", requests=400 + hour,
-        latency_ms={"p50": 0.4, "p95": 0.8 + chance.random() / 3, "p99": 1.9 + chance.random()}, at=at + 3600,
-    )  # fmt: skip
+        verdict="drifted" if effect > 0.2 else "stable",
+        requests=400 + hour,
+        latency_ms={"p50": 0.4, "p95": 0.8 + chance.random() / 3, "p99": 1.9 + chance.random()},
+        at=at + 3600,
+    )
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def write_sample(folder: Path) -> None:
     """Fill a project with something of everything."""
     runpy.run_path(str(Path(__file__).parent / "sample.py"))["fill"](folder)
     notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source, id=id) for id, source in SOURCES.items()],
+        cells=[nbformat.v4.new_code_cell(source, id=cell_id) for cell_id, source in SOURCES.items()],
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
     )
     notebook.cells[2].metadata.tags = ["parameters"]
