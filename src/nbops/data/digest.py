@@ -8,10 +8,12 @@ frames are hashed as the bytes they are. Never compare such a digest with the da
 
 from __future__ import annotations
 
+import functools
 import gc
 import pickle
 import random
 import sys
+import sysconfig
 import time
 import types
 from collections import deque
@@ -37,16 +39,19 @@ SAMPLED = 4_096
 
 # Their pickles say what they hold, and making them runs no code of the user's.
 _TRUSTED = frozenset(sys.stdlib_module_names) | {
+    "builtins",
     "catboost", "imblearn", "joblib", "lightgbm", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "statsmodels",
     "xgboost",
 }  # fmt: skip
-# What they are is not here: on a device, in another process, or computed when asked.
+# What they are is not here (on a device, in another process, computed when asked), or is a picture of something else.
 _ELSEWHERE = frozenset({
-    "cudf", "cupy", "dask", "distributed", "duckdb", "ibis", "jax", "jaxlib", "modin", "polars", "psycopg", "pyspark",
-    "ray", "sqlalchemy", "tensorflow", "torch",
+    "cudf", "cupy", "dask", "distributed", "duckdb", "ibis", "ipywidgets", "jax", "jaxlib", "matplotlib", "modin",
+    "plotly", "polars", "psycopg", "pyspark", "ray", "sqlalchemy", "tensorflow", "torch",
 })  # fmt: skip
 # They have state, but none that is data: locks, open files, references that keep nothing.
 _HARMLESS = frozenset({"_io", "_thread", "_weakref", "logging", "threading", "weakref"})
+# Search trees that never change once made, though they count how often they are asked.
+_COUNTING = frozenset({"sklearn.neighbors._ball_tree", "sklearn.neighbors._kd_tree"})
 
 _HEAP_TYPE = 1 << 9
 """Flag of a type that was made at run time, as every class written in Python is."""
@@ -162,29 +167,49 @@ class _Pickler(pickle.Pickler):
 
     def _instance_parts(self, thing: Any) -> Any:
         kind = type(thing)
-        ancestors = [one for one in _ancestors(kind) if _root(one) != "builtins"]
+        ancestors = _ancestors(kind)
         roots = {_root(one) for one in ancestors}
         if roots & _ELSEWHERE:
             return self._unknown(thing)
-        if roots <= _TRUSTED:
-            return self._trusted_parts(thing)
         foreign = [one for one in ancestors if _root(one) not in _TRUSTED]
+        if not foreign:
+            return self._trusted_parts(thing)
         if any(_is_native(one) for one in foreign):
             return self._unknown(thing)
-        return _mark, (_name(kind),), (_attributes(thing), _content(thing))
+        return _mark, (_name(kind),), (_attributes(thing), _content(thing), self._inherited(thing, ancestors, foreign))
+
+    def _inherited(self, thing: Any, ancestors: tuple[type, ...], foreign: list[type]) -> Any:
+        """What a native ancestor keeps for itself, as in a subclass of ``random.Random``; only its pickle shows it."""
+        if all(_root(one) not in _TRUSTED or _root(one) == "builtins" for one in ancestors):
+            return None
+        if any(_has_own_pickling(one) for one in foreign):
+            self.is_partial = self.is_partial or any(_keeps_to_itself(one) for one in ancestors)
+            return None
+        try:
+            parts = thing.__reduce_ex__(5)
+        except Exception:  # noqa: BLE001 - a hook in the user's cell: it may refuse in any way
+            self.is_partial = True
+            return None
+        return (
+            parts if isinstance(parts, str) else [list(part) if hasattr(part, "__next__") else part for part in parts]
+        )
 
     def _trusted_parts(self, thing: Any) -> Any:
         import copyreg
+        import warnings
 
         kind = type(thing)
-        if _root(kind) == "itertools":  # pickling these is deprecated; what they hold is known, not where they are
-            self.is_partial = True
-            return _mark, (_name(kind),), (gc.get_referents(thing),)
+        if _module(kind) in _COUNTING:
+            return _mark, (_name(kind), id(thing))
         reduce: Callable[[Any], Any] | None = copyreg.dispatch_table.get(kind)
         try:
+            if _root(kind) == "itertools":
+                with warnings.catch_warnings():  # it is deprecated, and there is no other way to see where they are
+                    warnings.simplefilter("ignore")
+                    return thing.__reduce__()
             parts = reduce(thing) if reduce is not None else thing.__reduce_ex__(5)
         except Exception:  # noqa: BLE001 - a hook in the user's cell: locks, sockets and handles all refuse in their way
-            return (_mark, (_name(kind),)) if _root(kind) in _HARMLESS else self._unknown(thing)
+            return (_mark, (_name(kind),), (_attributes(thing),)) if _root(kind) in _HARMLESS else self._unknown(thing)
         return (_mark, (parts,)) if isinstance(parts, str) else parts
 
     def _unknown(self, thing: Any) -> Any:
@@ -238,9 +263,10 @@ def _flat(array: NDArray[Any], sink: _Sink) -> NDArray[Any]:
 
 def _function_parts(function: types.FunctionType) -> Any:
     about = ("function", function.__module__, function.__qualname__)
-    if str(function.__module__).partition(".")[0] in _TRUSTED:
-        return _mark, about
     cells = [_cell_content(cell) for cell in function.__closure__ or ()]
+    if str(function.__globals__.get("__name__")).partition(".")[0] in _TRUSTED:
+        # A decorator of a library may keep a cache, which is no change; the function it wraps counts.
+        return _mark, about, [cell for cell in cells if type(cell) is types.FunctionType]
     return _mark, about, (function.__code__, cells, function.__defaults__, function.__kwdefaults__, function.__dict__)
 
 
@@ -267,7 +293,24 @@ def _class_parts(kind: type) -> Any:
     if own.get("__module__") != "__main__":
         return _mark, ("class", _name(kind))
     skipped = ("__dict__", "__weakref__", "__doc__", "_abc_impl")
-    return _mark, ("class", _name(kind)), ([(name, value) for name, value in own.items() if name not in skipped],)
+    held = [(name, value) for name, value in own.items() if name not in skipped]
+    return _mark, ("class", _name(kind)), (held, type.__dict__["__bases__"].__get__(kind))
+
+
+def _module_parts(module: types.ModuleType) -> Any:
+    """Modules that lie beside the notebook by what they hold; those that are installed by their name."""
+    own = object.__getattribute__(module, "__dict__")
+    file = own.get("__file__")
+    about = ("module", own.get("__name__"))
+    if own.get("__name__") in sys.builtin_module_names or (isinstance(file, str) and _is_installed(file)):
+        return _mark, about
+    return _mark, about, ([(name, value) for name, value in own.items() if name[:2] != "__"],)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _is_installed(file: str) -> bool:
+    folders = sysconfig.get_paths()
+    return file.startswith(tuple(folders[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")))
 
 
 def _named(thing: Any) -> Any:
@@ -293,7 +336,7 @@ _SPECIAL: dict[type, Callable[[Any], Any]] = {
     types.CoroutineType: _running_parts,
     types.AsyncGeneratorType: _running_parts,
     types.MappingProxyType: lambda proxy: (_mark, ("proxy",), (gc.get_referents(proxy),)),
-    types.ModuleType: _named,
+    types.ModuleType: _module_parts,
     types.FrameType: lambda frame: (_mark, ("frame",)),
     types.TracebackType: lambda traceback: (_mark, ("traceback",)),
     types.MemberDescriptorType: _named,
@@ -302,6 +345,9 @@ _SPECIAL: dict[type, Callable[[Any], Any]] = {
     types.WrapperDescriptorType: _named,
     types.ClassMethodDescriptorType: _named,
     memoryview: lambda view: (_mark, ("memoryview", view.tobytes())),
+    type({}.keys()): _held,
+    type({}.values()): _held,
+    type({}.items()): _held,
     property: _held,
     staticmethod: _held,
     classmethod: _held,
@@ -340,11 +386,31 @@ def _is_native(kind: type) -> bool:
     return not any("__dict__" in own or "__slots__" in own for own in map(class_namespace, _ancestors(kind)))
 
 
+_PICKLING = frozenset({
+    "__getattr__", "__getattribute__", "__getitem__", "__getnewargs__", "__getnewargs_ex__", "__getstate__", "__iter__",
+    "__len__", "__reduce__", "__reduce_ex__", "items", "keys", "values",
+})  # fmt: skip
+
+
+def _has_own_pickling(kind: type) -> bool:
+    """Whether pickling an object of this class would run code that the class brings along."""
+    return not _PICKLING.isdisjoint(class_namespace(kind))
+
+
+def _keeps_to_itself(kind: type) -> bool:
+    """Whether the class is a native one whose objects hold more than can be read off them."""
+    is_native = not type.__dict__["__flags__"].__get__(kind) & _HEAP_TYPE
+    return is_native and kind is not object and id(kind) not in _CONTENT_BY_ID
+
+
 def _attributes(thing: Any) -> list[tuple[str, Any]]:
     """The instance's dict and slots, read past whatever the class has put before them."""
     found: dict[str, Any] = {}
+    computed: set[str] = set()
     for one in _ancestors(type(thing)):
         for name, value in class_namespace(one).items():
+            if type(value) is functools.cached_property:
+                computed.add(name)  # filled by looking at it
             if name == "__dict__" and type(value) is types.GetSetDescriptorType:
                 found |= value.__get__(thing) or {}
             elif type(value) is types.MemberDescriptorType and type.__dict__["__flags__"].__get__(one) & _HEAP_TYPE:
@@ -352,7 +418,7 @@ def _attributes(thing: Any) -> list[tuple[str, Any]]:
                     found[name] = value.__get__(thing)
                 except AttributeError:  # an empty slot
                     continue
-    return list(found.items())
+    return [(name, value) for name, value in found.items() if name not in computed]
 
 
 _CONTENT: dict[type, Callable[[Any], Any]] = {
@@ -367,6 +433,8 @@ _CONTENT: dict[type, Callable[[Any], Any]] = {
     bytearray: bytearray.hex,
     int: int.__index__,
     float: float.__float__,
+    complex: complex.__complex__,
+    BaseException: lambda thing: BaseException.args.__get__(thing),  # type: ignore[attr-defined]
 }
 
 

@@ -166,9 +166,8 @@ def _behind_array(array: Any, seen: set[int]) -> list[Any]:
 
 
 def _behind_function(function: types.FunctionType, namespace: Mapping[str, Any] | None, uses: set[str]) -> list[Any]:
-    if namespace is None or function.__globals__ is not namespace:
-        return []  # of a library, whose state is not the notebook's
-    uses |= names_of(function.__code__)
+    if namespace is not None and function.__globals__ is namespace:
+        uses |= names_of(function.__code__)
     cells = []
     for cell in function.__closure__ or ():
         try:
