@@ -209,7 +209,9 @@ class _Pickler(pickle.Pickler):
                     return thing.__reduce__()
             parts = reduce(thing) if reduce is not None else thing.__reduce_ex__(5)
         except Exception:  # noqa: BLE001 - a hook in the user's cell: locks, sockets and handles all refuse in their way
-            return (_mark, (_name(kind),), (_attributes(thing),)) if _root(kind) in _HARMLESS else self._unknown(thing)
+            if _root(kind) not in _HARMLESS:
+                return self._unknown(thing)
+            return _mark, (_name(kind),), (getattr(thing, "__dict__", None),)
         return (_mark, (parts,)) if isinstance(parts, str) else parts
 
     def _unknown(self, thing: Any) -> Any:
