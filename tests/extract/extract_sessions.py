@@ -27,7 +27,7 @@ def ran(*sources: str, status: str = "ok") -> list[SourceCell]:
 def namespace_of(*sources: str) -> dict[str, Any]:
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for source in sources:
-        exec(compile(source, "<cell>", "exec"), namespace)
+        exec(compile(source, "<cell>", "exec", dont_inherit=True), namespace)
     return namespace
 
 

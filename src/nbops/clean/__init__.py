@@ -49,6 +49,8 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     effects: list[Effect] = []
     values: dict[str, str | None] = {}
     """Asked-for constants as canonical text; None for what has none."""
+    shown: dict[str, str] = {}
+    """The same constants as a person would read them, cut short."""
     seconds: float = 0.0
     """How long the module's own code ran."""
 

@@ -85,6 +85,7 @@ def imported(job: dict[str, Any]) -> dict[str, Any]:
     if loaded is not None:
         report["unresolved"] = unresolved(code, loaded)
         report["values"] = {name: canonical(getattr(loaded, name, None)) for name in job["constants"]}
+        report["shown"] = {name: short(getattr(loaded, name)) for name, text in report["values"].items() if text}
         look_up_chains(tree, vars(loaded), report)
     report["later_missing"] = missing_later(tree)
     del scope
@@ -378,6 +379,12 @@ def canonical(value: object, depth: int = 0) -> str | None:
         shape = f"{value.dtype.str}{getattr(value, 'shape', ())}"  # type: ignore[attr-defined]
         return f"array:{shape}:{hashlib.sha256(value.tobytes()).hexdigest()}"
     return None
+
+
+def short(value: object) -> str:
+    """A value's text, cut so that it fits into a message."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def _joined(kind: str, items: Sequence[str | None]) -> str | None:

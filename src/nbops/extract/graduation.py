@@ -113,6 +113,7 @@ def graduate(
     if not needed:
         return Graduated()
     named = _named(needed, cells, namespace)
+    refuse_blocked(named.blockers, [blocker.name for blocker in named.blockers])
     made = [SourceCell(index=len(cells) + 1, source=text, status="ok") for text in named.lambdas.values()]
     scope = {**namespace, **named.extra}
     plan = make_plan(
@@ -128,7 +129,7 @@ def graduate(
         plan.notes.append(f"{', '.join(data)} travels with the model as it is now")
     if not plan.blockers:
         prove(plan, root=root, notebook=notebook, namespace=scope)
-    refuse_blocked([*plan.blockers, *named.blockers], named.names)
+    refuse_blocked(plan.blockers, named.names)
     module = f"notebook_{hashlib.sha256(plan.source.encode()).hexdigest()[:16]}"
     objects = {f"{module}.{name}": obj for name, obj in named.objects.items()}
     return Graduated(

@@ -53,27 +53,28 @@ def _import_agrees(unit: Unit, name: str, value: object) -> bool | None:
 
 
 def _function_agrees(unit: Unit, value: object) -> bool | None:
-    wanted = _own_code(unit)
-    if wanted is None:
+    wanted = _own_codes(unit)
+    if not wanted:
         return None
-    candidates = list(_functions_behind(value))
-    if any(same_code(wanted, function.__code__) for function in candidates):
+    candidates = [function.__code__ for function in _functions_behind(value)]
+    if any(same_code(code, found) for code in wanted for found in candidates):
         return True
     decorated = bool(getattr(unit.node, "decorator_list", []))
     if not candidates:
         return None if decorated else False
     # A decorator that keeps the function where nobody looks leaves only its own wrapper to be seen.
-    named = [function for function in candidates if function.__code__.co_name == wanted.co_name]
+    named = [found for found in candidates if found.co_name == wanted[0].co_name]
     return None if decorated and not named else False
 
 
-def _own_code(unit: Unit) -> CodeType | None:
-    """The code object of the function that the statement defines."""
-    if unit.code is None:
-        return None
+def _own_codes(unit: Unit) -> list[CodeType]:
+    """The code object of the function or class that the statement defines, compiled alone and with its cell."""
     wanted = "<lambda>" if unit.is_lambda else getattr(unit.node, "name", None)
-    codes = [const for const in unit.code.co_consts if isinstance(const, CodeType) and const.co_name == wanted]
-    return codes[-1] if codes else None
+    found = []
+    for code in (unit.code, unit.code_in_cell):
+        inner = [c for c in code.co_consts if isinstance(c, CodeType) and c.co_name == wanted] if code else []
+        found += inner[-1:]
+    return found
 
 
 def _functions_behind(value: object, depth: int = 0) -> Iterator[types.FunctionType]:
@@ -111,11 +112,14 @@ def _class_agrees(unit: Unit, value: object) -> bool | None:
         return None if node.decorator_list else False
     if value.__name__ != node.name:
         return None if node.decorator_list else False
-    if unit.code is None:
-        return None
-    body = next((c for c in unit.code.co_consts if isinstance(c, CodeType) and c.co_name == node.name), None)
-    if body is None:
-        return None
+    bodies = _own_codes(unit)
+    verdicts = [_members_agree(node, body, value) for body in bodies]
+    if True in verdicts:
+        return _literals_agree(node, value)
+    return False if False in verdicts else None
+
+
+def _members_agree(node: ast.ClassDef, body: CodeType, value: type) -> bool | None:
     wanted = {c.co_name: c for c in body.co_consts if isinstance(c, CodeType) and not c.co_name.startswith("<")}
     for name, code in wanted.items():
         member = vars(value).get(name, _MISSING)
@@ -126,7 +130,7 @@ def _class_agrees(unit: Unit, value: object) -> bool | None:
         found = list(_functions_behind(member))
         if found and not any(same_code(code, function.__code__) for function in found):
             return None if _is_decorated(node, name) else False
-    return _literals_agree(node, value)
+    return True
 
 
 _MISSING = object()
@@ -172,6 +176,16 @@ def _literal(node: ast.expr) -> object:
         return _MISSING
 
 
+# Star arguments, generators, coroutines: the flags that say what a function is, not where it was compiled.
+_KINDS = (
+    inspect.CO_VARARGS
+    | inspect.CO_VARKEYWORDS
+    | inspect.CO_GENERATOR
+    | inspect.CO_COROUTINE
+    | inspect.CO_ASYNC_GENERATOR
+)
+
+
 def same_code(a: CodeType, b: CodeType) -> bool:
     """Compare two code objects by what they do, not by where they stand.
 
@@ -185,7 +199,7 @@ def same_code(a: CodeType, b: CodeType) -> bool:
         and a.co_varnames == b.co_varnames
         and a.co_freevars == b.co_freevars
         and a.co_cellvars == b.co_cellvars
-        and a.co_flags & ~0x10 == b.co_flags & ~0x10  # CO_NESTED differs for text compiled elsewhere
+        and a.co_flags & _KINDS == b.co_flags & _KINDS
         and len(a.co_consts) == len(b.co_consts)
         and all(_same_const(x, y) for x, y in zip(a.co_consts, b.co_consts, strict=True))
     )

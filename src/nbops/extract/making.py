@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from nbops.clean import ImportReport, import_alone, public_names
-from nbops.clean.child import canonical
+from nbops.clean.child import canonical, short
 from nbops.errors import ExtractError, NbopsError, UsageError
 from nbops.extract.carry import Carried, carry, write_artifacts
 from nbops.extract.closure import Blocker, Closure, Imported, close
@@ -453,15 +453,10 @@ def _compare_values(plan: Plan, report: ImportReport, namespace: Mapping[str, ob
             Blocker(
                 name=name,
                 kind="changed",
-                reason=f"is {_shown(namespace[name])} in the session, but its text makes {text.partition(':')[2]}",
+                reason=f"is {short(namespace[name])} in the session, but its text makes {report.shown[name]}",
                 cures=[f"--parameter {name}", f"--pin {name}", "run its cell again"],
             )
         )
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def refuse_blocked(blockers: Sequence[Blocker], names: Sequence[str]) -> None:

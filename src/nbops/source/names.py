@@ -100,6 +100,8 @@ class Unit:
         self.comment = comment
         self.future = future
         """Whether ``from __future__ import annotations`` was in force when it ran."""
+        self.imports_beside: list[ast.stmt] = []
+        """Import statements of the same cell: compiled together with these, method calls become other bytecode."""
 
     def __repr__(self) -> str:
         return f"Unit({self.bare.splitlines()[0]!r})"
@@ -191,12 +193,20 @@ class Unit:
 
     @functools.cached_property
     def code(self) -> CodeType | None:
-        """The compiled statement; None where only the whole notebook could compile it."""
+        """The compiled statement; None where only the whole cell could compile it."""
+        return self._compiled([self.node])
+
+    @functools.cached_property
+    def code_in_cell(self) -> CodeType | None:
+        """The statement compiled as part of its cell, as plain ``exec`` does and IPython does not."""
+        return self._compiled([*self.imports_beside, self.node])
+
+    def _compiled(self, nodes: list[ast.stmt]) -> CodeType | None:
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | (FUTURE_ANNOTATIONS if self.future else 0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                module = ast.Module([self.node], [])
+                module = ast.Module(nodes, [])
                 return cast(CodeType, compile(module, "<unit>", "exec", flags, dont_inherit=True))
             except (SyntaxError, ValueError, RecursionError):
                 return None
@@ -342,6 +352,9 @@ def analyse(source: str, *, future: bool = False) -> CellNames:
     )
     lines = cell.text.split("\n")
     units = [unit for node in cell.tree.body for unit in _units(node, lines, future=future or switches)]
+    imports: list[ast.stmt] = [unit.node for unit in units if unit.kind == "import"]
+    for unit in units:
+        unit.imports_beside = imports
     return CellNames(units, cell, switches, cell.magics)
 
 
@@ -524,7 +537,7 @@ def _reads(unit: Unit) -> Reads:
     own_lambda = unit.is_lambda
     _scan(table, seen, in_function=False, read_before_bound=_read_first_in_classes(unit.node))
     _add_augmented(unit.node, seen)
-    seen.now -= unit.binds - _read_before_bound(unit.node)
+    seen.now -= (_bound([unit.node])[0] | seen.top) - _read_before_bound(unit.node)
     if not isinstance(unit.node, _DEFINITIONS) and not own_lambda:
         seen.now |= seen.later  # a lambda handed to a call may run at once
     alive = _looked_up(unit)
