@@ -97,8 +97,7 @@ def started(engine: Engine, launch: Launch) -> Iterator[Started]:
 def start(engine: Engine, launch: Launch) -> Started:
     with stage("Build") as now:
         built = engine.build(launch, now=now)
-    made = engine.start(launch, built)
-    return Started(handle=made.handle | built, address=made.address)
+    return engine.start(launch, built)
 
 
 def wait_ready(started: Started) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from nbops.deploy import docker_client, image, wheels
+from nbops.deploy import docker_client, docker_engine, image, wheels
 from nbops.deploy.engine import choose, engine_named
 from nbops.errors import ConflictError, DeployError, MissingError, NbopsError
 from nbops.settings import Settings, load_settings
@@ -133,6 +133,15 @@ def test_a_container_name_that_is_taken_is_named_with_its_cure(workshop: Any) ->
         finally:
             stranger.remove()
     assert caught.value.hint == f"docker rm -f {network}-edge"
+    assert workshop.statuses() == ["1 failed"]
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("engine", ["docker"])
+def test_a_container_that_cannot_be_started_leaves_no_image(workshop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker_engine, "MEMORY_LIMIT", "1k")
+    with pytest.raises(DeployError, match="Minimum memory limit"):
+        workshop.deploy(1)
     assert workshop.statuses() == ["1 failed"]
 
 

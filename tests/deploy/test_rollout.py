@@ -6,6 +6,8 @@ import http.client
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -277,9 +279,6 @@ def test_an_interrupt_while_a_version_starts_leaves_the_live_one_alone(workshop:
 
 @pytest.mark.haproxy
 def test_a_server_outlives_the_process_that_deployed_it(workshop: Any) -> None:
-    import subprocess
-    import sys
-
     bundle, version = workshop.bundle(4)
     script = (
         "import sys; from nbops.settings import load_settings; from nbops.store import open_store\n"
@@ -291,6 +290,27 @@ def test_a_server_outlives_the_process_that_deployed_it(workshop: Any) -> None:
     )
     subprocess.run([sys.executable, "-c", script, bundle.id, version.id], check=True, cwd=workshop.settings.root)
     assert ask(workshop.endpoint()) == [20.0]
+
+
+@pytest.mark.haproxy
+def test_what_a_killed_rollout_left_is_cleared_by_the_next_one(workshop: Any) -> None:
+    bundle, version = workshop.bundle(1, body="time.sleep(60)")
+    script = (
+        "import sys; from nbops.settings import load_settings; from nbops.store import open_store\n"
+        "from nbops.deploy import deploy; from nbops.records import Bundle, ModelVersion\n"
+        "with open_store(load_settings()) as store:\n"
+        "    bundle, version = store.get(Bundle, sys.argv[1]), store.get(ModelVersion, sys.argv[2])\n"
+        "    deploy(bundle, version, name='tiny', engine='process', store=store, settings=load_settings())\n"
+    )
+    command = [sys.executable, "-c", script, bundle.id, version.id]
+    with subprocess.Popen(command, cwd=workshop.settings.root) as killed:
+        wait_until(lambda: workshop.statuses() == ["1 starting"] and workshop.deployment(1).handle)
+        killed.kill()
+    left = workshop.deployment(1).handle
+    assert detached.is_alive(left["pid"], left["started"])
+    assert ask(workshop.deploy(2)) == [10.0]
+    assert workshop.statuses() == ["1 failed", "2 ready"]
+    assert not detached.is_alive(left["pid"], left["started"])
 
 
 @pytest.mark.parametrize("name", ["", "Churn", "a b", "../up", "x" * 49, "-a", "a/b"])

@@ -47,18 +47,23 @@ class DockerEngine:
 
     def build(self, launch: Launch, *, now: Stage) -> Handle:
         """Make the bundle's image."""
+        network = docker_client.network_name(launch.project, launch.endpoint)
         with connected() as client:
             base = image.base_image(client, self._settings.base_image)
-            return {"image": image.build_model(client, base, launch, now=now)}
+            return {
+                "image": image.build_model(client, base, launch, now=now),
+                # By its name it is found even if this process is killed before Docker has answered with an id.
+                "container": f"{network}-{launch.deployment_id[-8:]}",
+                "network": network,
+                "log": str(Path(launch.folder) / "server.log"),
+            }
 
     def start(self, launch: Launch, built: Handle) -> Started:
         """Start a container."""
         docker_client.give(launch.log_path)
-        network = docker_client.network_name(launch.project, launch.endpoint)
+        network, name = str(built["network"]), str(built["container"])
         owned = {PROJECT_LABEL: launch.project, ENDPOINT_LABEL: launch.endpoint}
-        log = str(Path(launch.folder) / "server.log")
         user, group = docker_client.container_user()
-        name = f"{network}-{launch.deployment_id[-8:]}"
         arguments = ["--digest", launch.bundle_digest]
         mounted = {launch.log_path: {"bind": "/predictions", "mode": "rw"}}
         with connected() as client:
@@ -92,12 +97,10 @@ class DockerEngine:
                 container.start()
                 container.reload()
                 return Started(
-                    handle={
+                    handle=built
+                    | {
                         "container": str(container.id),
-                        "image": str(built["image"]),
-                        "network": network,
                         "inner": f"{_inner_host(container, network)}:{SERVER_PORT}",
-                        "log": log,
                         "volume": "" if is_shared else name,
                         "predictions": launch.log_path,
                     },
@@ -175,14 +178,19 @@ def _ended(client: DockerClient, handle: Handle) -> Condition:
 def _inner_host(container: Container, network: str) -> str:
     host: str = container.attrs["NetworkSettings"]["Networks"][network]["IPAddress"]
     if not host:
-        raise DeployError("the container ended as soon as it was started", hint=f"docker logs {container.name}")
+        raise _ended_at_once(container)
     return host
+
+
+def _ended_at_once(container: Container) -> DeployError:
+    said = container.logs(tail=12).decode("utf-8", errors="replace").strip()
+    return DeployError(f"the container ended as soon as it was started; it said:\n{said}", code="start_failed")
 
 
 def _published_port(container: Container) -> int:
     published = container.attrs["NetworkSettings"]["Ports"].get(f"{SERVER_PORT}/tcp")
     if not published:
-        raise DeployError("the container ended as soon as it was started", hint=f"docker logs {container.name}")
+        raise _ended_at_once(container)
     return int(published[0]["HostPort"])
 
 

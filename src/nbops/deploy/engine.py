@@ -74,7 +74,7 @@ class Engine(Protocol):
         ...
 
     def build(self, launch: Launch, *, now: Stage) -> Handle:
-        """Make what ``start`` needs from the bundle, such as an image; cheap when it was made before."""
+        """Make what ``start`` needs from the bundle, such as an image; ``stop`` takes what this returns, too."""
         ...
 
     def start(self, launch: Launch, built: Handle) -> Started:

@@ -225,7 +225,8 @@ FROM {runtime}
 COPY bundle /bundle
 LABEL {" ".join(f"{key}={_quoted(value)}" for key, value in labels.items())}
 """
-    name = f"nbops/{launch.endpoint}:{manifest.version}-{launch.bundle_digest.rpartition(':')[2][:12]}"
+    # A name of its own for each deployment: whoever stops one must not take the image from another.
+    name = f"nbops/{launch.endpoint}:{manifest.version}-{launch.deployment_id[-8:]}"
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as tar:
         add_bytes(tar, "Dockerfile", dockerfile.encode())

@@ -17,9 +17,10 @@ from nbops.deploy import client, naming, ports
 from nbops.deploy.edge import Edge, ProcessEdge, runtime
 from nbops.deploy.engine import Engine, Handle, Launch, Started, choose, deployment_folder, engine_named
 from nbops.deploy.proof import Proof, mismatches
+from nbops.deploy.retiring import retire, retire_later, settle
 from nbops.errors import ConflictError, DeployError, NbopsError, NotFoundError
 from nbops.progress import Stage, stage
-from nbops.records import Bundle, Deployment, Endpoint, ModelVersion, new_id
+from nbops.records import Bundle, Deployment, Endpoint, ModelVersion, Run, new_id
 from nbops.settings import Settings
 from nbops.store.interface import Store
 from nbops_serving.manifest import MANIFEST, read_manifest
@@ -65,6 +66,8 @@ def deploy(
     naming.checked(name)
     folder = settings.folder / "endpoints" / name
     with naming.changing(folder, name):
+        settle(name, settings)
+        _clear_abandoned(name, store, settings)
         live = _recorded(store, name)
         rollout = _Rollout(name, folder, live, proofs=proofs, store=store, settings=settings)
         return rollout.run(bundle, version, engine=engine, port=port)
@@ -87,6 +90,7 @@ def rollback(name: str, *, store: Store, settings: Settings) -> Endpoint:
     """
     folder = settings.folder / "endpoints" / naming.checked(name)
     with naming.changing(folder, name):
+        settle(name, settings)
         live = _live(store, name)
         return _Rollout(name, folder, live, store=store, settings=settings).back()
 
@@ -108,6 +112,7 @@ def stop(name: str, *, store: Store, settings: Settings) -> Endpoint:
     """
     folder = settings.folder / "endpoints" / naming.checked(name)
     with naming.changing(folder, name), stage(f"Stop {name}") as now:
+        settle(name, settings)
         endpoint = _recorded(store, name)
         if endpoint is None:
             raise unknown(store, name)
@@ -125,20 +130,6 @@ def stop(name: str, *, store: Store, settings: Settings) -> Endpoint:
         )
         store.put(stopped)
         return stopped
-
-
-def retire(deployment: Deployment, *, store: Store, settings: Settings, error: str | None = None) -> Deployment:
-    """Stop a deployment, remove all of it but its logs, and record that."""
-    if deployment.handle:
-        engine_named(deployment.engine, settings).stop(deployment.handle)
-    ended = msgspec.structs.replace(
-        deployment,
-        status="failed" if error or deployment.status == "failed" else "stopped",
-        error=error or deployment.error,
-        stopped_at=deployment.stopped_at or time.time(),
-    )
-    store.put(ended)
-    return ended
 
 
 def edge_of(endpoint: Endpoint, folder: Path, settings: Settings) -> Edge | None:
@@ -162,6 +153,12 @@ def unknown(store: Store, name: str) -> NotFoundError:
 
 def _recorded(store: Store, name: str) -> Endpoint | None:
     return next(iter(store.find(Endpoint, name=name, limit=1)), None)
+
+
+def _clear_abandoned(name: str, store: Store, settings: Settings) -> None:
+    """Remove what a rollout left half-way when its process was killed: nobody else is at it while we hold the lock."""
+    for deployment in store.find(Deployment, endpoint=name, status="starting"):
+        retire(deployment, store=store, settings=settings, error="the process that deployed it was killed")
 
 
 def _live(store: Store, name: str) -> Endpoint:
@@ -219,9 +216,10 @@ class _Rollout:
         with self._undone_on_failure(deployment.id):
             with stage(f"Build {self._name}:{version.number}") as now:
                 built = chosen.build(launch, now=now)
+                deployment = self._save(deployment, handle=built)
             with stage(f"Start version {version.number}") as now:
                 started = chosen.start(launch, built)
-                deployment = self._save(deployment, handle=started.handle | built, address=started.address)
+                deployment = self._save(deployment, handle=started.handle, address=started.address)
                 self._wait_ready(chosen, started, now)
             self._prove(bundle, started.address)
             deployment = self._save(deployment, status="ready", ready_at=time.time())
@@ -343,9 +341,17 @@ class _Rollout:
                 "nbops.model": f"{version.model}@{version.number}",
                 "nbops.model_version": version.id,
                 "nbops.bundle": bundle.digest,
-                "nbops.run": version.run_id or "",
+                **self._provenance(version),
             },
         )
+
+    def _provenance(self, version: ModelVersion) -> dict[str, str]:
+        """The run and the commit that made a version, as far as they are known."""
+        if version.run_id is None:
+            return {}
+        run = next(iter(self._store.find(Run, id=version.run_id, limit=1)), None)
+        commit = {"nbops.commit": run.git_commit} if run is not None and run.git_commit else {}
+        return {"nbops.run": version.run_id, **commit}
 
     def _save(self, deployment: Deployment, **fields: object) -> Deployment:
         changed = msgspec.structs.replace(deployment, **fields)
@@ -456,7 +462,7 @@ class _Rollout:
             # The address of one that was killed may have been given to its successor.
             if edge is not None and edge.upstream(deployment) not in self._shares(edge, endpoint.split):
                 runtime(endpoint.handle).release(edge.upstream(deployment))
-            retire(deployment, store=self._store, settings=self._settings)
+            retire_later(deployment, store=self._store, settings=self._settings)
 
     def _record(self, deployment: Deployment, split: dict[str, int], handle: Handle, address: str) -> Endpoint:
         now = time.time()
