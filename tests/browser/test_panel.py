@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Lab
+    from lab import Lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel, pytest.mark.timeout(240)]
 

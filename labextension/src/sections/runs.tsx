@@ -11,7 +11,7 @@ import { IContext } from '../tokens';
 import { LiveSection } from './live';
 
 /** How long typing rests before the search is sent. */
-const REST_MS = 150;
+const REST_MS = 80;
 
 /** Runs: live, searched and sorted by the server, marked to be compared. */
 export class RunsSection extends LiveSection {
