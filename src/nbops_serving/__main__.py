@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 port=options.port,
                 log=options.log,
                 workers=options.workers,
+                keys=options.keys,
                 limits=limits,
                 unseen=options.unseen,
                 out_of_range=options.out_of_range,
@@ -54,6 +55,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one, see the ready line")
     parser.add_argument("--log", metavar="FOLDER", help="write the prediction log here")
     parser.add_argument("--workers", type=_positive, default=1, help="processes that answer (default: %(default)s)")
+    parser.add_argument(
+        "--keys",
+        metavar="FILE",
+        default=os.environ.get("NBOPS_API_KEYS_FILE") or None,
+        help="ask for an API key of this file (default: $NBOPS_API_KEYS_FILE); see python -m nbops_serving.keys",
+    )
     parser.add_argument("--max-body", type=_positive, default=8 * 2**20, metavar="BYTES", help="largest request body")
     parser.add_argument("--max-rows", type=_positive, default=10_000, metavar="ROWS", help="most rows in one request")
     parser.add_argument(

@@ -13,13 +13,15 @@ from typing import Any
 
 import msgspec
 
-from nbops_serving import log, openapi, page
+from nbops_serving import log, openapi, page, protocols
 from nbops_serving.batching import Batcher, answer_or_refuse
 from nbops_serving.bundle import OpenBundle
-from nbops_serving.manifest import Policy
+from nbops_serving.keys import Keys
+from nbops_serving.manifest import FORMAT, Policy
 from nbops_serving.metrics import Metrics
 from nbops_serving.plan import Answer
 from nbops_serving.problems import Refusal
+from nbops_serving.protocols import JSON, Asked, Read
 from nbops_serving.rows import MOST_LISTED, Note, Reader, Row
 from nbops_serving.rungs import Rung
 
@@ -31,6 +33,9 @@ Headers = list[tuple[bytes, bytes]]
 _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", b"application/problem+json")
 _CLOSE = (b"connection", b"close")
+_NOTHING: Headers = []
+_PUBLIC = ("health", "page")
+"""What is answered without a key, even where keys are asked for: whether it lives, and the page to try it."""
 _CHECK = (b"x-nbops-check", b"1")
 """Marks a question of whoever deploys: answered as any other, neither counted nor logged. The edge takes it off."""
 _SAFE_ID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")
@@ -100,15 +105,38 @@ class Serving:
         return await self.batcher.submit(rows)
 
 
+class Door(msgspec.Struct, frozen=True):
+    """A form in which predictions are asked for and answered."""
+
+    route: str
+    read: Callable[[Reader, Asked, bytes], Read]
+    write: Callable[[Serving, Answer, str, Read], bytes]
+
+
+def _write_reply(serving: Serving, answer: Answer, request_id: str, read: Read) -> bytes:
+    return msgspec.json.encode(serving.reply(answer, request_id, read.notes))
+
+
+def _write_inference(serving: Serving, answer: Answer, request_id: str, read: Read) -> bytes:
+    return protocols.write_inference(serving.manifest, answer, read.client_id or request_id)
+
+
+PREDICT = Door("predict", protocols.read_batch, _write_reply)
+INVOCATIONS = Door("invocations", protocols.read_invocation, _write_reply)
+INFER = Door("v2", protocols.read_inference, _write_inference)
+
+
 class App:
     """Routes requests; answers only what is safe to answer before the model is there.
 
     Args:
         limits: how much a request may ask for.
+        keys: who may ask; everybody who can reach the server when None.
     """
 
-    def __init__(self, *, limits: Limits | None = None) -> None:
+    def __init__(self, *, limits: Limits | None = None, keys: Keys | None = None) -> None:
         self.limits = limits or Limits()
+        self.keys = keys
         self.serving: Serving | None = None
         self.is_draining = False
         self.last_request_at = 0.0
@@ -119,56 +147,65 @@ class App:
         self._expired: set[asyncio.Task[Any]] = set()
         self._prefix = os.urandom(6).hex()
         self._count = itertools.count(1)
-        self._routes: dict[str, tuple[str, str, Callable[[], tuple[int, Headers, bytes]]]] = {
-            "/health/live": ("health", "GET", self._live),
-            "/health/ready": ("health", "GET", self._ready),
-            "/metrics": ("metrics", "GET", self._metrics),
-            "/manifest": ("manifest", "GET", lambda: (200, [_JSON], self._model().about)),
-            "/openapi.json": ("openapi", "GET", lambda: (200, [_JSON], self._model().openapi)),
-            "/docs": ("page", "GET", self._page),
-            "/": ("page", "GET", self._page),
+        self._doors: dict[str, Door] = {"/predict": PREDICT, "/invocations": INVOCATIONS}
+        self._routes: dict[str, tuple[str, Callable[[], tuple[int, Headers, bytes]]]] = {
+            "/health/live": ("health", self._live),
+            "/health/ready": ("health", self._ready),
+            "/ping": ("health", self._ready),
+            "/metrics": ("metrics", self._metrics),
+            "/manifest": ("manifest", lambda: (200, [_JSON], self._model().about)),
+            "/openapi.json": ("openapi", lambda: (200, [_JSON], self._model().openapi)),
+            "/docs": ("page", self._page),
+            "/": ("page", self._page),
+            "/v2": ("v2", self._v2),
+            "/v2/health/live": ("health", self._live),
+            "/v2/health/ready": ("health", self._ready),
         }
+
+    def take(self, serving: Serving) -> None:
+        """Answer with this model from now on."""
+        model = f"/v2/models/{serving.manifest.model}"
+        about = msgspec.json.encode(protocols.inference_metadata(serving.manifest))
+        for place in (model, f"{model}/versions/{serving.manifest.version}"):
+            self._doors[f"{place}/infer"] = INFER
+            self._routes[place] = ("v2", lambda: (200, [_JSON], about))
+            self._routes[f"{place}/ready"] = ("health", self._ready)
+        self.serving = serving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI asks."""
         if scope["type"] != "http":
             raise RuntimeError(f"this server speaks http, not {scope['type']}")
-        if scope["path"] == "/predict" and scope["method"] == "POST":
-            await self._predict(scope, receive, send)
+        door = self._doors.get(scope["path"])
+        if door is not None and scope["method"] == "POST":
+            await self._predict(door, scope, receive, send)
         else:
             await self._other(scope, send)
 
-    async def _predict(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _predict(self, door: Door, scope: Scope, receive: Receive, send: Send) -> None:
         at, started = time.time(), time.perf_counter()
         self.last_request_at = started
-        request_id, rows, answer = "", None, None
-        notes: list[Note] = []
-        code = ""
+        request_id, code = "", ""
+        read: Read | None = None
+        answer: Answer | None = None
         self.in_flight += 1
         try:
             serving = self._model()
-            request_id = self._headers(scope["headers"])
+            asked = self._headers(scope["headers"])
+            request_id = asked.request_id
             body = await self._body(receive)
             if body is None:
                 return  # the client has gone
-            rows, notes = serving.reader.read(body)
-            answer = await serving.answer(rows)
-            status, kind, extra = 200, _JSON, []
-            reply = Reply(
-                answer.predictions,
-                serving.label,
-                request_id,
-                answer.probabilities,
-                serving.classes,
-                notes[:MOST_LISTED],
-            )
-            payload = self._encode(reply)
+            read = door.read(serving.reader, asked, body)
+            answer = await serving.answer(read.rows)
+            status, kind, extra = 200, _JSON, _NOTHING
+            payload = door.write(serving, answer, request_id, read)
         except Refusal as refusal:
             status, kind, extra, code = refusal.status, _PROBLEM, refusal.headers, refusal.code
             request_id = request_id or self._new_id()
-            payload = refusal.document(request_id)
+            payload = refusal.document(request_id, has_error=door is INFER)
         except Exception as error:  # noqa: BLE001 - around a request in the server: it is answered and logged
-            status, kind, extra, code = 500, _PROBLEM, [], "failed"
+            status, kind, extra, code = 500, _PROBLEM, _NOTHING, "failed"
             request_id = request_id or self._new_id()
             report("request_failed", request_id=request_id, error=repr(error))
             payload = Refusal(500, "failed", "the model failed to answer").document(request_id)
@@ -177,33 +214,35 @@ class App:
         seconds = time.perf_counter() - started
         await self._send(send, status, [kind, (b"x-request-id", request_id.encode()), *extra], payload)
         if self.serving is not None and _CHECK not in scope["headers"]:
-            self._note(self.serving, request_id, at, seconds, status, rows, answer, notes, code)
+            self._note(self.serving, door.route, request_id, at, seconds, status, read, answer, code)
 
     def _note(
         self,
         serving: Serving,
+        route: str,
         request_id: str,
         at: float,
         seconds: float,
         status: int,
-        rows: list[Row] | None,
+        read: Read | None,
         answer: Answer | None,
-        notes: list[Note],
         code: str,
     ) -> None:
         """Count and log a request after its answer is on the way."""
         metrics = serving.metrics
-        metrics.answered("predict", status, seconds)
-        if answer is not None and rows is not None:
-            metrics.add("rows", len(rows))
-        for note in notes:
+        metrics.answered(route, status, seconds)
+        for note in read.notes if read is not None else ():
             metrics.add("extra" if note.code == "extra" else (note.code, note.field))
+        if answer is not None and read is not None:
+            metrics.add("rows", len(read.rows))
         if serving.writer is None:
             return
-        if answer is None:
+        if answer is None or read is None:
             record = log.Record(request_id, at, seconds * 1e3, status, None, None, None, code)
         else:
-            record = log.Record(request_id, at, seconds * 1e3, status, rows, answer.predictions, answer.probabilities)
+            record = log.Record(
+                request_id, at, seconds * 1e3, status, read.rows, answer.predictions, answer.probabilities
+            )
         serving.writer.add(record)
 
     def _model(self) -> Serving:
@@ -211,26 +250,28 @@ class App:
             raise Refusal(503, "loading", "the model is not loaded yet", headers=[(b"retry-after", b"1")])
         return self.serving
 
-    def _headers(self, headers: Headers) -> str:
+    def _headers(self, headers: Headers) -> Asked:
         """Check what the headers say of the body, and find the request's id."""
-        request_id, length, is_json = "", 0, False
+        request_id, length, media, json_bytes = "", 0, "", None
         for name, value in headers:
             if name == b"content-type":
-                is_json = _is_json(value)
+                media = JSON if value == b"application/json" else _media_of(value)
             elif name == b"content-length":
                 length = int(value)  # the parser has checked that it is a number
             elif name == b"x-request-id":
                 request_id = _safe_id(value)
             elif name == b"content-encoding" and value.lower() != b"identity":
                 raise Refusal(415, "encoding", "compressed bodies are not read; send it as it is")
-        if not is_json:
-            raise Refusal(415, "media_type", "send the rows as application/json")
+            elif name == b"inference-header-content-length" and value.isdigit():
+                json_bytes = int(value[:12])
+        if self.keys is not None:
+            self.keys.check(headers)
         if length > self.limits.body_bytes:
             raise _too_large(self.limits.body_bytes)
         if self.in_flight > self.limits.in_flight:
             retry = [(b"retry-after", b"1")]
             raise Refusal(503, "too_busy", "too many requests are being answered", headers=retry)
-        return request_id or self._new_id()
+        return Asked(request_id=request_id or self._new_id(), media=media, json_bytes=json_bytes)
 
     async def _body(self, receive: Receive) -> bytes | None:
         """Return the whole body; None when the client has gone.
@@ -288,14 +329,16 @@ class App:
         method, route = scope["method"], "other"
         headers: Headers
         try:
-            if scope["path"] == "/predict":
+            if scope["path"] in self._doors:
                 raise _not_allowed(b"POST")
             found = self._routes.get(scope["path"])
             if found is None:
                 raise Refusal(404, "not_found", "there is nothing at this path; see /openapi.json")
-            route, _, answer = found
+            route, answer = found
             if method not in ("GET", "HEAD"):
                 raise _not_allowed(b"GET, HEAD")
+            if self.keys is not None and route not in _PUBLIC:
+                self.keys.check(scope["headers"])
             status, headers, payload = answer()
         except Refusal as refusal:
             status, payload = refusal.status, refusal.document(self._new_id())
@@ -325,6 +368,10 @@ class App:
         kind = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
         return 200, [kind], serving.metrics.render().encode()
 
+    def _v2(self) -> tuple[int, Headers, bytes]:
+        about = {"name": "nbops", "version": str(FORMAT), "extensions": ["binary_tensor_data"]}
+        return 200, [_JSON], self._encode(about)
+
     def _page(self) -> tuple[int, Headers, bytes]:
         serving = self._model()
         headers = [
@@ -338,14 +385,12 @@ class App:
         return f"{self._prefix}{next(self._count):08x}"
 
 
-def _is_json(value: bytes) -> bool:
-    if value == b"application/json":
-        return True
+def _media_of(value: bytes) -> str:
     media, _, parameters = value.lower().partition(b";")
     charset = parameters.replace(b" ", b"").replace(b'"', b"").partition(b"charset=")[2].partition(b";")[0]
     if charset not in (b"", b"utf-8", b"utf8", b"us-ascii"):
         raise Refusal(415, "charset", "send the rows as UTF-8")
-    return media.strip() == b"application/json"
+    return media.strip().decode("latin-1")
 
 
 def _safe_id(value: bytes) -> str:

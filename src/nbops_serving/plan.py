@@ -192,6 +192,7 @@ class CompiledPlan:
 
     def __init__(self, plan: Plan) -> None:
         self._branches = [_branch(branch) for branch in plan.branches]
+        self._writers, self._width = _writers(plan.branches)
         self._steps = [_step(step) for step in plan.steps]
         self._head = _head(plan.head, plan.classes)
         self.is_light = isinstance(plan.head, Linear)
@@ -213,7 +214,11 @@ class CompiledPlan:
 
     def features(self, rows: Sequence[Row]) -> Floats:
         """Return the matrix that the model itself is given, of shape (rows, features)."""
-        if len(self._branches) == 1:
+        if len(rows) == 1:
+            matrix = np.empty((1, self._width))
+            for write in self._writers:
+                write(rows, matrix)
+        elif len(self._branches) == 1:
             matrix = self._branches[0](rows)
         else:
             matrix = np.concatenate([branch(rows) for branch in self._branches], axis=1)
@@ -237,6 +242,75 @@ def _branch(branch: Branch) -> Callable[[Sequence[Row]], Floats]:
     return compute
 
 
+def _writers(branches: list[Branch]) -> tuple[list[Callable[[Sequence[Row], Floats], None]], int]:
+    """Return what writes the branches of a single row into their places, and how wide the row becomes.
+
+    Most requests have one row, and for one row the making of small arrays is most of the work.
+    """
+    writers, start = [], 0
+    for branch in branches:
+        compute = _branch(branch)
+        end = start + compute([_some_row(branch)]).shape[1]
+        writers.append(_writer(branch, compute, start, end))
+        start = end
+    return writers, start
+
+
+def _some_row(branch: Branch) -> Row:
+    """A row that the branch answers, whatever the answer is."""
+    row: list[Value] = [None] * (max(branch.columns, default=0) + 1)
+    for at, place in enumerate(branch.columns):
+        row[place] = 1.0 if isinstance(branch, Numbers) else next(iter(branch.tables[at].keys), None)
+    return tuple(row)
+
+
+def _writer(
+    branch: Branch, compute: Callable[[Sequence[Row]], Floats], start: int, end: int
+) -> Callable[[Sequence[Row], Floats], None]:
+    if isinstance(branch, Tables) and not branch.steps:
+        return _table_writer(branch, start)
+    if isinstance(branch, Numbers) and all(isinstance(step, Arithmetic) for step in branch.steps):
+        return _number_writer(branch, start, end)
+
+    def write(rows: Sequence[Row], matrix: Floats) -> None:
+        matrix[:, start:end] = compute(rows)
+
+    return write
+
+
+def _number_writer(branch: Numbers, start: int, end: int) -> Callable[[Sequence[Row], Floats], None]:
+    pick = itemgetter(*branch.columns) if branch.columns else lambda row: ()
+    steps = [(getattr(np, step.op), step.values.get()) for step in branch.steps if isinstance(step, Arithmetic)]
+
+    def write(rows: Sequence[Row], matrix: Floats) -> None:
+        part = matrix[0, start:end]
+        part[:] = pick(rows[0])
+        for operate, values in steps:
+            operate(part, values, part)
+
+    return write
+
+
+def _table_writer(branch: Tables, start: int) -> Callable[[Sequence[Row], Floats], None]:
+    tables = []
+    for place, table in zip(branch.columns, branch.tables, strict=True):
+        index, unseen, missing, vectors = _lookup(table)
+        end = start + vectors.shape[1]
+        tables.append((place, index, unseen, missing, vectors, slice(start, end)))
+        start = end
+
+    def write(rows: Sequence[Row], matrix: Floats) -> None:
+        row, only = rows[0], matrix[0]
+        for place, index, unseen, missing, vectors, where in tables:
+            value = row[place]
+            picked = missing if value is None else index.get(value, unseen)
+            if picked < 0:
+                raise RefusedRowError("the model refuses a category that it has not seen in training")
+            only[where] = vectors[picked]
+
+    return write
+
+
 def _numbers(columns: list[int]) -> Callable[[Sequence[Row]], Floats]:
     if not columns:
         return lambda rows: np.empty((len(rows), 0))
@@ -253,10 +327,7 @@ def _tables(branch: Tables) -> Callable[[Sequence[Row]], Floats]:
     def compute(rows: Sequence[Row]) -> Floats:
         blocks = []
         for place, index, unseen, missing, vectors in columns:
-            picked = [
-                index.get(row[place], unseen) if row[place] is not None and row[place] == row[place] else missing
-                for row in rows
-            ]
+            picked = [index.get(row[place], unseen) if row[place] is not None else missing for row in rows]
             if -1 in picked:
                 raise RefusedRowError("the model refuses a category that it has not seen in training")
             blocks.append(vectors[picked])

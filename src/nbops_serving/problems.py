@@ -40,11 +40,12 @@ class Refusal(Exception):  # noqa: N818 - it is an answer for the client, not a 
         self.violations = violations or []
         self.headers = headers or []
 
-    def document(self, request_id: str) -> bytes:
+    def document(self, request_id: str, *, has_error: bool = False) -> bytes:
         """Return the problem document.
 
         Args:
             request_id: what the client can quote to the operator.
+            has_error: repeat the title as ``error``, where clients of the Open Inference Protocol look for it.
 
         Returns:
             JSON bytes with ``type``, ``title``, ``status``, ``code``, ``request_id``, and ``detail`` and ``errors``
@@ -61,6 +62,8 @@ class Refusal(Exception):  # noqa: N818 - it is an answer for the client, not a 
             "code": self.code,
             "request_id": request_id,
         }
+        if has_error:
+            fields["error"] = self.title
         if self.detail:
             fields["detail"] = self.detail
         if self.violations:

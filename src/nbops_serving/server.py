@@ -23,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from nbops_serving import log
 from nbops_serving.app import App, Limits, Serving, report
 from nbops_serving.bundle import OpenBundle, offer_modules, open_bundle
+from nbops_serving.keys import Keys
 from nbops_serving.manifest import Policy
 from nbops_serving.metrics import Metrics
 from nbops_serving.plan import Answer
@@ -50,6 +51,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     log: str | None = None
     """Folder of the prediction log; None for no log."""
     workers: int = 1
+    keys: str | None = None
+    """File of API keys; None to answer everybody who can reach the server."""
     limits: Limits = Limits()
     unseen: str | None = None
     """Policy for unseen categories; the bundle's own when None. So for the next two."""
@@ -168,7 +171,7 @@ class _Protocol(HttpToolsProtocol):
 
 def _work(options: Options, bundle: OpenBundle, bound: socket.socket, metrics: Metrics, *, announce: int | None) -> int:
     """Serve in this process; write a byte to ``announce`` when ready, or print the ready line."""
-    app = App(limits=options.limits)
+    app = App(limits=options.limits, keys=Keys(options.keys) if options.keys else None)
     config = uvicorn.Config(
         app,
         loop="uvloop" if _has_uvloop() else "asyncio",
@@ -227,7 +230,7 @@ async def _load(
         writer=_writer(options, bundle, metrics),
         in_thread=seconds > SLOW_SECONDS,
     )
-    app.serving = serving
+    app.take(serving)
     metrics.set("ready", 1)
     if announce is not None:
         os.write(announce, b"r")

@@ -1,0 +1,249 @@
+"""Other forms of asking: foreign clients get the same answers as our own."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import time
+from typing import Any
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pytest
+
+ROW = {"age": 30, "spent": 100.0, "city": "Oslo"}
+
+
+def ask(server, path: str, content: Any, media: str = "application/json", **headers: str) -> httpx.Response:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return httpx.post(f"{server.address}{path}", content=body, headers={"content-type": media, **headers}, timeout=30)
+
+
+@pytest.fixture
+def expected(linear, customers) -> list[Any]:
+    answers: list[Any] = linear.model.predict(customers.frame.head(5)).tolist()
+    return answers
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda frame: {"dataframe_split": json.loads(frame.to_json(orient="split"))},
+        lambda frame: {"dataframe_split": {"columns": list(frame)[::-1], "data": frame.iloc[:, ::-1].values.tolist()}},
+        lambda frame: {"dataframe_records": frame.to_dict("records")},
+        lambda frame: {"instances": frame.to_dict("records")},
+        lambda frame: {"instances": frame.values.tolist()},
+        lambda frame: {"inputs": frame.to_dict("list")},
+    ],
+    ids=["split", "split, columns turned", "records", "instances by name", "instances in order", "inputs by column"],
+)
+def test_every_form_of_invocation_is_answered(linear_server, customers, expected, shape):
+    answer = ask(linear_server, "/invocations", shape(customers.frame.head(5)))
+    assert (answer.status_code, answer.json()["predictions"]) == (200, expected)
+
+
+def test_one_instance_by_name_is_one_row(linear_server):
+    assert len(ask(linear_server, "/invocations", {"inputs": ROW}).json()["predictions"]) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        [],
+        {"instances": 3},
+        {"instances": [ROW], "inputs": [ROW]},
+        {"instances": [[1, 2]]},
+        {"dataframe_split": {"columns": [1, 2, 3], "data": [[1, 2, 3]]}},
+        {"dataframe_split": {"columns": ["age"], "data": [[1, 2]]}},
+        {"inputs": {"age": [1, 2], "spent": [1.0], "city": ["Oslo"]}},
+        {"dataframe_records": {"age": 1}},
+    ],
+    ids=str,
+)
+def test_an_invocation_of_no_known_form_is_refused(linear_server, content):
+    assert ask(linear_server, "/invocations", content).status_code == 422
+
+
+@pytest.mark.parametrize("path", ["/predict", "/invocations"])
+def test_csv_is_answered(linear_server, customers, expected, path):
+    text = customers.frame.head(5).to_csv(index=False).encode()
+    assert ask(linear_server, path, text, "text/csv").json()["predictions"] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "said"),
+    [
+        (b"", 400, "first line"),
+        (b"age,age\n1,2\n", 400, "each column once"),
+        (b"age,spent,city\n1,2\n", 400, "line 2 has 2 fields"),
+        (b"age,spent,city\nold,2,Oslo\n", 422, "row 0, field 'age': a text is no number"),
+        (b"age,spent,city\n30,,Oslo\n", 422, "row 0, field 'spent': is null"),
+        (b"age,spent,city\n30,nan,Oslo\n", 422, "row 0, field 'spent': is null"),
+        (b"age,spent,city\n30,inf,Oslo\n", 422, "too large"),
+        (b'age,spent,city\n30,1,"Os\n', 400, "not CSV"),
+        (b"\xff\xfe", 400, "not UTF-8"),
+    ],
+    ids=[
+        "nothing",
+        "a name twice",
+        "short line",
+        "no number",
+        "empty field",
+        "nan",
+        "infinity",
+        "open quote",
+        "not UTF-8",
+    ],
+)
+def test_csv_that_does_not_fit_is_refused(linear_server, text, status, said):
+    answer = ask(linear_server, "/predict", text, "text/csv")
+    assert answer.status_code == status
+    assert said in answer.json()["title"]
+
+
+def stream(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+ARROW = "application/vnd.apache.arrow.stream"
+
+
+def test_an_arrow_stream_is_answered(linear_server, customers, expected):
+    table = pa.Table.from_pandas(customers.frame.head(5), preserve_index=False)
+    assert ask(linear_server, "/predict", stream(table), ARROW).json()["predictions"] == expected
+
+
+def test_arrow_with_a_missing_number_is_refused_precisely(linear_server):
+    table = pa.table({"age": [1, None], "spent": [1.0, 2.0], "city": ["Oslo", "Oslo"]})
+    assert ask(linear_server, "/predict", stream(table), ARROW).json()["title"] == "row 1, field 'age': is null"
+
+
+@pytest.mark.parametrize("body", [b"", b"ARROW1", b"\xff" * 500], ids=["nothing", "a word", "noise"])
+def test_bytes_that_are_no_arrow_stream_are_refused(linear_server, body):
+    assert ask(linear_server, "/predict", body, ARROW).status_code == 400
+
+
+def test_a_damaged_arrow_stream_is_refused(linear_server, customers):
+    whole = stream(pa.Table.from_pandas(customers.frame.head(50), preserve_index=False))
+    generator = np.random.default_rng(0)
+    for _ in range(30):
+        broken = bytearray(whole)
+        for place in generator.integers(0, len(whole), 8):
+            broken[place] ^= 0xFF
+        assert ask(linear_server, "/predict", bytes(broken), ARROW).status_code in (200, 400, 413, 422)
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["JSON", "binary"])
+def test_a_triton_client_is_answered(linear_server, customers, linear, binary):
+    triton = pytest.importorskip("tritonclient.http")
+    frame = customers.frame.head(5)
+    client = triton.InferenceServerClient(linear_server.address.removeprefix("http://"))
+    try:
+        assert client.is_server_live()
+        assert client.is_model_ready("churn")
+        metadata = client.get_model_metadata("churn", "1")
+        inputs = []
+        for column in metadata["inputs"]:
+            kind = {"INT64": np.int64, "FP64": np.float64, "BYTES": np.object_}[column["datatype"]]
+            values = frame[column["name"]].to_numpy().astype(kind)
+            one = triton.InferInput(column["name"], [5], column["datatype"])
+            one.set_data_from_numpy(values, binary_data=binary)
+            inputs.append(one)
+        result = client.infer("churn", inputs, request_id="mine")
+        with pytest.raises(triton.InferenceServerException, match="'age': is missing"):
+            client.infer("churn", inputs[1:])
+    finally:
+        client.close()
+    assert result.as_numpy("predictions").tolist() == linear.model.predict(frame).tolist()
+    np.testing.assert_allclose(result.as_numpy("probabilities"), linear.model.predict_proba(frame), rtol=1e-13)
+    assert result.get_response()["id"] == "mine"
+
+
+def tensors(**changes: Any) -> dict[str, Any]:
+    columns = {"age": ("INT64", [30]), "spent": ("FP64", [100.0]), "city": ("BYTES", ["Oslo"])}
+    inputs = [
+        {"name": name, "shape": [1], "datatype": kind, "data": data, **changes.get(name, {})}
+        for name, (kind, data) in columns.items()
+    ]
+    return {"inputs": inputs}
+
+
+def test_an_inference_without_a_client_library_is_answered(linear_server):
+    answer = ask(linear_server, "/v2/models/churn/infer", tensors(age={"shape": [1, 1], "data": [[30]]}))
+    assert [output["name"] for output in answer.json()["outputs"]] == ["predictions", "probabilities"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"inputs": []},
+        {"inputs": {}},
+        tensors(age={"shape": [2]}),
+        tensors(age={"shape": [-1]}),
+        tensors(age={"shape": [1, 1, 1]}),
+        tensors(age={"data": None}),
+        tensors(age={"data": ["x"]}),
+        tensors(age={"data": [[[[[[1]]]]]]}),
+        tensors(age={"parameters": {"binary_data_size": 8}}),
+        tensors(age={"shape": [2], "data": [1, 2]}),
+        tensors(age={"name": "all", "shape": [1, 7], "data": [1] * 7}),
+    ],
+    ids=str,
+)
+def test_an_inference_that_does_not_fit_is_refused(linear_server, content):
+    assert ask(linear_server, "/v2/models/churn/infer", content).status_code == 422
+
+
+@pytest.mark.parametrize("length", ["0", "99999", "x", "5"])
+def test_a_wrong_length_of_the_json_part_is_refused(linear_server, length):
+    headers = {"inference-header-content-length": length}
+    answer = ask(linear_server, "/v2/models/churn/infer", tensors(), "application/octet-stream", **headers)
+    assert answer.status_code in (200, 400, 422)
+    assert (answer.status_code == 200) == (length == "x")
+
+
+def test_another_model_is_not_found(linear_server):
+    assert ask(linear_server, "/v2/models/other/infer", tensors()).status_code == 404
+
+
+def test_predictions_ask_for_a_key_where_there_are_keys(linear, start_server, tmp_path):
+    def made(name: str) -> tuple[str, str]:
+        command = [sys.executable, "-m", "nbops_serving.keys", name]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return done.stderr.split()[-1], done.stdout
+
+    file = tmp_path / "keys"
+    (old, old_line), (new, new_line) = made("old"), made("new")
+    file.write_text(f"# clients\n{old_line}")
+    server = start_server(linear.path, NBOPS_API_KEYS_FILE=str(file))
+
+    def status(**headers: str) -> int:
+        return server.post({"rows": [ROW]}, **headers).status_code
+
+    assert (status(), status(authorization="Bearer wrong"), status(authorization=f"Bearer {old}")) == (401, 401, 200)
+    assert status(x_api_key=old) == 200
+    assert [server.get(path).status_code for path in ("/health/ready", "/", "/metrics", "/manifest")] == [
+        200,
+        200,
+        401,
+        401,
+    ]
+    file.write_text(new_line)
+    time.sleep(1.2)
+    assert (status(x_api_key=old), status(x_api_key=new)) == (401, 200)
+    assert old not in file.read_text()
+
+
+def test_a_broken_file_of_keys_keeps_the_server_from_starting(linear, start_server, tmp_path):
+    file = tmp_path / "keys"
+    file.write_text("name too short")
+    with pytest.raises(AssertionError, match="expected NAME SHA256"):
+        start_server(linear.path, "--keys", str(file))
