@@ -218,6 +218,20 @@ def test_large_things_keep_the_budget_and_a_sample_sees_the_first(make, edit):
     assert watch.after(names).writes.keys() == {"x"}
 
 
+def test_a_large_model_that_is_fitted_again_is_found():
+    from sklearn.ensemble import RandomForestClassifier
+
+    features = np.random.default_rng(0).normal(size=(300, 3))
+    names = {"m": RandomForestClassifier(60, random_state=0).fit(features, features[:, 0] > 0)}
+    watch = Watch(budget_s=0.001)
+    for fitted, expected in ((False, {}), (True, {"m": "sampled"})):
+        watch.before(names, reads={"m"}, binds=set())
+        if fitted:
+            names["m"].fit(features, features[:, 1] > 0)
+        changes = watch.after(names)
+        assert (changes.writes, changes.unsure) == (expected, [])
+
+
 def test_deep_nesting_is_no_harm():
     deep = []
     for _ in range(100_000):

@@ -1,0 +1,223 @@
+"""What an object holds, read past everything that its class may have put before it.
+
+Pickle writes functions, classes and modules by name; here is what they hold instead. And it asks objects how to pickle
+them; here their attributes, slots and contents are read without running a line of the user's.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import sys
+import sysconfig
+import types
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from nbops.data.tokens import class_namespace
+
+# Their pickles say what they hold, and making them runs no code of the user's.
+TRUSTED = frozenset(sys.stdlib_module_names) | {
+    "builtins",
+    "catboost", "imblearn", "joblib", "lightgbm", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "statsmodels",
+    "xgboost",
+}  # fmt: skip
+_HEAP_TYPE = 1 << 9
+"""Flag of a type that was made at run time, as every class written in Python is."""
+
+
+def mark(*parts: object) -> None:
+    """Stands in the pickle for what is hashed in a way of its own; never called, for the pickle is never read."""
+
+
+# What pickle would write by name, or not at all, by what it holds.
+
+
+def _function_parts(function: types.FunctionType) -> Any:
+    about = ("function", function.__module__, function.__qualname__)
+    cells = [_cell_content(cell) for cell in function.__closure__ or ()]
+    if str(function.__globals__.get("__name__")).partition(".")[0] in TRUSTED:
+        # A decorator of a library may keep a cache, which is no change; the function it wraps counts.
+        return mark, about, [cell for cell in cells if type(cell) is types.FunctionType]
+    return mark, about, (function.__code__, cells, function.__defaults__, function.__kwdefaults__, function.__dict__)
+
+
+def _cell_content(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not bound yet
+        return mark
+
+
+def _code_parts(code: types.CodeType) -> Any:
+    return mark, ("code", code.co_code, code.co_names, code.co_varnames), (code.co_consts,)
+
+
+def _running_parts(thing: Any) -> Any:
+    """A generator or coroutine: where it stands, and what it holds there."""
+    frame = next(getattr(thing, name) for name in ("gi_frame", "cr_frame", "ag_frame") if hasattr(thing, name))
+    held = [one for one in gc.get_referents(thing) if type(one) is not types.FrameType]
+    return mark, (name_of(type(thing)), None if frame is None else frame.f_lasti), (held,)
+
+
+def class_parts(kind: type) -> Any:
+    own = class_namespace(kind)
+    if own.get("__module__") != "__main__":
+        return mark, ("class", name_of(kind))
+    skipped = ("__dict__", "__weakref__", "__doc__", "_abc_impl")
+    held = [(name, value) for name, value in own.items() if name not in skipped]
+    return mark, ("class", name_of(kind)), (held, type.__dict__["__bases__"].__get__(kind))
+
+
+def _module_parts(module: types.ModuleType) -> Any:
+    """Modules that lie beside the notebook by what they hold; those that are installed by their name."""
+    own = object.__getattribute__(module, "__dict__")
+    file = own.get("__file__")
+    about = ("module", own.get("__name__"))
+    if own.get("__name__") in sys.builtin_module_names or (isinstance(file, str) and _is_installed(file)):
+        return mark, about
+    return mark, about, ([(name, value) for name, value in own.items() if name[:2] != "__"],)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _is_installed(file: str) -> bool:
+    folders = sysconfig.get_paths()
+    return file.startswith(tuple(folders[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")))
+
+
+def _named(thing: Any) -> Any:
+    return mark, (name_of(type(thing)), getattr(thing, "__name__", ""))
+
+
+def _held(thing: Any) -> Any:
+    return mark, (name_of(type(thing)),), (gc.get_referents(thing),)
+
+
+def _builtin_parts(function: types.BuiltinFunctionType) -> Any:
+    owner = function.__self__
+    return mark, ("builtin", function.__qualname__), (None if type(owner) is types.ModuleType else owner,)
+
+
+_SPECIAL: dict[type, Callable[[Any], Any]] = {
+    types.FunctionType: _function_parts,
+    types.BuiltinFunctionType: _builtin_parts,
+    types.MethodType: lambda method: (mark, ("method",), (method.__func__, method.__self__)),
+    types.CodeType: _code_parts,
+    types.CellType: lambda cell: (mark, ("cell",), (_cell_content(cell),)),
+    types.GeneratorType: _running_parts,
+    types.CoroutineType: _running_parts,
+    types.AsyncGeneratorType: _running_parts,
+    types.MappingProxyType: lambda proxy: (mark, ("proxy",), (gc.get_referents(proxy),)),
+    types.ModuleType: _module_parts,
+    types.FrameType: lambda frame: (mark, ("frame",)),
+    types.TracebackType: lambda traceback: (mark, ("traceback",)),
+    types.MemberDescriptorType: _named,
+    types.GetSetDescriptorType: _named,
+    types.MethodDescriptorType: _named,
+    types.WrapperDescriptorType: _named,
+    types.ClassMethodDescriptorType: _named,
+    memoryview: lambda view: (mark, ("memoryview", view.tobytes())),
+    type({}.keys()): _held,
+    type({}.values()): _held,
+    type({}.items()): _held,
+    property: _held,
+    staticmethod: _held,
+    classmethod: _held,
+}
+
+
+SPECIAL_BY_ID = {id(kind): parts for kind, parts in _SPECIAL.items()}
+
+
+# Looking at an object without asking it.
+
+
+def ancestors_of(kind: type) -> tuple[type, ...]:
+    return type.__dict__["__mro__"].__get__(kind)  # type: ignore[no-any-return]
+
+
+def name_of(kind: type) -> str:
+    return f"{module_of(kind)}.{type.__dict__['__qualname__'].__get__(kind)}"
+
+
+def module_of(kind: type) -> str:
+    module = class_namespace(kind).get("__module__")
+    if module is None:  # native types have it in their name only
+        module = type.__getattribute__(kind, "__module__")
+    return module if isinstance(module, str) else "?"
+
+
+def root_of(kind: type) -> str:
+    return module_of(kind).partition(".")[0]
+
+
+def is_native(kind: type) -> bool:
+    """Whether objects of this class can hold what is neither attribute nor slot."""
+    if not type.__dict__["__flags__"].__get__(kind) & _HEAP_TYPE:
+        return True
+    return not any("__dict__" in own or "__slots__" in own for own in map(class_namespace, ancestors_of(kind)))
+
+
+_PICKLING = frozenset({
+    "__getattr__", "__getattribute__", "__getitem__", "__getnewargs__", "__getnewargs_ex__", "__getstate__", "__iter__",
+    "__len__", "__reduce__", "__reduce_ex__", "items", "keys", "values",
+})  # fmt: skip
+
+
+def has_own_pickling(kind: type) -> bool:
+    """Whether pickling an object of this class would run code that the class brings along."""
+    return not _PICKLING.isdisjoint(class_namespace(kind))
+
+
+def keeps_to_itself(kind: type) -> bool:
+    """Whether the class is a native one whose objects hold more than can be read off them."""
+    is_native = not type.__dict__["__flags__"].__get__(kind) & _HEAP_TYPE
+    return is_native and kind is not object and id(kind) not in _CONTENT_BY_ID
+
+
+def attributes_of(thing: Any) -> list[tuple[str, Any]]:
+    """The instance's dict and slots, read past whatever the class has put before them."""
+    found: dict[str, Any] = {}
+    computed: set[str] = set()
+    for one in ancestors_of(type(thing)):
+        for name, value in class_namespace(one).items():
+            if type(value) is functools.cached_property:
+                computed.add(name)  # filled by looking at it
+            if name == "__dict__" and type(value) is types.GetSetDescriptorType:
+                found |= value.__get__(thing) or {}
+            elif type(value) is types.MemberDescriptorType and type.__dict__["__flags__"].__get__(one) & _HEAP_TYPE:
+                try:
+                    found[name] = value.__get__(thing)
+                except AttributeError:  # an empty slot
+                    continue
+    return [(name, value) for name, value in found.items() if name not in computed]
+
+
+_CONTENT: dict[type, Callable[[Any], Any]] = {
+    dict: lambda thing: list(dict.items(thing)),
+    list: lambda thing: list(list.__iter__(thing)),
+    tuple: lambda thing: list(tuple.__iter__(thing)),
+    set: lambda thing: list(set.__iter__(thing)),
+    frozenset: lambda thing: list(frozenset.__iter__(thing)),
+    deque: lambda thing: list(deque.__iter__(thing)),
+    str: str.__str__,
+    bytes: bytes.hex,
+    bytearray: bytearray.hex,
+    int: int.__index__,
+    float: float.__float__,
+    complex: complex.__complex__,
+    BaseException: lambda thing: BaseException.args.__get__(thing),  # type: ignore[attr-defined]
+}
+
+
+_CONTENT_BY_ID = {id(kind): content for kind, content in _CONTENT.items()}
+
+
+def content_of(thing: Any) -> Any:
+    """What an object of a subclass of a builtin holds as such."""
+    for one in ancestors_of(type(thing)):
+        content = _CONTENT_BY_ID.get(id(one))
+        if content is not None:
+            return content(thing)
+    return None
