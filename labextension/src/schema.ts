@@ -44,6 +44,12 @@ export interface Bundle {
   created_at: number;
 }
 
+/** What was cancelled: one of the two. */
+export interface Cancelled {
+  sweep: Sweep | null;
+  run: Run | null;
+}
+
 /** The code of one run against the first run's, as a unified diff. */
 export interface CellChange {
   run_id: string;
@@ -449,6 +455,8 @@ export interface Run {
   output: string | null;
   tags: { [name: string]: string };
   note: string;
+  archived_at: number | null;
+  deleted_at: number | null;
 }
 
 /** A run with what a list shows of it: its parameters and the last value of each metric. */
@@ -600,8 +608,14 @@ export interface Routes {
   pull: { takes: { module: string; notebook?: string }; gives: Pulled[] };
   /** Build an installable wheel of a package taken from notebooks. */
   build: { takes: { package: string; out?: string; version?: string; overwrite?: boolean }; gives: Built };
-  /** Run a notebook with parameters through papermill, once or over a grid. */
-  retrain: { takes: { notebook: string; param?: { [name: string]: unknown }; grid?: { [name: string]: unknown }; objective?: string; jobs?: number; name?: string }; gives: Sweep };
+  /** Learn a notebook's parameters from its cell tagged parameters, without running anything. */
+  parameters: { takes: { notebook: string }; gives: NotebookParameters };
+  /** Run a notebook with parameters through papermill, once, over a grid, or in search of the best. */
+  retrain: { takes: { notebook: string; param?: { [name: string]: unknown }; grid?: { [name: string]: unknown }; search?: string[]; trials?: number; sampler?: 'tpe' | 'random' | 'cmaes' | 'nsga2' | 'qmc' | 'brute'; prune?: 'median' | 'halving' | 'hyperband' | 'none'; objective?: string; jobs?: number; name?: string; kernel?: string; cold?: boolean; timeout?: number; total_timeout?: number; retries?: number; again?: boolean }; gives: Sweep };
+  /** Go on with a sweep that was cut short; finished runs are not run again. */
+  resume: { takes: { sweep: string; jobs?: number; cold?: boolean; total_timeout?: number }; gives: Sweep };
+  /** Cancel a sweep or a run that is under way, in whatever process. */
+  cancel: { takes: { id: string }; gives: Cancelled };
   /** List sweeps with their best run. */
   sweeps: { takes: { limit?: number; offset?: number }; gives: Sweep[] };
   /** List the models, or the versions of one. */
@@ -636,8 +650,6 @@ export interface Routes {
   changes: { takes: { since?: number; limit?: number }; gives: Change[] };
   /** Say what is recorded of one notebook: its newest run and each cell's newest execution. */
   notebook: { takes: { path: string }; gives: NotebookCells };
-  /** Learn a notebook's parameters from its cell tagged parameters, without running anything. */
-  parameters: { takes: { notebook: string }; gives: NotebookParameters };
   /** List sweeps with how far they have come. */
   'sweeps/state': { takes: { limit?: number; offset?: number }; gives: SweepState[] };
   /** Put a module's version beside the one before it and the file on disk. */
@@ -698,7 +710,10 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   test: 'POST',
   pull: 'POST',
   build: 'POST',
+  parameters: 'GET',
   retrain: 'POST',
+  resume: 'POST',
+  cancel: 'POST',
   sweeps: 'GET',
   models: 'GET',
   check: 'POST',
@@ -716,7 +731,6 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   'cells/count': 'GET',
   changes: 'GET',
   notebook: 'GET',
-  parameters: 'GET',
   'sweeps/state': 'GET',
   'modules/page': 'GET',
   'models/state': 'GET',

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from nbops.flows.demo import Journey
     from nbops.flows.doctor import Finding
     from nbops.flows.show import Page
+    from nbops.retrain.parameters import Parameter
     from nbops.source import SourceCell
     from nbops.store.blobs import Blobs
 
@@ -74,6 +75,18 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
     forwarded: int
     waiting: int
     message: str
+
+
+class Cancelled(msgspec.Struct, frozen=True, kw_only=True):
+    """What was cancelled: one of the two."""
+
+    sweep: Sweep | None = None
+    run: Run | None = None
+
+
+def _searched(texts: Sequence[str]) -> dict[str, str | None]:
+    """``lr=1e-4..1 log`` says what is searched; ``lr`` alone takes what the notebook says behind its default."""
+    return {name: rest or None for name, _, rest in (text.partition("=") for text in texts)}
 
 
 class RolledBack(msgspec.Struct, frozen=True, kw_only=True):
@@ -434,23 +447,66 @@ class Workspace:
         notebook: str,
         param: Mapping[str, str] | None = None,
         grid: Mapping[str, str] | None = None,
+        search: Sequence[str] = (),
+        trials: int | None = None,
+        sampler: str = "tpe",
+        prune: str = "median",
         objective: str | None = None,
         jobs: int = 2,
         name: str | None = None,
+        kernel: str | None = None,
+        cold: bool = False,
+        timeout: float | None = None,
+        total_timeout: float | None = None,
+        retries: int = 0,
+        again: bool = False,
     ) -> Sweep:
-        """Run a notebook with parameters through papermill, once or over a grid."""
+        """Run a notebook with parameters through papermill, once, over a grid, or in search of the best."""
         from nbops.retrain import sweep
 
         return sweep(
             Path(notebook),
-            fixed=dict(param or {}),
-            grid={key: text.split(",") for key, text in (grid or {}).items()},
+            store=self.store,
+            settings=self.settings,
+            fixed=param,
+            grid=grid,
+            search=_searched(search) or None,
+            trials=trials,
+            sampler=sampler,
+            prune=prune,
             objective=objective,
             jobs=jobs,
             name=name,
-            store=self.store,
-            settings=self.settings,
+            kernel=kernel,
+            cold=cold,
+            timeout_s=timeout,
+            total_timeout_s=total_timeout,
+            retries=retries,
+            again=again,
         )
+
+    def parameters(self, notebook: str) -> list[Parameter]:
+        """List the typed parameters of a notebook."""
+        from nbops.retrain.parameters import read
+
+        return read(notebook)
+
+    def resume(
+        self, sweep: str, jobs: int | None = None, cold: bool = False, total_timeout: float | None = None
+    ) -> Sweep:
+        """Go on with a sweep that was cut short; finished runs are not run again."""
+        from nbops.retrain import resume
+
+        return resume(
+            sweep, store=self.store, settings=self.settings, jobs=jobs, cold=cold, total_timeout_s=total_timeout
+        )
+
+    def cancel(self, id: str) -> Cancelled:
+        """Cancel a sweep or a run that is under way, in whatever process."""
+        from nbops.retrain import cancel
+
+        ended = cancel(id, store=self.store)
+        return Cancelled(sweep=ended) if isinstance(ended, Sweep) else Cancelled(run=ended)
 
     def sweeps(self, limit: int | None = 50, offset: int = 0) -> list[Sweep]:
         """List sweeps with their best run."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nbops.records import Endpoint, Model, ModelVersion, ModuleVersion, Run
+from nbops.records import Endpoint, Model, ModelVersion, ModuleVersion, Run, Sweep
 from nbops.store.interface import Store
 
 _RECENT = 30
@@ -13,7 +13,7 @@ def names_of(store: Store, nouns: str) -> list[str]:
 
     Args:
         store: the project's store.
-        nouns: ``runs``, ``models``, ``modules`` or ``endpoints``.
+        nouns: ``runs``, ``models``, ``modules``, ``sweeps`` or ``endpoints``.
     """
     if nouns == "endpoints":
         return [endpoint.name for endpoint in store.find(Endpoint, limit=_RECENT)]
@@ -22,9 +22,15 @@ def names_of(store: Store, nouns: str) -> list[str]:
         aliases = [f"{model.name}@{alias}" for model in models for alias in model.aliases]
         versions = [f"{version.model}@{version.number}" for version in store.find(ModelVersion, limit=_RECENT)]
         return [*(model.name for model in models), *aliases, *versions]
+    if nouns == "sweeps":
+        sweeps = store.find(Sweep, limit=_RECENT)
+        return [*dict.fromkeys(sweep.name for sweep in sweeps), *(sweep.id for sweep in sweeps)]
     if nouns == "modules":
         versions_of_modules = store.find(ModuleVersion, limit=_RECENT)
         names = dict.fromkeys(version.module for version in versions_of_modules)
         return [*names, *(f"{version.module}@{version.version}" for version in versions_of_modules)]
-    runs = store.find(Run, limit=_RECENT)
+    if nouns == "put_away":
+        away = [*store.search_runs(shelf="deleted", limit=_RECENT), *store.search_runs(shelf="archived", limit=_RECENT)]
+        return [*dict.fromkeys(row.run.name for row in away), *(row.run.id for row in away)]
+    runs = store.find(Run, deleted_at=None, limit=_RECENT)
     return ["last", *dict.fromkeys(run.name for run in runs), *(run.id for run in runs)]

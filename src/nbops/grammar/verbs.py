@@ -22,8 +22,9 @@ from nbops.records import (
     Sweep,
     Window,
 )
+from nbops.retrain.parameters import Parameter
 from nbops.store.interface import RunSummary
-from nbops.workspace import Prediction, RolledBack, Status, Synced
+from nbops.workspace import Cancelled, Prediction, RolledBack, Status, Synced
 
 LIMIT = Option(name="limit", kind="integer", default=50, short="-n", help="How many at most.")
 OFFSET = Option(name="offset", kind="integer", default=0, help="How many to pass over first.")
@@ -44,6 +45,9 @@ MODEL = Option(
     completes="models",
     help="A model: churn, churn@3, churn@production; in a notebook also a live variable.",
 )
+FILE = Option(name="notebook", is_argument=True, kind="path", is_required=True, help="The notebook's file.")
+COLD = Option(name="cold", kind="flag", help="Start each kernel from nothing instead of forking a warm one.")
+TOTAL_TIMEOUT = Option(name="total_timeout", kind="number", metavar="SECONDS", help="How long all of it may take.")
 MODULE = Option(
     name="module",
     is_argument=True,
@@ -275,23 +279,89 @@ VERBS: tuple[Verb, ...] = (
         examples=("build churn",),
     ),
     Verb(
+        name="parameters",
+        topic="retraining",
+        summary="List the typed parameters of a notebook.",
+        gives=list[Parameter],
+        options=(FILE,),
+        examples=("parameters churn.ipynb",),
+    ),
+    Verb(
         name="retrain",
         topic="retraining",
-        summary="Run a notebook with parameters through papermill, once or over a grid.",
+        summary="Run a notebook with parameters through papermill, once, over a grid, or in search of the best.",
         gives=Sweep,
         changes=True,
         options=(
-            Option(name="notebook", is_argument=True, kind="path", is_required=True, help="The notebook to run."),
+            FILE,
             Option(name="param", short="-p", kind="pairs", metavar="NAME=VALUE", help="Set a parameter for every run."),
             Option(name="grid", short="-g", kind="pairs", metavar="NAME=V1,V2", help="Try each of these values."),
-            Option(name="objective", metavar="max:METRIC", help="What makes a run the best: max:NAME or min:NAME."),
+            Option(
+                name="search",
+                short="-s",
+                is_many=True,
+                metavar="NAME[=RANGE]",
+                help="Let a sampler choose this parameter from RANGE, or from what the notebook's comment says.",
+            ),
+            Option(name="trials", short="-t", kind="integer", help="How many runs a search may make."),
+            Option(
+                name="sampler",
+                kind="choice",
+                choices=("tpe", "random", "cmaes", "nsga2", "qmc", "brute"),
+                default="tpe",
+                help="Who chooses in a search.",
+            ),
+            Option(
+                name="prune",
+                kind="choice",
+                choices=("median", "halving", "hyperband", "none"),
+                default="median",
+                help="When a search stops a run early.",
+            ),
+            Option(
+                name="objective",
+                metavar="max:METRIC",
+                help="What makes a run the best: max:NAME or min:NAME; several, parted by commas, give a front.",
+            ),
             Option(name="jobs", short="-j", kind="integer", default=2, help="How many runs at a time."),
             Option(name="name", help="A name for the sweep; the notebook's when not given."),
+            Option(name="kernel", help="The kernel spec; the one the notebook asks for when not given."),
+            COLD,
+            Option(name="timeout", kind="number", metavar="SECONDS", help="How long one run may take."),
+            TOTAL_TIMEOUT,
+            Option(name="retries", kind="integer", default=0, help="How often a failed run is tried again."),
+            Option(name="again", kind="flag", help="Run every point, even where an equal finished run stands."),
         ),
         examples=(
             "retrain churn.ipynb -p lr=0.1",
             "retrain churn.ipynb --grid depth=2,4,8 --grid lr=0.1,0.01 --objective max:accuracy --jobs 2",
+            'retrain churn.ipynb --search depth --search "lr=1e-4..1 log" --trials 30 --objective max:accuracy',
         ),
+    ),
+    Verb(
+        name="resume",
+        topic="retraining",
+        summary="Go on with a sweep that was cut short; finished runs are not run again.",
+        gives=Sweep,
+        changes=True,
+        options=(
+            Option(
+                name="sweep", is_argument=True, is_required=True, completes="sweeps", help="The sweep's id or name."
+            ),
+            Option(name="jobs", short="-j", kind="integer", help="How many runs at a time; as before when not given."),
+            COLD,
+            TOTAL_TIMEOUT,
+        ),
+        examples=("resume churn",),
+    ),
+    Verb(
+        name="cancel",
+        topic="retraining",
+        summary="Cancel a sweep or a run that is under way, in whatever process.",
+        gives=Cancelled,
+        changes=True,
+        options=(Option(name="id", is_argument=True, is_required=True, completes="sweeps", help="A sweep or a run."),),
+        examples=("cancel churn",),
     ),
     Verb(
         name="sweeps",

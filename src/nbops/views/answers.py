@@ -27,9 +27,10 @@ from nbops.records import (
     Sweep,
     Window,
 )
+from nbops.retrain.parameters import Parameter
 from nbops.store.interface import RunSummary
 from nbops.views.parts import Code, Facts, Heading, Note, Part, Table
-from nbops.workspace import Prediction, RolledBack, Status, Synced
+from nbops.workspace import Cancelled, Prediction, RolledBack, Status, Synced
 
 SHORT = 16
 """How many digits of an id are shown: 12 of its millisecond, the version, 3 of the millisecond's fraction."""
@@ -174,6 +175,23 @@ def _module_states(answer: Sequence[ModuleState]) -> list[Part]:
     return [Table(["module", "version", "file", "functions", "path", "made"], rows, status=frozenset({2}))]
 
 
+def _parameters(answer: Sequence[Parameter]) -> list[Part]:
+    rows = [
+        [
+            parameter.name,
+            parameter.type,
+            parameter.source,
+            ", ".join(str(choice) for choice in parameter.choices)
+            if parameter.choices
+            else " to ".join(number(end) for end in (parameter.low, parameter.high) if end is not None)
+            + (", log" if parameter.is_log else ""),
+            parameter.help,
+        ]
+        for parameter in answer
+    ]
+    return [Table(["parameter", "type", "default", "takes", ""], rows)]
+
+
 def _pulled(answer: Sequence[Pulled]) -> list[Part]:
     parts: list[Part] = []
     for part in answer:
@@ -259,6 +277,7 @@ _LISTS: dict[type, Callable[[Any], list[Part]]] = {
     CellExecution: _cells,
     ModuleVersion: _modules,
     ModuleState: _module_states,
+    Parameter: _parameters,
     Pulled: _pulled,
     Sweep: _sweeps,
     ModelVersion: _models,
@@ -435,6 +454,14 @@ def _(answer: Sweep) -> list[Part]:
         facts.append(("best run", short(answer.best_run_id)))
     facts.append(("took", seconds(answer.started_at, answer.ended_at)))
     return [Heading(f"Sweep {answer.name}", short(answer.id)), Facts(facts)]
+
+
+@view_of.register
+def _(answer: Cancelled) -> list[Part]:
+    ended = answer.sweep or answer.run
+    return (
+        [] if ended is None else [Heading(f"{type(ended).__name__} {ended.name}", short(ended.id)), Note(ended.status)]
+    )
 
 
 @view_of.register
