@@ -8,6 +8,6 @@ says how it ended.
 
 from __future__ import annotations
 
-from nbops.retrain.sweeps import cancel, resume, run_notebook, sweep
+from nbops.retrain.sweeps import cancel, front, resume, run_notebook, sweep
 
-__all__ = ["cancel", "resume", "run_notebook", "sweep"]
+__all__ = ["cancel", "front", "resume", "run_notebook", "sweep"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -93,8 +94,8 @@ class Driver:
         """Count runs that an earlier driver of the same sweep has brought to their end."""
         for run in runs:
             self.runs.append(run)
-            if (reached := self._reached(run)) is not None:
-                self._compare(run, reached)
+            if (values := reached(run, self.goals, self.store)) is not None:
+                self._compare(run, values)
         now.advance(len(runs), note=self._note())
 
     def drive(self, *, jobs: int, now: Stage) -> None:
@@ -188,29 +189,20 @@ class Driver:
     def _settled(self, trial: Trial, run: Run, now: Stage) -> None:
         """A trial has its last run: compare it, learn from it, say so."""
         self.runs.append(run)
-        reached = self._reached(run)
-        if reached is not None:
-            self._compare(run, reached)
-        self.search.tell(trial, run, reached)
+        values = reached(run, self.goals, self.store)
+        if values is not None:
+            self._compare(run, values)
+        self.search.tell(trial, run, values)
         if self.sweep is not None:
             now.advance(note=self._note())
         elif run.status == "finished":
             now.advance((now.total or 0) - now.done, note="")
 
-    def _reached(self, run: Run) -> list[float] | None:
-        """The last value of each objective's metric; None for a run that did not finish or did not log them all."""
-        if run.status != "finished" or not self.goals:
-            return None
-        last = {metric.name: metric.value for metric in self.store.metrics(run.id)}
-        if not all(goal.metric in last for goal in self.goals):
-            return None
-        return [last[goal.metric] for goal in self.goals]
-
-    def _compare(self, run: Run, reached: list[float]) -> None:
+    def _compare(self, run: Run, values: list[float]) -> None:
         # With several objectives there is a front instead of a best run; the first one orders it.
-        if not self.goals[0].is_better(reached[0], self.best[0] if self.best else None):
+        if not self.goals[0].is_better(values[0], self.best[0] if self.best else None):
             return
-        self.best = (reached[0], run)
+        self.best = (values[0], run)
         if self.sweep is not None:
             # The run that did the work: its models and cells belong to it.
             self.store.update(Sweep, self.sweep.id, best_run_id=run.tags.get(recipe.REUSED, run.id))
@@ -298,3 +290,22 @@ class Driver:
         elif self.runs and all(run.status == "failed" for run in self.runs):
             status = "failed"
         self.store.update(Sweep, self.sweep.id, status=status, ended_at=time.time())
+
+
+def reached(run: Run, goals: Sequence[Objective], store: Store) -> list[float] | None:
+    """The last value of each objective's metric.
+
+    Args:
+        run: a run that has ended.
+        goals: the objectives.
+        store: where its metrics are.
+
+    Returns:
+        One value per objective; None for a run that did not finish, or did not log them all.
+    """
+    if run.status != "finished" or not goals:
+        return None
+    last = {metric.name: metric.value for metric in store.metrics(run.id)}
+    if not all(goal.metric in last for goal in goals):
+        return None
+    return [last[goal.metric] for goal in goals]

@@ -135,7 +135,14 @@ def execute(
             error = _understood(raised, execution)
     run = _ended(execution, error)
     store.update(
-        Run, run.id, status=run.status, ended_at=run.ended_at, error=run.error, output=run.output, note=run.note
+        Run,
+        run.id,
+        status=run.status,
+        ended_at=run.ended_at,
+        error=run.error,
+        output=run.output,
+        note=run.note,
+        tags=run.tags,
     )
     return run
 

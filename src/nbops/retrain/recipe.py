@@ -49,7 +49,7 @@ class Finished:
         self._settings = settings
         self._digests: dict[tuple[str, int, int, int], str] = {}
         self._runs: dict[str, list[Run]] = {}
-        for run in store.find(Run, notebook=notebook, status="finished", limit=_MOST_CANDIDATES):
+        for run in store.find(Run, notebook=notebook, status="finished", deleted_at=None, limit=_MOST_CANDIDATES):
             self.add(run)
 
     def add(self, run: Run) -> None:
@@ -90,6 +90,7 @@ def reuse(original: Run, *, sweep_id: str, tags: Mapping[str, str], store: Store
         cause="sweep",
         started_at=now,
         ended_at=now,
+        archived_at=None,
         tags={**tags, TAG: original.tags[TAG], REUSED: original.id},
     )
     store.put(copy)

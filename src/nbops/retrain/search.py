@@ -26,8 +26,8 @@ class Search(Protocol):
         """The next point; None when there is none any more."""
         ...
 
-    def tell(self, trial: Trial, run: Run, values: list[float] | None) -> None:
-        """A point has come to its end; ``values`` are its objectives, None when it has none."""
+    def tell(self, trial: Trial, run: Run, reached: list[float] | None) -> None:
+        """A point has come to its end; ``reached`` are its objectives, None when it has none."""
         ...
 
     def should_stop(self, trial: Trial, logged: list[Metric]) -> bool:
@@ -44,7 +44,7 @@ class Listed:
     def ask(self) -> Trial | None:
         return self._waiting.popleft() if self._waiting else None
 
-    def tell(self, trial: Trial, run: Run, values: list[float] | None) -> None:
+    def tell(self, trial: Trial, run: Run, reached: list[float] | None) -> None:
         """Nothing to learn."""
 
     def should_stop(self, trial: Trial, logged: list[Metric]) -> bool:

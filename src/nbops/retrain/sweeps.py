@@ -6,7 +6,7 @@ import itertools
 import math
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,13 @@ from nbops.errors import ConflictError, NotFoundError, UsageError
 from nbops.progress import stage
 from nbops.records import Run, Sweep, new_id
 from nbops.retrain import execution as executions
-from nbops.retrain import kernels, snapshots, values
+from nbops.retrain import kernels, snapshots, study
 from nbops.retrain import parameters as notebook_parameters
-from nbops.retrain.driver import Driver, Limits, Notebook
+from nbops.retrain import space as spaces
+from nbops.retrain.driver import Driver, Limits, Notebook, reached
 from nbops.retrain.objective import Objective
-from nbops.retrain.recipe import Finished, Recipe
-from nbops.retrain.search import Listed, Trial
+from nbops.retrain.recipe import REUSED, Finished, Recipe
+from nbops.retrain.search import Listed, Search, Trial
 from nbops.retrain.warm.key import packages
 from nbops.settings import Settings
 from nbops.store.process import this_host, this_process
@@ -85,6 +86,10 @@ def sweep(
     settings: Settings,
     fixed: Mapping[str, Any] | None = None,
     grid: Mapping[str, Sequence[Any] | str] | None = None,
+    search: Mapping[str, object] | Sequence[str] | None = None,
+    trials: int | None = None,
+    sampler: str = "tpe",
+    prune: str = "median",
     objective: str | None = None,
     jobs: int = 1,
     cause: str = "person",
@@ -96,7 +101,11 @@ def sweep(
     retries: int = 0,
     again: bool = False,
 ) -> Sweep:
-    """Run a notebook once for every combination of values, several at a time, and record each as a run.
+    """Run a notebook over a grid, or search for its best parameters, several runs at a time; each is recorded as a run.
+
+    Without ``search`` and ``trials`` every combination of the grid is run. With them a sampler of Optuna chooses the
+    points; the study can be opened with ``optuna-dashboard .nbops/studies.log``. A run that logs the objective with
+    ``log_metric(name, value, step=…)`` is stopped in the middle of its cell when others were better at that step.
 
     Args:
         notebook: path of the notebook; the file itself is left alone.
@@ -104,7 +113,13 @@ def sweep(
         settings: the project's.
         fixed: parameter → value for all runs.
         grid: parameter → the values it takes, as a list or as text such as ``2,4,8``; all combinations are run.
-        objective: ``max:NAME`` or ``min:NAME`` of a metric that the notebook logs; tells the best run.
+        search: parameter → what is searched: ``"1e-4..1 log"``, a list, or None for what the notebook says behind the
+            default; or just the names of such parameters.
+        trials: how many runs the search may make.
+        sampler: who chooses: ``tpe``, ``random``, ``cmaes`` or ``nsga2``.
+        prune: when a run is stopped early: ``median``, ``halving``, ``hyperband`` or ``none``.
+        objective: ``max:NAME`` or ``min:NAME`` of a metric that the notebook logs; tells the best run. A search takes
+            several, parted by commas; then ``front`` gives the runs that no other beats.
         jobs: how many runs go on at a time.
         cause: who or what asked for the sweep.
         name: the sweep's name; the notebook's when not given.
@@ -125,8 +140,13 @@ def sweep(
     """
     book = _opened(notebook, kernel, is_cold=cold)
     given = book.known.check(fixed or {})
-    space = _space(book.known, given, grid or {})
-    Objective.parse_all(objective)
+    is_grid = search is None and trials is None
+    space = spaces.chosen(book.known, fixed=given, grid=grid or {}, search=search, is_grid=is_grid)
+    goals = Objective.parse_all(objective)
+    if not is_grid:
+        study.check(sampler=sampler, pruner=prune, trials=trials, goals=goals)
+    elif len(goals) > 1:
+        raise UsageError("a grid takes one objective", hint="--trials 30 searches for several")
     if jobs < 1:
         raise UsageError(f"jobs = {jobs}: at least one run goes on at a time", hint="--jobs 2")
     if retries < 0:
@@ -135,10 +155,11 @@ def sweep(
         id=new_id(),
         name=name or book.path.stem,
         notebook=executions.relative(book.path, settings),
-        space={key: [_stored(book.known.named(key), value) for value in listed] for key, listed in space.items()},
-        fixed={key: _stored(book.known.named(key), value) for key, value in given.items()},
+        space={key: spaces.stored(book.known.named(key), taken) for key, taken in space.items()},
+        fixed={key: spaces.stored_value(book.known.named(key), value) for key, value in given.items()},
         objective=objective,
-        total=math.prod(map(len, space.values())),
+        total=math.prod(len(spaces.points_of(taken)) for taken in space.values()) if is_grid else trials or 0,
+        search="grid" if is_grid else sampler,
         jobs=jobs,
         timeout_s=timeout_s,
         retries=retries,
@@ -149,7 +170,7 @@ def sweep(
     snapshots.keep(record.id, book, settings)
     store.put(record)
     limits = Limits(timeout_s, total_timeout_s, retries)
-    return _driven(record, book, store=store, settings=settings, limits=limits, again=again)
+    return _driven(record, book, store=store, settings=settings, limits=limits, again=again, pruner=prune)
 
 
 def resume(
@@ -196,13 +217,47 @@ def resume(
     return _driven(record, book, store=store, settings=settings, limits=limits, again=False)
 
 
-def _driven(record: Sweep, book: Notebook, *, store: Store, settings: Settings, limits: Limits, again: bool) -> Sweep:
+def front(reference: str, *, store: Store) -> list[Run]:
+    """List the runs of a sweep that no other run beats in every objective, the best in the first objective first.
+
+    Args:
+        reference: id of the sweep, the beginning of one, or its name.
+        store: where it is recorded.
+
+    Returns:
+        The best run alone for one objective, the Pareto front for several; empty when no run reached them all.
+    """
+    record = store.resolve(Sweep, reference)
+    goals = Objective.parse_all(record.objective)
+    runs = store.find(Run, sweep_id=record.id, status="finished")
+    # A point that was drawn twice stands once.
+    ids = {run.id for run in runs}
+    runs = [run for run in runs if run.tags.get(REUSED) not in ids]
+    measured = [(run, values) for run in runs if (values := reached(run, goals, store)) is not None]
+    signs = [1 if goal.direction == "max" else -1 for goal in goals]
+    scored = [(run, [sign * value for sign, value in zip(signs, values, strict=True)]) for run, values in measured]
+    best = [(run, score) for run, score in scored if not any(_beats(other, score) for _, other in scored)]
+    return [run for run, _ in sorted(best, key=lambda pair: pair[1], reverse=True)]
+
+
+def _beats(one: list[float], other: list[float]) -> bool:
+    return one != other and all(a >= b for a, b in zip(one, other, strict=True))
+
+
+def _driven(
+    record: Sweep,
+    book: Notebook,
+    *,
+    store: Store,
+    settings: Settings,
+    limits: Limits,
+    again: bool,
+    pruner: str | None = None,
+) -> Sweep:
     """Run what is left of a sweep, from this process alone."""
     with snapshots.driving(record.id, settings):
         done = _done(store.find(Run, sweep_id=record.id, order_by="id"), limits.retries)
-        given = book.known.check(record.fixed)
-        space = _space(book.known, given, record.space)
-        trials = [Trial(number, given | point) for number, point in enumerate(_points(space), start=1)]
+        goals = Objective.parse_all(record.objective)
         driver = Driver(
             book,
             store=store,
@@ -210,9 +265,9 @@ def _driven(record: Sweep, book: Notebook, *, store: Store, settings: Settings, 
             cause="sweep",
             name=record.name,
             limits=limits,
-            search=Listed([trial for trial in trials if str(trial.number) not in done]),
+            search=_search(record, book, done, store=store, settings=settings, pruner=pruner),
             sweep=record,
-            goals=Objective.parse_all(record.objective),
+            goals=goals,
             finished=None if again else Finished(store, settings, record.notebook),
         )
         now = {"host": this_host(), "pid": os.getpid(), "process": this_process()}
@@ -223,12 +278,37 @@ def _driven(record: Sweep, book: Notebook, *, store: Store, settings: Settings, 
     return store.get(Sweep, record.id)
 
 
+def _search(
+    record: Sweep,
+    book: Notebook,
+    done: Mapping[str, Run],
+    *,
+    store: Store,
+    settings: Settings,
+    pruner: str | None,
+) -> Search:
+    given = book.known.check(record.fixed)
+    space = spaces.recalled(book.known, record.space)
+    if record.search == "grid":
+        points = [
+            dict(zip(space, point, strict=True)) for point in itertools.product(*map(spaces.points_of, space.values()))
+        ]
+        trials = [Trial(number, given | point) for number, point in enumerate(points, start=1)]
+        return Listed([trial for trial in trials if str(trial.number) not in done])
+    goals = Objective.parse_all(record.objective)
+    studied = study.Studied(record, space=space, given=given, goals=goals, pruner=pruner, settings=settings)
+    studied.settle({number: (run, reached(run, goals, store)) for number, run in done.items()})
+    return studied
+
+
 def _done(runs: list[Run], retries: int) -> dict[str, Run]:
-    """The runs that settled their trial, by its number: finished, or failed for the last time."""
+    """The runs that settled their trial, by its number: finished, stopped early, or failed for the last time."""
     return {
         run.tags["trial"]: run
         for run in runs
-        if run.status == "finished" or (run.status == "failed" and int(run.tags.get("attempt", "1")) > retries)
+        if run.status == "finished"
+        or "pruned" in run.tags
+        or (run.status == "failed" and int(run.tags.get("attempt", "1")) > retries)
     }
 
 
@@ -271,31 +351,3 @@ def _book(path: Path, node: Any, kernel: str | None, *, is_cold: bool) -> Notebo
     kernel_name = kernels.name_of(node, kernel)
     recipe = Recipe(node, kernel_name=kernel_name, packages=packages(kernels.python_of(kernel_name)))
     return Notebook(path=path, node=node, known=known, kernel_name=kernel_name, recipe=recipe, is_cold=is_cold)
-
-
-def _space(
-    known: notebook_parameters.NotebookParameters, fixed: Mapping[str, Any], grid: Mapping[str, Sequence[Any] | str]
-) -> dict[str, list[Any]]:
-    space: dict[str, list[Any]] = {}
-    for name, listed in grid.items():
-        if name in fixed:
-            raise UsageError(
-                f"{name!r} is both fixed and in the grid", hint=f"give either -p {name}=… or --grid {name}=…"
-            )
-        if isinstance(listed, str):
-            space.update(notebook_parameters.grid_from_text(known, {name: listed}))
-        else:
-            space[name] = [known.check({name: value})[name] for value in listed]
-        if not space[name]:
-            raise UsageError(f"the grid of {name!r} has no values", hint=f"--grid {name}=1,2,3")
-    return space
-
-
-def _points(space: Mapping[str, Sequence[Any]]) -> Iterable[dict[str, Any]]:
-    for combination in itertools.product(*space.values()):
-        yield dict(zip(space, combination, strict=True))
-
-
-def _stored(parameter: notebook_parameters.Parameter, value: Any) -> Any:
-    # The schema brings typed values back from their plain form; without a type the value must tell what it was.
-    return values.encode(value) if parameter.type == "any" else values.plain(value)
