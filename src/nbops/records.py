@@ -107,6 +107,10 @@ class Run(Record, frozen=True, kw_only=True):
     """Where the executed notebook was written, for papermill executions."""
     tags: dict[str, str] = {}
     note: str = ""
+    archived_at: float | None = None
+    """When it was taken out of the lists; it stays for ever."""
+    deleted_at: float | None = None
+    """When it went to the trash, from which it can be restored until it is collected."""
 
 
 class CellExecution(Record, frozen=True, kw_only=True):

@@ -349,6 +349,61 @@ def test_closing_twice_is_safe_and_using_after_is_told(store: Store) -> None:
 # ── searching ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_searches_leave_out_what_is_archived_or_deleted_unless_asked(store: Store) -> None:
+    store.put(
+        a_run(name="listed", tags={"team": "a"}),
+        a_run(name="archived", archived_at=5.0, tags={"team": "a"}),
+        a_run(name="deleted", deleted_at=6.0),
+        a_run(name="both", archived_at=5.0, deleted_at=6.0),
+    )
+
+    def names(shelf: Any, where: str | None = None) -> list[str]:
+        found = sorted(row.run.name for row in store.search_runs(where, shelf=shelf))
+        assert store.count_runs(where, shelf=shelf) == len(found)
+        return found
+
+    assert [row.run.name for row in store.search_runs()] == ["listed"]
+    assert store.count_runs() == 1
+    assert names("archived") == ["archived"]
+    assert names("deleted") == ["both", "deleted"]
+    assert names("all", 'tags.team = "a" or name = both') == ["archived", "both", "listed"]
+    assert names("listed", "name = listed or name = archived") == ["listed"]
+    assert names("all", "deleted_at < 1970-01-02 and archived_at = none") == ["deleted"]
+
+
+def test_last_and_names_mean_what_is_not_in_the_trash(store: Store) -> None:
+    kept, gone, only = a_run(name="train"), a_run(name="train", deleted_at=6.0), a_run(name="lost", deleted_at=6.0)
+    store.put(kept, gone, only)
+
+    assert store.resolve(Run, "last") == kept
+    assert store.resolve(Run, "train") == kept
+    assert store.resolve(Run, "lost") == only
+    assert store.resolve(Run, gone.id) == gone
+
+
+def test_digests_are_found_in_every_field_of_every_noun(store: Store) -> None:
+    run = a_run(tags={"frame": f"sha256:{'1' * 64}"})
+    store.put(run, a_run(note="2" * 65))  # longer than a digest
+    store.put(
+        Artifact(id=new_id(), run_id=run.id, name="a", digest="a" * 64, size_bytes=1, at=1.0),
+        a_version(digest="b" * 64, sources={"m.py": "c" * 64}, profile_digest="e" * 64),
+    )
+    store.log_params([Param(run_id=run.id, name="data", value="f" * 64, at=1.0)])
+
+    assert store.digests() == {letter * 64 for letter in "1abcef"}
+
+
+def test_compacting_keeps_every_row(store: Store) -> None:
+    runs = [a_run(note="x" * 5_000) for _ in range(100)]
+    store.put(*runs)
+    for run in runs[10:]:
+        store.delete(Run, run.id)
+
+    assert store.compact() >= 0
+    assert store.find(Run, order_by="id") == runs[:10]
+    assert store.check() == []
+
+
 @pytest.fixture(params=KINDS, scope="module")
 def searched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Four runs, made once for each kind of store: the tests below only read."""

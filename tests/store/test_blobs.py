@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 
@@ -138,5 +139,70 @@ def test_blobs_of_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port:
         assert list(blobs.list()) == [digest]
         blobs.delete(digest)
         assert not blobs.has(digest)
+        digest = blobs.put(b"again")
+        assert blobs.put(b"again") == digest
+        assert not blobs.sweep(digest, before=1.0)
+        assert blobs.sweep(digest, before=time.time() + 60)
+        assert list(blobs.list()) == []
     finally:
         server.stop()
+
+
+def test_a_blob_is_swept_only_when_nobody_has_put_it_since(blobs: Blobs) -> None:
+    digest = blobs.put(b"old")
+    put_at = blobs.put_at(digest)
+    assert put_at is not None
+
+    assert not blobs.sweep(digest, before=put_at - 1)
+    assert blobs.get(digest) == b"old"
+    assert blobs.sweep(digest, before=put_at + 1)
+    assert not blobs.has(digest)
+    with pytest.raises(NotFoundError):
+        blobs.put_at(digest)
+
+
+def test_putting_again_makes_a_blob_young(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    digest = blobs.put(b"old")
+    os.utime(blobs.path(digest), (1.0, 1.0))
+    assert blobs.put_at(digest) == 1.0
+
+    blobs.put(b"old")
+    assert not blobs.sweep(digest, before=1_000.0)
+    assert blobs.get(digest) == b"old"
+
+
+def test_a_remote_blob_that_is_old_is_sent_again(tmp_path: Path) -> None:
+    blobs = Blobs(f"file://{tmp_path}")
+    digest = blobs.put(b"old")
+    (file,) = tmp_path.glob("??/??/*")
+    os.utime(file, (1.0, 1.0))
+
+    blobs.put(b"old")
+    assert (blobs.put_at(digest) or 0) > 1_000_000
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"], ids=["folder", "remote"])
+def test_halves_of_blobs_are_found_and_removed(tmp_path: Path, scheme: str) -> None:
+    blobs = Blobs(f"{scheme}{tmp_path}")
+    digest = blobs.put(b"whole")
+    (whole,) = tmp_path.glob("??/??/*")
+    half = whole.with_name(f".new-{digest[:6]}" if not scheme else f"{digest}.new-{digest[:6]}")
+    half.write_bytes(b"1234")
+
+    assert blobs.leftovers(before=half.stat().st_mtime - 1) == ()
+    assert blobs.leftovers(before=half.stat().st_mtime + 1) == (4,)
+    assert half.exists()
+    assert blobs.leftovers(before=half.stat().st_mtime + 1, remove=True) == (4,)
+    assert not half.exists()
+    assert blobs.get(digest) == b"whole"
+
+
+def test_what_a_killed_sweep_moved_aside_comes_back(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    digest = blobs.put(b"old")
+    path = blobs.path(digest)
+    path.rename(path.with_name(f".gone-{digest}"))
+
+    blobs.leftovers(before=0.0, remove=True)
+    assert blobs.get(digest) == b"old"

@@ -119,7 +119,7 @@ def _run_page(store: Store, run: Run, page: Page) -> Page:
         params=store.params(run.id),
         metrics=store.metrics(run.id)[-500:],
         cells=cells_of(store, run),
-        parts=store.find(Run, parent_id=run.id, order_by="id", limit=SHOWN),
+        parts=store.find(Run, parent_id=run.id, deleted_at=run.deleted_at, order_by="id", limit=SHOWN),
         artifacts=store.find(Artifact, run_id=run.id, order_by="id", limit=SHOWN),
         modules=store.find(ModuleVersion, run_id=run.id, order_by="id", limit=SHOWN),
         models=store.find(ModelVersion, run_id=run.id, order_by="id", limit=SHOWN),

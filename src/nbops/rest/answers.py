@@ -111,11 +111,11 @@ def sweep_states(workspace: Workspace, values: dict[str, Any]) -> list[SweepStat
 def _sweep_state(workspace: Workspace, sweep: Sweep) -> SweepState:
     store = workspace.store
     mine = f'sweep_id = "{sweep.id}"'
-    best = store.search_runs(f'id = "{sweep.best_run_id}"', limit=1) if sweep.best_run_id else []
+    best = store.search_runs(f'id = "{sweep.best_run_id}"', limit=1, shelf="all") if sweep.best_run_id else []
     return SweepState(
         sweep=sweep,
-        ended=store.count_runs(f"{mine} and status != running"),
-        failed=store.count_runs(f"{mine} and status in (failed, interrupted)"),
+        ended=store.count_runs(f"{mine} and status != running", shelf="all"),
+        failed=store.count_runs(f"{mine} and status in (failed, interrupted)", shelf="all"),
         best=best[0] if best else None,
     )
 

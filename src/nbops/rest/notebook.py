@@ -48,7 +48,7 @@ def notebook_cells(store: Store, *, root: Path, path: Path) -> NotebookCells:
     # A run knows its notebook relative to the project when inside it.
     known = path.relative_to(root) if path.is_relative_to(root) else path
     # Named runs are parts of the session that has the cells.
-    whole = [run for run in store.find(Run, notebook=str(known), limit=50) if run.kind != "named"]
+    whole = [run for run in store.find(Run, notebook=str(known), deleted_at=None, limit=50) if run.kind != "named"]
     if not whole:
         return NotebookCells(run=None, cells=[], executions=0)
     run = whole[0]

@@ -11,7 +11,9 @@ import io
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -21,6 +23,8 @@ from nbops.store import faults
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PIECE = 1 << 20
+_NEW, _GONE = ".new-", ".gone-"  # a blob that is being written, and one that is being removed
+_FRESH_S = 12 * 3600.0  # a remote blob put again within this time of the last is not sent again
 
 
 class Blobs:
@@ -57,7 +61,7 @@ class Blobs:
             StoreError: they could not be written; ``code`` says why (``store_full``, ``store_readonly``, …).
         """
         digest = hashlib.sha256(data).hexdigest()
-        if not self.has(digest):
+        if not self._place.refresh(_place_of(digest)):
             self._place.write(_place_of(digest), io.BytesIO(data), durable=durable)
         return digest
 
@@ -72,7 +76,7 @@ class Blobs:
                     hashed.update(piece)
                     copy.write(piece)
                 digest = hashed.hexdigest()
-                if not self.has(digest):
+                if not self._place.refresh(_place_of(digest)):
                     copy.seek(0)
                     self._place.write(_place_of(digest), copy, durable=durable)  # type: ignore[arg-type]
                 return digest
@@ -133,6 +137,32 @@ class Blobs:
         """Give the digests of all blobs, in no order."""
         return self._place.list()
 
+    def put_at(self, digest: str) -> float | None:
+        """When a blob was put last, in seconds since the epoch; None where nothing tells.
+
+        Putting bytes that are there already counts: a record that names them may be about to be written.
+
+        Raises:
+            NotFoundError: no blob has the digest.
+        """
+        return self._place.put_at(_checked(digest))
+
+    def sweep(self, digest: str, *, before: float) -> bool:
+        """Remove a blob unless somebody has put it since ``before``, even in this very moment.
+
+        Returns:
+            Whether it is gone; a blob whose age nothing tells stays.
+        """
+        return self._place.sweep(_checked(digest), before)
+
+    def leftovers(self, *, before: float, remove: bool = False) -> tuple[int, ...]:
+        """Find halves of blobs that writers who died left behind before a moment.
+
+        Returns:
+            Their sizes in bytes.
+        """
+        return self._place.leftovers(before, remove)
+
     def _damaged(self, digest: str) -> StoreCorruptError:
         return StoreCorruptError(
             f"the blob {digest} in {self.location} is damaged", code="blob_corrupt", hint="nbops doctor"
@@ -176,6 +206,13 @@ class _Place(Protocol):
     def size(self, key: str) -> int: ...
     def delete(self, key: str) -> None: ...
     def list(self) -> Iterator[str]: ...
+    def refresh(self, key: str) -> bool:
+        """Make a blob count as just put; False where it is not there or has to be written again for that."""
+        ...
+
+    def put_at(self, key: str) -> float | None: ...
+    def sweep(self, key: str, before: float) -> bool: ...
+    def leftovers(self, before: float, remove: bool) -> tuple[int, ...]: ...
 
 
 class _Folder:
@@ -223,6 +260,53 @@ class _Folder:
             if _DIGEST.fullmatch(path.name):
                 yield path.name
 
+    def refresh(self, key: str) -> bool:
+        try:
+            os.utime(self.root / key)
+        except (FileNotFoundError, PermissionError):
+            # Somebody else's file cannot be touched; a copy of ours takes its place.
+            return False
+        except OSError as error:
+            raise faults.of_file(error, self.root / key) from error
+        return True
+
+    def put_at(self, key: str) -> float | None:
+        with self._found(key):
+            return (self.root / key).stat().st_mtime
+
+    def sweep(self, key: str, before: float) -> bool:
+        path = self.root / key
+        aside = path.with_name(f"{_GONE}{path.name}")
+        try:
+            # Moved first and looked at then: whoever puts it after the move finds nothing and writes it again, whoever
+            # put it before the move has left a time that is seen now.
+            path.replace(aside)
+            if aside.stat().st_mtime >= before:
+                aside.replace(path)
+                return False
+            aside.unlink()
+        except FileNotFoundError:
+            return False  # another collection was quicker
+        except OSError as error:
+            raise faults.of_file(error, path) from error
+        return True
+
+    def leftovers(self, before: float, remove: bool) -> tuple[int, ...]:
+        if remove:
+            # A collection was killed in the middle of its look: what it moved aside is put back, to be looked at anew.
+            for path in self.root.glob(f"??/??/{_GONE}*"):
+                with contextlib.suppress(FileNotFoundError):
+                    path.replace(path.with_name(path.name.removeprefix(_GONE)))
+        sizes = []
+        for path in self.root.glob(f"??/??/{_NEW}*"):
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                if status.st_mtime < before:
+                    sizes.append(status.st_size)
+                    if remove:
+                        path.unlink()
+        return tuple(sizes)
+
     @contextlib.contextmanager
     def _found(self, key: str) -> Iterator[None]:
         try:
@@ -235,7 +319,7 @@ class _Folder:
 
 def write_whole(target: Path, source: BinaryIO, *, durable: bool) -> None:
     """Write a file so that others see all of it or nothing."""
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".new-")
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=_NEW)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -286,10 +370,9 @@ class _Remote:
     def write(self, key: str, source: BinaryIO, *, durable: bool) -> None:
         with self._reaching(key):
             files, root = self._files()
-            whole = files.protocol if isinstance(files.protocol, str) else files.protocol[0]
-            target = f"{root}/{key}"
-            first = target if whole in _ATOMIC else f"{target}.new-{os.urandom(6).hex()}"
-            if whole not in _ATOMIC:
+            target, is_whole = f"{root}/{key}", self._is_whole()
+            first = target if is_whole else f"{target}{_NEW}{os.urandom(6).hex()}"
+            if not is_whole:
                 files.makedirs(target.rpartition("/")[0], exist_ok=True)
             with files.open(first, "wb") as file:
                 while piece := source.read(_PIECE):
@@ -345,6 +428,48 @@ class _Remote:
             digest = str(name).rpartition("/")[2]
             if _DIGEST.fullmatch(digest):
                 yield digest
+
+    def refresh(self, key: str) -> bool:
+        if not self.has(key):
+            return False
+        at = self.put_at(key)
+        # Most places have no way to touch what is there; sending it again is one.
+        return at is None or at > time.time() - _FRESH_S
+
+    def put_at(self, key: str) -> float | None:
+        with self._reaching(key):
+            files, root = self._files()
+            try:
+                at = files.modified(f"{root}/{key}")
+            except NotImplementedError:
+                return None
+        return float((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp())
+
+    def sweep(self, key: str, before: float) -> bool:
+        at = self.put_at(key)
+        if at is None or at >= before:
+            return False
+        self.delete(key)
+        (_cache() / key).unlink(missing_ok=True)
+        return True
+
+    def leftovers(self, before: float, remove: bool) -> tuple[int, ...]:
+        if self._is_whole():
+            return ()
+        sizes = []
+        with self._reaching(""):
+            files, root = self._files()
+            for name in files.find(root) if files.exists(root) else []:
+                key = str(name).removeprefix(f"{root}/")
+                if _NEW in key and (self.put_at(key) or before) < before:
+                    sizes.append(int(files.size(name)))
+                    if remove:
+                        files.rm_file(name)
+        return tuple(sizes)
+
+    def _is_whole(self) -> bool:
+        files, _ = self._files()
+        return (files.protocol if isinstance(files.protocol, str) else files.protocol[0]) in _ATOMIC
 
     @contextlib.contextmanager
     def _reaching(self, key: str) -> Iterator[None]:

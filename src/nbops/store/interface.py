@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
 from nbops.records import Metric, Param, Record, Run
 
 R = TypeVar("R", bound=Record)
+Shelf = Literal["listed", "archived", "deleted", "all"]
+"""Which runs a search looks at: those of the lists, those put away, those in the trash (archived or not), or all."""
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +110,7 @@ class Store(Protocol):
         order_by: str | None = None,
         limit: int | None = 100,
         offset: int = 0,
+        shelf: Shelf = "listed",
     ) -> list[RunSummary]:
         """Runs that match an expression such as ``metrics.accuracy > 0.9 and params.depth = 4``, newest first.
 
@@ -116,7 +119,7 @@ class Store(Protocol):
         """
         ...
 
-    def count_runs(self, where: str | None = None) -> int:
+    def count_runs(self, where: str | None = None, *, shelf: Shelf = "listed") -> int:
         """Count the runs that ``search_runs`` would list without a limit; a list shows it as its length."""
         ...
 
@@ -130,6 +133,17 @@ class Store(Protocol):
 
     def last_change(self) -> int:
         """Sequence number of the newest write; cheap enough to ask five times a second."""
+        ...
+
+    def digests(self) -> set[str]:
+        """Every sha256 that any row names, in whatever field: blobs and bundles that have to stay.
+
+        StoreError when a store that others share cannot be asked.
+        """
+        ...
+
+    def compact(self) -> int:
+        """Give space that rows left behind back to the disk; returns how many bytes."""
         ...
 
     def check(self) -> list[str]:

@@ -21,7 +21,7 @@ import msgspec
 from nbops.errors import NbopsError, NotFoundError, StoreError
 from nbops.records import Metric, Model, ModelVersion, Param, Record, Run
 from nbops.store.forwarding import Forwarder
-from nbops.store.interface import Change, RunSummary
+from nbops.store.interface import Change, RunSummary, Shelf
 from nbops.store.postgres import PostgresStore
 from nbops.store.sql import Execute, SqlStore, settles
 from nbops.store.sqlite import SqliteStore
@@ -340,14 +340,36 @@ class JournaledStore:
         return self._read(lambda store: store.metrics(run_id))
 
     def search_runs(
-        self, where: str | None = None, *, order_by: str | None = None, limit: int | None = 100, offset: int = 0
+        self,
+        where: str | None = None,
+        *,
+        order_by: str | None = None,
+        limit: int | None = 100,
+        offset: int = 0,
+        shelf: Shelf = "listed",
     ) -> list[RunSummary]:
         """Runs that match an expression such as ``metrics.accuracy > 0.9 and params.depth = 4``, newest first."""
-        return self._read(lambda store: store.search_runs(where, order_by=order_by, limit=limit, offset=offset))
+        return self._read(
+            lambda store: store.search_runs(where, order_by=order_by, limit=limit, offset=offset, shelf=shelf)
+        )
 
-    def count_runs(self, where: str | None = None) -> int:
+    def count_runs(self, where: str | None = None, *, shelf: Shelf = "listed") -> int:
         """Count the runs that ``search_runs`` would list without a limit."""
-        return self._read(lambda store: store.count_runs(where))
+        return self._read(lambda store: store.count_runs(where, shelf=shelf))
+
+    # ── room ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def digests(self) -> set[str]:
+        """Every sha256 that any row names, of the journal and of the shared store; StoreError while it is unplugged."""
+        # Never from the journal alone: what other machines refer to is not in it.
+        shared = self.shared()
+        if not self.is_read_only:
+            self.forwarder.forward(shared)
+        return shared.digests() | self.journal.digests()
+
+    def compact(self) -> int:
+        """Give space that rows left behind back to the disks of both; returns how many bytes."""
+        return self.journal.compact() + self.shared().compact()
 
     def recover(self) -> list[str]:
         """Mark runs and cells of processes of this machine that died without a word as interrupted."""

@@ -6,13 +6,15 @@ how a statement is run and what a transaction is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 import msgspec
 
 from nbops.errors import NotFoundError, UsageError
 from nbops.records import (
+    NOUNS,
     CellExecution,
     Deployment,
     Metric,
@@ -25,7 +27,7 @@ from nbops.records import (
     Window,
     new_id,
 )
-from nbops.store.interface import Change, RunSummary
+from nbops.store.interface import Change, RunSummary, Shelf
 from nbops.store.schema import Dialect
 from nbops.store.tables import (
     PARAM_COLUMNS,
@@ -44,6 +46,7 @@ Execute = Callable[[str, Sequence[Any]], int]
 """Runs one statement in the open transaction and returns how many rows it touched."""
 
 _MAX_NAME = 500
+_DIGEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _CHUNK = 500
 
 LOG_PARAM = (
@@ -152,7 +155,9 @@ class SqlStore:
         return table.records(self._rows(f"{table.select} WHERE id = ?", (reference,)))
 
     def _latest(self, kind: type[R], reference: str) -> list[R]:
-        return self.find(kind, limit=1) if reference == "last" else []
+        # What is in the trash answers to its id only; a name means it when nothing else has the name.
+        here: dict[str, Any] = {"deleted_at": None} if kind is Run else {}
+        return self.find(kind, limit=1, **here) if reference == "last" else []
 
     def _versioned(self, kind: type[R], reference: str) -> list[R]:
         name, at, version = reference.rpartition("@")
@@ -185,6 +190,8 @@ class SqlStore:
             # Said without a version, a name that has versions means its newest one.
             order = "-number" if kind is ModelVersion else "-id"
             return self.find(kind, order_by=order, limit=1, **equals)
+        if kind is Run and (here := self.find(kind, limit=20, **equals, deleted_at=None)):
+            return here
         return self.find(kind, limit=20, **equals)
 
     def _prefixed(self, kind: type[R], reference: str) -> list[R]:
@@ -267,14 +274,27 @@ class SqlStore:
     # ── search ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def search_runs(
-        self, where: str | None = None, *, order_by: str | None = None, limit: int | None = 100, offset: int = 0
+        self,
+        where: str | None = None,
+        *,
+        order_by: str | None = None,
+        limit: int | None = 100,
+        offset: int = 0,
+        shelf: Shelf = "listed",
     ) -> list[RunSummary]:
         """Runs that match an expression such as ``metrics.accuracy > 0.9 and params.depth = 4``, newest first."""
         from nbops.store import where as language
 
-        condition = language.condition(where, self.dialect)
+        condition = language.condition(where, self.dialect, shelf=shelf)
+        searches = language.searches(condition, language.orders(order_by), self.dialect)
+        if len(searches) == 1:
+            # The database passes over the offset by itself: 2 ms for 100,000 runs, against 130 ms for their ids.
+            page, more = self._page(limit, max(offset, 0))
+            return self._summaries(
+                [str(row[0]) for row in self._rows(searches[0].sql + page, [*searches[0].values, *more])]
+            )
         ids: list[str] = []
-        for sql, values in language.searches(condition, language.orders(order_by), self.dialect):
+        for sql, values in searches:
             wanted = None if limit is None else limit + offset - len(ids)
             if wanted is not None and wanted <= 0:
                 break
@@ -282,11 +302,11 @@ class SqlStore:
             ids += [str(row[0]) for row in self._rows(sql + page, [*values, *more])]
         return self._summaries(ids[max(offset, 0) :])
 
-    def count_runs(self, where: str | None = None) -> int:
+    def count_runs(self, where: str | None = None, *, shelf: Shelf = "listed") -> int:
         """Count the runs that ``search_runs`` would list without a limit."""
         from nbops.store import where as language
 
-        condition = language.condition(where, self.dialect)
+        condition = language.condition(where, self.dialect, shelf=shelf)
         sql = f"SELECT count(*) FROM runs r WHERE {condition.sql}"
         return int(self._rows(sql, condition.values)[0][0])
 
@@ -327,6 +347,27 @@ class SqlStore:
     def last_change(self) -> int:
         """Sequence number of the newest write."""
         return int(self._rows("SELECT max(seq) FROM changes")[0][0] or 0)
+
+    # ── room ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def digests(self) -> set[str]:
+        """Every sha256 that any row names, in whatever field: blobs and bundles that have to stay."""
+        # Read from the text of all rows rather than from a list of fields: no field can be forgotten, and a digest
+        # that somebody logged as a parameter holds what it names, too.
+        found: set[str] = set()
+        for kind in NOUNS:
+            table = table_of(kind)
+            texts = [quoted(column.name) for column in table.columns if column.sql_type == "TEXT"]
+            page = f"SELECT {', '.join(texts)} FROM {table.name} WHERE id > ? ORDER BY id LIMIT {_CHUNK}"
+            last = ""
+            while rows := self._rows(page, (last,)):
+                last = str(rows[-1][0])
+                found.update(_digests_in(rows))
+        return found.union(_digests_in(self._rows("SELECT value FROM params WHERE length(value) >= 64")))
+
+    def compact(self) -> int:
+        """Give space that rows left behind back to the disk; returns how many bytes."""
+        raise NotImplementedError
 
     def check(self) -> list[str]:
         """Problems found by the database's own integrity check and by ours; empty when sound."""
@@ -381,6 +422,13 @@ _LISTS: dict[type[Record], str] = {
     Model: "nbops models", ModelVersion: "nbops models", ModuleVersion: "nbops modules",
     Deployment: "nbops endpoints", CellExecution: "nbops cells last",
 }  # fmt: skip
+
+
+def _digests_in(rows: list[Row]) -> Iterator[str]:
+    for row in rows:
+        for text in row:
+            if isinstance(text, str) and len(text) >= 64:
+                yield from _DIGEST.findall(text)
 
 
 def checked_name(name: str) -> str:

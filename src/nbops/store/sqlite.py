@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from nbops.errors import StoreError, StoreVersionError
+from nbops.errors import StoreError, StoreLockedError, StoreVersionError
 from nbops.records import Record, Run, Sweep
 from nbops.store import faults, migrations
 from nbops.store.hot import HotPath
@@ -30,6 +30,7 @@ KEPT_CHANGES = 100_000
 """How many changes are kept for followers; those not yet forwarded stay as well."""
 _FORGOTTEN = 1_000_000  # a shared store that nobody forwards to any more must not hold the log for ever
 _UPKEEP_EVERY = 1_000  # commits between two check-points and prunings
+_WORTH_REWRITING = 10  # at least one page in so many is empty
 APPLICATION_ID = 0x6E626F70  # "nbop", in the file's header
 
 
@@ -293,6 +294,31 @@ class SqliteStore(SqlStore):
             connection.execute("DELETE FROM changes WHERE seq < ?", (oldest,))
             if oldest > bound:
                 break
+
+    def compact(self) -> int:
+        """Give space that rows left behind back to the disk; returns how many bytes, 0 where somebody writes just now.
+
+        Whoever wants to write meanwhile waits, so it is not for the time in which a notebook runs.
+        """
+        if self.is_read_only:
+            return 0
+        before = self._disk_bytes()
+        # Others come first: where they hold the file too long, there will be another day.
+        with contextlib.suppress(StoreLockedError), self._lock, faults.mapped(self.path):
+            connection = self.writer()
+            self._prune(connection)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            free, pages = (
+                int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("freelist_count", "page_count")
+            )
+            # Rewriting the whole file is worth it only where a good part of it is empty.
+            if free * _WORTH_REWRITING > pages:
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return max(0, before - self._disk_bytes())
+
+    def _disk_bytes(self) -> int:
+        return self.path.stat().st_size + self._wal_bytes()
 
     def recover(self) -> list[str]:
         """Mark runs and cells of processes of this machine that died without a word as interrupted, sweeps as failed.

@@ -28,6 +28,7 @@ import msgspec
 
 from nbops.errors import UsageError
 from nbops.records import RunKind, RunStatus
+from nbops.store.interface import Shelf
 from nbops.store.schema import Dialect
 from nbops.store.tables import quoted
 
@@ -284,7 +285,7 @@ _TEXTS = {
     "id", "name", "kind", "status", "notebook", "cause", "user", "host", "git_commit", "git_branch", "note",
     "parent_id", "sweep_id", "environment_id", "execution_id", "output", "error",
 }  # fmt: skip
-_TIMES = {"started_at", "ended_at"}
+_TIMES = {"started_at", "ended_at", "archived_at", "deleted_at"}
 _NUMBERS = {"duration_s", "pid"}
 _FLAGS = {"git_dirty"}
 _LINKS = {"module", "model", "data"}
@@ -366,12 +367,20 @@ def orders(text: str | None) -> list[Order]:
 # ── writing SQL ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def condition(text: str | None, dialect: Dialect) -> Condition:
-    """Turn an expression into SQL over a run ``r``; no expression is true of every run."""
+def condition(text: str | None, dialect: Dialect, *, shelf: Shelf = "all") -> Condition:
+    """Turn an expression into SQL over a run ``r``; no expression is true of every run of its shelf."""
     if text is None or not text.strip():
-        return Condition("1 = 1", [])
+        return Condition(_SHELVES[shelf], [])
     writer = _Writer(text, dialect)
-    return Condition(writer.node(parse(text)), writer.values)
+    return Condition(f"{_SHELVES[shelf]} AND {writer.node(parse(text))}", writer.values)
+
+
+_SHELVES: dict[Shelf, str] = {
+    "listed": "r.deleted_at IS NULL AND r.archived_at IS NULL",
+    "archived": "r.archived_at IS NOT NULL AND r.deleted_at IS NULL",
+    "deleted": "r.deleted_at IS NOT NULL",
+    "all": "1 = 1",
+}
 
 
 class _Writer:

@@ -64,7 +64,9 @@ CREATE TABLE runs (
     "git_dirty" BIGINT,
     "output" TEXT COLLATE "C",
     "tags" TEXT COLLATE "C" NOT NULL,
-    "note" TEXT COLLATE "C" NOT NULL
+    "note" TEXT COLLATE "C" NOT NULL,
+    "archived_at" DOUBLE PRECISION,
+    "deleted_at" DOUBLE PRECISION
 );
 
 CREATE INDEX runs_by_started_at ON runs ("started_at");

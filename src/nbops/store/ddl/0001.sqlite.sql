@@ -80,7 +80,9 @@ CREATE TABLE runs (
     "git_dirty" INTEGER,
     "output" TEXT,
     "tags" TEXT NOT NULL,
-    "note" TEXT NOT NULL
+    "note" TEXT NOT NULL,
+    "archived_at" REAL,
+    "deleted_at" REAL
 );
 
 CREATE INDEX runs_by_started_at ON runs ("started_at");
@@ -119,7 +121,9 @@ CREATE TRIGGER runs_set AFTER UPDATE ON runs BEGIN
         CASE WHEN new."git_dirty" IS NOT old."git_dirty" THEN ',git_dirty' ELSE '' END ||
         CASE WHEN new."output" IS NOT old."output" THEN ',output' ELSE '' END ||
         CASE WHEN new."tags" IS NOT old."tags" THEN ',tags' ELSE '' END ||
-        CASE WHEN new."note" IS NOT old."note" THEN ',note' ELSE '' END);
+        CASE WHEN new."note" IS NOT old."note" THEN ',note' ELSE '' END ||
+        CASE WHEN new."archived_at" IS NOT old."archived_at" THEN ',archived_at' ELSE '' END ||
+        CASE WHEN new."deleted_at" IS NOT old."deleted_at" THEN ',deleted_at' ELSE '' END);
 END;
 CREATE TRIGGER runs_gone AFTER DELETE ON runs BEGIN
     INSERT INTO changes (noun, id, what) VALUES ('runs', old.id, '-');
