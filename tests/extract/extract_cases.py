@@ -116,6 +116,9 @@ CASES = [
     blocked("data", "draw", rng="data"),
     blocked("data", "columns", frame="data"),
     blocked("data", "everything", model="data", MEAN="data", undefined_name="undefined"),
+    blocked("data", "remaining", pairs="data"),
+    carried("data", "above", "LOW above", "above(__import__('pandas').DataFrame({'a': [1, 2, 3]}))"),
+    carried("data", "evaluated", "evaluated", "evaluated('1 + 1')"),
     carried("data", "place", "FEATURES ORDER INDEX place", "place('z')"),
     # Magics.
     carried("magics", "circumference", "math PI2 circumference", "circumference(1)"),

@@ -27,6 +27,7 @@ def unit(source: str) -> Unit:
         ("for i in R:\n  total = total + i", {"R", "total"}, set()),
         ("def f():\n  return 1\n  return dead()", set(), set()),
         ("x = await f()", {"f"}, set()),
+        ("def f(df, low):\n  return df.query('a > @low and b < @HIGH')", set(), {"HIGH"}),
     ],
 )
 def test_names_are_read_now_or_later(source: str, now: set[str], later: set[str]) -> None:

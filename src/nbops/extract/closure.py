@@ -31,6 +31,7 @@ StarNames = Callable[[str], frozenset[str] | None]
 PYTHON_NAMES = frozenset(dir(builtins)) - {"display", "get_ipython", "__IPYTHON__"}
 """Names that every Python has; IPython adds some of its own to a kernel's builtins."""
 
+_LOOK_UP_BY_TEXT = frozenset({"eval", "exec", "globals", "__import__"})
 _SESSION_NAMES = frozenset({"In", "Out", "_", "__", "___", "exit", "quit", "_ih", "_oh", "_dh"})
 _MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__spec__", "__debug__"})
 
@@ -255,6 +256,8 @@ class _Walk:
             return
         self.closure.steps[step] = None
         reads = unit.reads
+        for name in sorted((reads.later | reads.now) & _LOOK_UP_BY_TEXT):
+            self.closure.note(f"{_title(unit)} calls {name}(): names that it looks up by text cannot be followed")
         calls = unit.calls_at_once
         for name in sorted(reads.now):
             self._need(_Need(name, step, step.position, called=calls))

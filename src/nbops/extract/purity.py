@@ -23,6 +23,7 @@ _BUILTINS = frozenset(
     | {"property", "range", "repr", "reversed", "round", "set", "slice", "sorted", "staticmethod", "str", "sum"}
     | {"super", "tuple", "type", "zip"}
 )
+_ITERATORS = frozenset({"enumerate", "filter", "iter", "map", "reversed", "zip"})
 _FIXED_BUILTINS = frozenset(
     {"bool", "bytes", "chr", "complex", "float", "frozenset", "hex", "int", "len", "max", "min", "ord", "range", "repr"}
     | {"round", "str", "sum", "tuple", "abs", "type", "bin", "oct", "object"}
@@ -133,7 +134,17 @@ class Judge:
             return f"is made by {unit.magics[0]}"
         if unit.kind in {"function", "class", "import"}:
             return None
-        return _Reader(self, step, {}).statement(unit.node)
+        return self._used_up(step) or _Reader(self, step, {}).statement(unit.node)
+
+    def _used_up(self, step: Step) -> str | None:
+        """An iterator is not a value: whoever read it in the notebook has emptied it."""
+        value = getattr(step.unit.node, "value", None)
+        if isinstance(value, ast.GeneratorExp):
+            return "is a generator, which is used up by reading it"
+        called = self.path(value.func, step) if isinstance(value, ast.Call) else None
+        if called in _ITERATORS or (called or "").startswith("itertools."):
+            return f"is made by {called}(), which is used up by reading it"
+        return None
 
     def calling(self, steps: tuple[Step, ...]) -> str | None:
         """Say what calling a function or class of the notebook does; None when that is pure."""

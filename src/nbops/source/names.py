@@ -12,6 +12,7 @@ import builtins
 import dis
 import functools
 import importlib
+import re
 import symtable
 import textwrap
 import warnings
@@ -540,9 +541,10 @@ def _reads(unit: Unit) -> Reads:
     seen.now -= (_bound([unit.node])[0] | seen.top) - _read_before_bound(unit.node)
     if not isinstance(unit.node, _DEFINITIONS) and not own_lambda:
         seen.now |= seen.later  # a lambda handed to a call may run at once
+    seen.later |= _names_in_queries(unit.node)
     alive = _looked_up(unit)
     everything = seen.now | seen.later
-    dead = set() if alive is None else everything - alive
+    dead = set() if alive is None else everything - alive - _names_in_queries(unit.node)
     soft = dead | (_names_in_string_annotations(unit.node) - (everything - dead))
     if own_lambda or isinstance(unit.node, _DEFINITIONS):
         soft -= unit.surely_binds
@@ -716,6 +718,19 @@ def _names_in_string_annotations(node: ast.stmt) -> set[str]:
             if isinstance(part, ast.Constant) and isinstance(part.value, str):
                 names |= _names_of_expression(part.value)
     return {name for name in names if not hasattr(builtins, name)}
+
+
+def _names_in_queries(node: ast.stmt) -> set[str]:
+    """``@name`` in pandas' ``df.query("age > @limit")``, which looks the name up where it is called."""
+    found: set[str] = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in {"query", "eval"}:
+            for text in [p.value for a in part.args for p in ast.walk(a) if isinstance(p, ast.Constant)]:
+                found.update(re.findall(r"@([^\W\d]\w*)", text) if isinstance(text, str) else ())
+    if found:
+        found -= {p.id for p in ast.walk(node) if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
+        found -= {p.arg for p in ast.walk(node) if isinstance(p, ast.arg)}
+    return found
 
 
 def _annotations(node: ast.stmt) -> Iterator[ast.expr]:
