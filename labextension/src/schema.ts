@@ -623,7 +623,7 @@ export interface Routes {
   /** Run every check on a model version and record the verdicts. */
   check: { takes: { model: string }; gives: CheckResult[] };
   /** Give a model version an alias such as production. */
-  promote: { takes: { model: string; alias: string }; gives: Model };
+  promote: { takes: { model?: string; alias?: string; best?: string }; gives: Model };
   /** Put a model behind a stable address, checked before it takes any traffic. */
   deploy: { takes: { model: string; name?: string; engine?: 'docker' | 'process'; sample?: string }; gives: Endpoint };
   /** List endpoints with what runs behind them. */

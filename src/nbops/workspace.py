@@ -527,16 +527,33 @@ class Workspace:
 
         return check(self.store.resolve(ModelVersion, model), store=self.store, blobs=self.blobs, root=self.root)
 
-    def promote(self, model: str, alias: str) -> Model:
+    def promote(self, model: str | None = None, alias: str = "production", best: str | None = None) -> Model:
         """Give a model version an alias such as production."""
+        if best is not None and model is not None:
+            alias = model  # promote --best SWEEP staging: the sweep names the model
         if not alias.isidentifier():
             raise UsageError(
-                f"{alias!r} cannot be an alias: use letters, digits and _", hint=f"nbops promote {model} production"
+                f"{alias!r} cannot be an alias: letters, digits and _", hint="nbops promote churn@3 production"
             )
-        version = self.store.resolve(ModelVersion, model)
+        if best is not None:
+            version = self._best(self.store.resolve(Sweep, best))
+        elif model is not None:
+            version = self.store.resolve(ModelVersion, model)
+        else:
+            raise UsageError("promote takes a model, or --best SWEEP", hint="nbops promote churn@3 production")
         named = self.store.resolve(Model, version.model)
         self.store.update(Model, named.id, aliases={**named.aliases, alias: version.number})
         return self.store.get(Model, named.id)
+
+    def _best(self, sweep: Sweep) -> ModelVersion:
+        """The model that a sweep's best run logged."""
+        found = [] if sweep.best_run_id is None else self.store.find(ModelVersion, run_id=sweep.best_run_id, limit=1)
+        if not found:
+            raise NotFoundError(
+                f"sweep {sweep.name} has no best run that logged a model",
+                hint=f'nbops show {sweep.id}  # --objective max:METRIC and nbops.log_model(model, name="…", sample=X)',
+            )
+        return found[0]
 
     # --- endpoints --------------------------------------------------------------------------------------------------
 

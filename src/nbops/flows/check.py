@@ -6,21 +6,29 @@ demands is read from ``[tool.nbops.checks]`` of the project's ``pyproject.toml``
     [tool.nbops.checks]
     metrics = { auc = 0.85 }              # bars for metrics of the run that made the model; "max 0.2" for a ceiling
     better = { metric = "auc", by = 0.0 } # than the version that is live, by this much
+    functions = ["tests.model:income_helps"]  # functions of (predict, rows) that return, or raise and say why
+    latency_ms = 20                       # 95th percentile of a single row, measured on the server that was started
+    memory_mb = 300                       # of that server after those requests
 
 One verdict is never a matter of belief: it names what was measured.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
 import os
+import sys
 import time
 import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 
+from nbops.deploy import Running, client
 from nbops.errors import BundleError, NbopsError, SettingsError
 from nbops.extending import look_up, names
 from nbops.progress import stage
@@ -54,6 +62,12 @@ class Demands(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: dict[str, float | str] = {}
     """Metric → its bar: a number it must reach, or ``"max 0.2"`` for one it must not pass."""
     better: Better | None = None
+    functions: list[str] = []
+    """``module:function`` in the project, called with ``predict`` (rows → predictions) and rows of the training sample."""
+    latency_ms: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    """Bar for the 95th percentile of single-row requests to the started server, in milliseconds."""
+    memory_mb: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    """Bar for the memory that server holds after them, in MB."""
     options: dict[str, Any] = {}
     """For checks from elsewhere, by their name."""
 
@@ -66,6 +80,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     live: ModelVersion | None
     """The version that clients of this model are answered by now."""
     demands: Demands
+    root: Path
+    """The project's folder."""
     store: Store
     blobs: Blobs
 
@@ -159,11 +175,35 @@ class BetterThanLive:
         return Finding(verdict, f"{said}: better by {gain:g}, asked for {demand.by:g}", {"gain": gain})
 
 
+class Functions:
+    """The project's own functions hold: invariances, directions, anything that can be asked of the model."""
+
+    name = "functions"
+
+    def run(self, subject: Subject) -> Finding:
+        """Call each function with the model as it was read back, and rows of its training sample."""
+        wanted = subject.demands.functions
+        if not wanted:
+            return Finding("skipped", "no functions are named under [tool.nbops.checks] functions")
+        predict, rows = _asked(subject)
+        wrong = []
+        with _importable(subject.root):
+            for reference in wanted:
+                try:
+                    _function(reference)(predict, rows)
+                except Exception as error:  # noqa: BLE001 - the user's own code: whatever it raises is the finding
+                    wrong.append(f"{reference}: {error or type(error).__name__}")
+        if wrong:
+            return Finding("failed", "; ".join(wrong))
+        return Finding("passed", f"{len(wanted)} functions held on {len(rows):,} rows")
+
+
 CHECKS = {
     "parity": "nbops.flows.check:Parity",
     "schema": "nbops.flows.check:Schema",
     "metrics": "nbops.flows.check:Metrics",
     "better": "nbops.flows.check:BetterThanLive",
+    "functions": "nbops.flows.check:Functions",
 }
 """Checks that come with nbops, in the order they run; others join by the entry point group ``nbops.checks``."""
 
@@ -203,7 +243,9 @@ def release(
         store.put(failed)
         return None, [failed]
     live = _live(version, endpoint, store)
-    subject = Subject(version=version, bundle=bundle, live=live, demands=demands, store=store, blobs=blobs)
+    subject = Subject(
+        version=version, bundle=bundle, live=live, demands=demands, root=Path(root), store=store, blobs=blobs
+    )
     results = []
     with stage("Check the model", total=len(_checks()), unit="checks") as now:
         for each in _checks():
@@ -212,6 +254,91 @@ def release(
             now.advance(note=f"{each.name} {finding.verdict}")
     store.put(*results)
     return bundle, results
+
+
+TIMED_REQUESTS = 200
+WARMING_REQUESTS = 20
+
+
+def measure(
+    running: Running, version: ModelVersion, *, rows: list[dict[str, Any]], root: str | os.PathLike[str], store: Store
+) -> list[CheckResult]:
+    """Measure a started server against the budgets of the project, and record the verdicts.
+
+    Args:
+        running: the server, before it has traffic.
+        version: what it serves.
+        rows: what clients ask, one row a request.
+        root: the project's folder, whose ``pyproject.toml`` has the budgets.
+        store: where the verdicts are recorded.
+
+    Returns:
+        One result per budget that is set; nothing is measured without one.
+    """
+    demands = _demands(Path(root))
+    findings: dict[str, Finding] = {}
+    if rows and (demands.latency_ms or demands.memory_mb):
+        with stage("Measure the server", total=TIMED_REQUESTS, unit="requests") as now:
+            client.latencies_ms(running.address, rows, count=WARMING_REQUESTS)
+            taken = sorted(client.latencies_ms(running.address, rows, count=TIMED_REQUESTS))
+            now.advance(TIMED_REQUESTS, note=f"median {taken[len(taken) // 2]:.2f} ms")
+            if demands.latency_ms is not None:
+                findings["latency"] = _within("a single row", taken[int(len(taken) * 0.95)], demands.latency_ms, "ms")
+            if demands.memory_mb is not None:
+                findings["memory"] = _within("the server", running.memory_bytes() / 1e6, demands.memory_mb, "MB")
+    results = [_result(version, name, finding) for name, finding in findings.items()]
+    if results:
+        store.put(*results)
+    return results
+
+
+def _within(what: str, found: float, most: float, unit: str) -> Finding:
+    said = f"{what} takes {found:.2f} {unit}, the budget is {most:g} {unit}"
+    return Finding("passed" if found <= most else "failed", said, {f"{unit.lower()}": found, "budget": most})
+
+
+def _asked(subject: Subject) -> tuple[Callable[[list[dict[str, Any]]], list[Any]], list[dict[str, Any]]]:
+    """The model as a function of rows, and rows to ask."""
+    from nbops.bundle import load
+    from nbops.bundle.evidence import Evidence
+    from nbops_serving.manifest import Policy
+    from nbops_serving.rows import Reader
+    from nbops_serving.rungs import Original
+
+    manifest = read_manifest((Path(subject.bundle.path) / MANIFEST).read_bytes())
+    original = Original(load(subject.version, subject.blobs), manifest)
+    reader = Reader(manifest.signature, Policy(), most_rows=sys.maxsize)
+
+    def predict(rows: list[dict[str, Any]]) -> list[Any]:
+        return original.answer(reader.check(rows)[0]).predictions
+
+    rows: list[dict[str, Any]] = manifest.example
+    if subject.version.evidence_digest is not None:
+        known = msgspec.msgpack.decode(subject.blobs.get(subject.version.evidence_digest), type=Evidence)
+        names = [column.name for column in manifest.signature.columns]
+        rows = [dict(zip(names, row, strict=True)) for row in known.rows]
+    return predict, rows
+
+
+@contextlib.contextmanager
+def _importable(root: Path) -> Iterator[None]:
+    """Let the project's own modules be imported, as pytest and a notebook in its folder do."""
+    places = [str(root), str(root / "src")]
+    sys.path[:0] = places
+    try:
+        yield
+    finally:
+        for place in places:
+            sys.path.remove(place)
+
+
+def _function(reference: str) -> Callable[..., object]:
+    module, _, name = reference.partition(":")
+    # Read again: in a long session the file may have changed since the last check.
+    found = sys.modules.get(module)
+    loaded = importlib.reload(found) if found is not None else importlib.import_module(module)
+    function: Callable[..., object] = getattr(loaded, name)
+    return function
 
 
 @functools.cache

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from nbops.bundle.evidence import Answers, Evidence
-from nbops.deploy import LiveEndpoint, Proof, deploy
+from nbops.deploy import LiveEndpoint, Proof, Running, deploy
 from nbops.errors import DeployError, UsageError
-from nbops.flows.check import release
+from nbops.flows.check import measure, release
 from nbops.flows.register import register_model
 from nbops.progress import stage
 from nbops.records import CheckResult, ModelVersion
@@ -61,13 +61,26 @@ def deploy_model(
     red = [result for result in results if result.verdict == "failed"]
     if bundle is None or red:
         raise _stopped(version, red)
+    proofs = proofs_of(version, blobs)
+
+    def examine(running: Running) -> None:
+        rows = [row for proof in proofs if not proof.is_asked_singly for row in proof.rows]
+        red = [
+            result
+            for result in measure(running, version, rows=rows, root=settings.root, store=store)
+            if result.verdict == "failed"
+        ]
+        if red:
+            raise _stopped(version, red)
+
     deployed = deploy(
         bundle,
         version,
         name=endpoint,
         engine=engine,
         port=port,
-        proofs=proofs_of(version, blobs),
+        proofs=proofs,
+        examine=examine,
         store=store,
         settings=settings,
     )

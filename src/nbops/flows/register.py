@@ -67,7 +67,8 @@ def register_model(
         trust=trust,
     )
     if dataset is not None:
-        store.put(dataset)
+        # By the model's own names: a plain array has none of its own.
+        store.put(msgspec.structs.replace(dataset, columns=[column.name for column in version.signature.columns]))
     return version
 
 

@@ -399,10 +399,16 @@ VERBS: tuple[Verb, ...] = (
         gives=Model,
         changes=True,
         options=(
-            MODEL,
-            Option(name="alias", is_argument=True, is_required=True, help="The alias."),
+            Option(
+                name="model",
+                is_argument=True,
+                completes="models",
+                help="A model's version: churn@3; left out with --best.",
+            ),
+            Option(name="alias", is_argument=True, default="production", help="The alias."),
+            Option(name="best", metavar="SWEEP", completes="sweeps", help="The model of this sweep's best run."),
         ),
-        examples=("promote churn@3 production",),
+        examples=("promote churn@3 production", "promote --best churn", "promote --best churn staging"),
     ),
     Verb(
         name="deploy",
