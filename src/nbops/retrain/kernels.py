@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import logging
 import os
 import shutil
 import signal
@@ -145,6 +147,8 @@ def _kernel(name: str, execution: Execution, folder: Path, *, is_warm: bool) -> 
     spec = manager.kernel_spec
     assert spec is not None
     is_python = spec.language.lower() == "python"
+    if is_warm and sys.platform != "linux":
+        _say_cold()
     # A spec that names a provisioner of its own keeps it.
     if is_warm and is_python and sys.platform == "linux" and "kernel_provisioner" not in spec.metadata:
         manager.kernel_id = str(uuid.uuid4())
@@ -156,6 +160,12 @@ def _kernel(name: str, execution: Execution, folder: Path, *, is_warm: bool) -> 
         cwd=execution.cwd,
         log=(folder / "log").open("w+b"),
     )
+
+
+@functools.cache
+def _say_cold() -> None:
+    """Once for a process: what a person would otherwise wonder about."""
+    logging.getLogger(__name__).warning("kernels start cold here: warm ones need Linux")
 
 
 def _warm_provisioner(manager: Any, execution: Execution) -> Any:
