@@ -2,7 +2,7 @@
 
     python benchmarks/retrain_soak.py [--runs 1000] [--jobs 4]
 
-Estimators with OpenMP, BLAS, threads and worker processes take turns. At the end it counts failed runs, runs that needed
+Estimators with OpenMP, BLAS, threads and worker processes take turns. At the end it counts failed runs, runs that met
 their time limit, processes and sockets that were left, and different metrics for equal work.
 """
 
