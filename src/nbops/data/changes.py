@@ -102,6 +102,11 @@ class Watch:
             randomness=randomness(),
         )
 
+    @property
+    def held(self) -> Mapping[str, Digest]:
+        """What each name that the cell could reach held before it; empty once ``after`` was called."""
+        return {} if self._before is None else self._before.digests
+
     def after(self, namespace: Mapping[str, Any]) -> Changes:
         """Look at the namespace after the cell, and tell what it did.
 

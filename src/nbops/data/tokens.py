@@ -115,7 +115,7 @@ def reach(thing: Any, namespace: Mapping[str, Any] | None = None) -> Reach:
         return NOTHING
     seen: set[int] = set()
     uses: set[str] = set()
-    pending = [thing]
+    pending, is_whole = [thing], True
     while pending and len(seen) < MOST_NODES:
         one = pending.pop()
         kind = type(one)
@@ -123,12 +123,16 @@ def reach(thing: Any, namespace: Mapping[str, Any] | None = None) -> Reach:
             continue
         seen.add(id(one))
         if kind is types.FunctionType:
-            pending += _behind_function(one, namespace, uses)
+            behind = _behind_function(one, namespace, uses)
         elif issubclass(kind, type):
-            pending += _behind_class(one)
+            behind = _behind_class(one)
         else:
-            pending += _behind(one, seen)
-    return Reach(frozenset(seen), frozenset(uses), not pending)
+            behind = _behind(one, seen)
+        if len(behind) > MOST_NODES:
+            behind = _spread(behind)
+            is_whole = is_whole and not behind
+        pending += behind
+    return Reach(frozenset(seen), frozenset(uses), is_whole and not pending)
 
 
 def _behind(thing: Any, seen: set[int]) -> list[Any]:
@@ -142,8 +146,7 @@ def _behind(thing: Any, seen: set[int]) -> list[Any]:
     if type(thing) is memoryview:
         return [thing.obj]
     # The garbage collector knows what an object holds without asking the object.
-    behind = gc.get_referents(thing)
-    return behind if len(behind) <= MOST_NODES else _spread(behind)
+    return gc.get_referents(thing)
 
 
 def _spread(things: list[Any]) -> list[Any]:
@@ -162,7 +165,7 @@ def _behind_array(array: Any, seen: set[int]) -> list[Any]:
         owner = owner.base
         seen.add(id(owner))
     behind = [] if owner.base is None else [owner.base]
-    return behind + array.ravel().tolist()[:MOST_NODES] if array.dtype.kind == "O" else behind
+    return behind + array.ravel().tolist() if array.dtype.kind == "O" else behind
 
 
 def _behind_function(function: types.FunctionType, namespace: Mapping[str, Any] | None, uses: set[str]) -> list[Any]:
