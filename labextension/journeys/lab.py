@@ -59,7 +59,7 @@ class Lab:
         assert done.stdout.strip(), f"{name} printed nothing:\n{done.stderr}"
         report: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         assert report["failure"] is None, f"{report['failure']}\nconsole: {report['errors']}"
-        assert report["errors"] == []
+        assert not report["errors"], report["errors"]
         found: dict[str, Any] = report["found"]
         return found
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import runpy
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,3 +84,16 @@ def test_a_cell_that_is_run_appears_in_the_open_panel(lab: Lab) -> None:
     assert "accuracy" in found["runs"][0]
     assert [cell.split("\n")[0] for cell in found["cells"]] == ["1", "2", "3", "4"]
     assert "ZeroDivisionError" in found["cells"][3]
+
+
+def test_notebook_7_has_the_same_panel(serve: Callable[[str], AbstractContextManager[Lab]]) -> None:
+    with serve("notebook") as lab:
+        write_notebook(
+            lab.folder / "first.ipynb",
+            "%load_ext nbops",
+            "accuracy = 0.5\nimport nbops; nbops.log_metric('accuracy', accuracy)",
+        )
+
+        found = lab.journey("notebook7", app="notebooks/first.ipynb")
+
+    assert "accuracy" in found["runs"][0]
