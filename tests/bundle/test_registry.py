@@ -208,6 +208,34 @@ def test_definitions_of_the_notebook_travel_with_the_model(shop, tmp_path):
             process.communicate()
 
 
+EXTRACTED = """
+import sys
+from nbops.bundle.origins import origins_of
+from nbops.records import Definition, ModuleVersion
+
+def doubled(rows):
+    return [row["a"] * 2 for row in rows]
+
+def version(source):
+    made = [Definition(name="doubled", kind="function", digest="")]
+    return ModuleVersion(id=source[:3], module="shop.prices", version="1", digest="", path="", source=source,
+                         definitions=made, provenance="live", created_at=0.0)
+
+same = "# taken from the notebook\\ndef doubled(rows):\\n    return [row['a'] * 2 for row in rows]\\n"
+older = "def doubled(rows):\\n    return [row['a'] * 3 for row in rows]\\n"
+for modules in ([version(older), version(same)], [version(older)]):
+    found = origins_of(["__main__.doubled"], modules=modules)
+    print(sorted(found.sources)[0].split("_")[0], found.module_version_ids)
+"""
+
+
+def test_an_extracted_module_is_used_only_while_the_notebook_says_the_same(tmp_path):
+    script = tmp_path / "notebook.py"
+    script.write_text(EXTRACTED)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["shop/ ['# t']", "notebook []"]
+
+
 def test_a_notebook_value_that_cannot_travel_is_named(tmp_path):
     script = tmp_path / "notebook.py"
     script.write_text(

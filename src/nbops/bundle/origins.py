@@ -11,11 +11,12 @@ import ast
 import importlib.util
 import sys
 import sysconfig
+import types
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nbops.bundle.definitions import module_of
+from nbops.bundle.definitions import module_of, source_of
 from nbops.errors import BundleError
 from nbops.records import ModuleVersion
 
@@ -70,6 +71,11 @@ def origins_of(names: Iterable[str], *, modules: Sequence[ModuleVersion] = ()) -
     for text in list(found.sources.values()):
         for module in sorted(imports_of(text)):
             _take_module(module, found)
+    found.module_version_ids.extend(
+        module.id
+        for module in modules
+        if module.id not in found.module_version_ids and module.source in found.sources.values()
+    )
     size = sum(len(text) for text in found.sources.values())
     if size > MOST_SOURCE_BYTES:
         raise BundleError(
@@ -84,7 +90,7 @@ def _take_notebook(names: list[str], modules: Sequence[ModuleVersion], found: Or
     missing = []
     for name in names:
         top = name.partition(".")[0]
-        holder = next((one for one in modules if any(part.name == top for part in one.definitions)), None)
+        holder = next((one for one in modules if holds(one, top)), None)
         if holder is None:
             missing.append(name)
             continue
@@ -96,6 +102,28 @@ def _take_notebook(names: list[str], modules: Sequence[ModuleVersion], found: Or
         module, text = module_of(sorted({name.partition(".")[0] for name in missing}))
         _take_text(module, text, found)
         found.aliases.update({f"__main__.{name}": module for name in missing})
+
+
+def holds(module: ModuleVersion, name: str) -> bool:
+    """Tell whether an extracted module has a definition of the notebook just as it stands there now.
+
+    Args:
+        module: the module.
+        name: a function or class at the top of ``__main__``.
+
+    Returns:
+        Whether their code is the same, comments and spaces aside; a cell that was changed since has another one.
+    """
+    if not any(part.name == name for part in module.definitions):
+        return False
+    live = vars(sys.modules["__main__"]).get(name)
+    if not isinstance(live, types.FunctionType | type):
+        return False
+    try:
+        own = ast.parse(source_of(live)).body[0]
+    except BundleError:
+        return True  # only the module knows its text
+    return any(ast.dump(node) == ast.dump(own) for node in ast.parse(module.source).body)
 
 
 def _take_text(module: str, text: str, found: Origins) -> None:

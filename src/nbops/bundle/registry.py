@@ -88,7 +88,7 @@ def register(
             run_id=run_id,
             execution_id=execution_id,
             dataset_ids=list(dataset_ids),
-            module_version_ids=origins.module_version_ids or [module.id for module in modules],
+            module_version_ids=origins.module_version_ids,
             params=params_of(model),
             profile_digest=blobs.put(profile) if profile is not None else None,
             evidence_digest=blobs.put(msgspec.msgpack.encode(known)) if known is not None else None,
