@@ -18,6 +18,7 @@ import pytest
 
 from nbops.deploy import client, detached, docker_client
 from nbops.deploy.engine import ENGINES, Engine, Handle, Launch, Started, engine_named
+from nbops.errors import DeployError
 from nbops.progress import stage
 from nbops.settings import Settings, load_settings
 from nbops_serving import log
@@ -209,6 +210,17 @@ def test_the_prediction_log_is_written_where_it_was_asked_for(engine: Engine, la
     finally:
         engine.stop(made.handle)
     assert [batch.predictions for batch in log.read(launch.log_path)] == [[14.0]]
+
+
+def test_its_memory_is_that_of_a_server_and_of_nothing_that_has_ended(engine: Engine, launch: Launch) -> None:
+    made = start(engine, launch)
+    try:
+        wait_ready(made)
+        assert 10e6 < engine.memory_bytes(made.handle) < 500e6
+    finally:
+        engine.stop(made.handle)
+    with pytest.raises(DeployError):
+        engine.memory_bytes(made.handle)
 
 
 def test_a_handle_survives_being_written_down(engine: Engine, started: Started) -> None:

@@ -87,6 +87,7 @@ def test_a_first_version_without_demands_is_proven_and_nothing_else_is_asked(her
         "schema": "skipped",
         "metrics": "skipped",
         "better": "skipped",
+        "functions": "skipped",
     }
 
 
@@ -147,8 +148,37 @@ def test_a_check_that_fails_in_its_own_way_is_a_red_verdict(here: Project) -> No
     assert "'about 0.9' is not a bar" in here.message(here.model(metrics={"auc": 1.0}), "metrics")
 
 
+RULES = """
+def knows_the_old(predict, rows):
+    assert set(predict([{**row, "age": 9.0} for row in rows])) == {"leaves"}
+
+def is_never_sure(predict, rows):
+    raise ValueError(f"asked with {len(rows)} rows")
+"""
+
+
+def test_functions_of_the_project_are_asked_of_the_model(here: Project) -> None:
+    (here.root / "rules_of_churn.py").write_text(RULES, "utf-8")
+    version = here.model()
+    here.demand('functions = ["rules_of_churn:knows_the_old"]')
+    assert here.message(version, "functions") == "1 functions held on 60 rows"
+    here.demand('functions = ["rules_of_churn:knows_the_old", "rules_of_churn:is_never_sure", "rules_of_churn:gone"]')
+    said = here.message(version, "functions")
+    assert said.startswith("rules_of_churn:is_never_sure: asked with 60 rows; rules_of_churn:gone: ")
+
+
+def test_a_function_that_was_changed_is_asked_as_it_is_now(here: Project) -> None:
+    path = here.root / "changing_rules.py"
+    here.demand('functions = ["changing_rules:rule"]')
+    version = here.model()
+    path.write_text("def rule(predict, rows):\n    raise ValueError('not yet')\n", "utf-8")
+    assert here.verdicts(version)["functions"] == "failed"
+    path.write_text("def rule(predict, rows):\n    pass  # now it holds, whatever is asked\n", "utf-8")
+    assert here.verdicts(version)["functions"] == "passed"
+
+
 @pytest.mark.parametrize(
-    "text", ["metrics = 3", "bettr = { }", 'better = { metric = "a", objective = "up" }', "a = = b"]
+    "text", ["memory_mb = 0", "metrics = 3", "bettr = { }", 'better = { metric = "a", objective = "up" }', "a = = b"]
 )
 def test_demands_that_cannot_be_understood_are_refused(here: Project, text: str) -> None:
     version = here.model()

@@ -111,6 +111,21 @@ def test_a_red_check_stops_the_release_and_the_live_version_goes_on(
     assert store.count(CheckResult, verdict="failed") == 1
 
 
+def test_budgets_are_measured_on_the_server_before_it_gets_traffic(
+    deploy: Deploy, model: Any, table: pd.DataFrame, store: Store, project: Path
+) -> None:
+    demands = project / "pyproject.toml"
+    demands.write_text("[tool.nbops.checks]\nlatency_ms = 1000\nmemory_mb = 900\n", "utf-8")
+    live = deploy(model, name="ages", sample=table)
+    verdicts = {result.check: result for result in store.find(CheckResult)}
+    assert (verdicts["latency"].verdict, verdicts["memory"].verdict) == ("passed", "passed")
+    assert 0 < verdicts["latency"].measured["ms"] < 1000
+    demands.write_text("[tool.nbops.checks]\nmemory_mb = 1\n", "utf-8")
+    with pytest.raises(DeployError, match=r"ages@1 is not released: memory: the server takes .* the budget is 1 MB"):
+        deploy("ages@1")
+    assert live.predict(table.head(1))["predictions"] == model.predict(table.head(1)).tolist()
+
+
 def test_every_training_row_and_edge_is_asked_of_the_running_server(
     deploy: Deploy, model: Any, table: pd.DataFrame
 ) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import http.client
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,6 +47,42 @@ def predict(address: str, rows: object, *, timeout_s: float = 60.0, is_check: bo
     body = msgspec.json.encode({"rows": rows}, enc_hook=_plain)
     headers = {CHECK_HEADER: "1"} if is_check else {}
     return _asked(address, "POST", "/predict", body, timeout_s=timeout_s, headers=headers)
+
+
+def latencies_ms(address: str, rows: Sequence[dict[str, Any]], *, count: int) -> list[float]:
+    """Time single-row requests, one after another over one connection, rows in turn.
+
+    Args:
+        address: ``http://127.0.0.1:PORT``.
+        rows: what to ask, one at a time.
+        count: how many requests.
+
+    Returns:
+        Milliseconds of each, in order.
+
+    Raises:
+        DeployError: the server failed.
+    """
+    bodies = [msgspec.json.encode({"rows": [row]}, enc_hook=_plain) for row in rows]
+    headers = {"Content-Type": "application/json", CHECK_HEADER: "1"}
+    parts = urlsplit(address)
+    assert parts.hostname is not None
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+    taken = []
+    try:
+        for number in range(count):
+            began = time.perf_counter()
+            connection.request("POST", "/predict", bodies[number % len(bodies)], headers)
+            response = connection.getresponse()
+            answer = response.read()
+            taken.append((time.perf_counter() - began) * 1e3)
+            if response.status != 200:
+                raise _refusal(response.status, answer, address)
+    except (OSError, http.client.HTTPException) as error:
+        raise DeployError(f"{address} stopped answering while it was timed: {error}", code="endpoint_down") from error
+    finally:
+        connection.close()
+    return taken
 
 
 def example(address: str) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from nbops.errors import DeployError
@@ -68,6 +68,23 @@ def is_alive(pid: int, started: str) -> bool:
     """Tell whether exactly this process still runs."""
     _reap(pid)
     return pid > 0 and start_time(pid) == started
+
+
+def resident_bytes(session: int) -> int:
+    """Memory of all processes of a session, which is known by its first process's id; 0 when there is none."""
+    if (_PROC / "self").exists():
+        return sum(pages for owner, pages in _resident_pages() if owner == session) * os.sysconf("SC_PAGE_SIZE")
+    shown = subprocess.run(["ps", "-axo", "sess=,rss="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in shown.splitlines()]
+    return sum(int(kilobytes) * 1024 for owner, kilobytes in rows if owner == str(session))
+
+
+def _resident_pages() -> Iterator[tuple[int, int]]:
+    """Session and resident pages of every process."""
+    for path in _PROC.glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            fields = path.read_text("ascii", errors="replace").rpartition(")")[2].split()
+            yield int(fields[3]), int(fields[21])
 
 
 def terminate(pid: int, started: str, *, timeout_s: float) -> None:

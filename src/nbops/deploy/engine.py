@@ -7,7 +7,7 @@ An engine knows nothing of endpoints' traffic: ``nbops.deploy.rollout`` decides 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -64,6 +64,14 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """Why it is not running, with its exit code where there is one."""
 
 
+class Running(msgspec.Struct, frozen=True):
+    """A server that is ready and proven and has no traffic yet, for whoever wants to measure it."""
+
+    address: str
+    memory_bytes: Callable[[], int]
+    """Asks the engine how much memory it holds just now."""
+
+
 class Engine(Protocol):
     """What a rollout needs of whatever runs servers."""
 
@@ -87,6 +95,10 @@ class Engine(Protocol):
 
     def conditions(self, handles: Mapping[str, Handle]) -> dict[str, Condition]:
         """Tell how several are, by deployment id, at the price of one question where the engine can."""
+        ...
+
+    def memory_bytes(self, handle: Handle) -> int:
+        """How much memory it holds now, all its processes together; DeployError when it does not run."""
         ...
 
     def stop(self, handle: Handle) -> None:

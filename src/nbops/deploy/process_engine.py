@@ -65,6 +65,13 @@ class ProcessEngine:
         """Tell how several are."""
         return {key: self.condition(handle) for key, handle in handles.items()}
 
+    def memory_bytes(self, handle: Handle) -> int:
+        """Sum up the resident memory of the server and the workers it has forked."""
+        found = detached.resident_bytes(int(handle["pid"]))
+        if found == 0:
+            raise DeployError(f"process {handle['pid']} has ended", code="not_running")
+        return found
+
     def stop(self, handle: Handle) -> None:
         """Let the server finish what it took, then end it."""
         detached.terminate(int(handle["pid"]), str(handle["started"]), timeout_s=STOP_TIMEOUT_S)

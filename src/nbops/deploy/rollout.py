@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from nbops.deploy import client, naming, ports
 from nbops.deploy.edge import Edge, ProcessEdge, runtime
-from nbops.deploy.engine import Engine, Handle, Launch, Started, choose, deployment_folder, engine_named
+from nbops.deploy.engine import Engine, Handle, Launch, Running, Started, choose, deployment_folder, engine_named
 from nbops.deploy.proof import Proof, mismatches
 from nbops.deploy.retiring import retire, retire_later, settle
 from nbops.errors import ConflictError, DeployError, NbopsError, NotFoundError
@@ -40,6 +40,7 @@ def deploy(
     engine: str | None = None,
     port: int | None = None,
     proofs: Sequence[Proof] = (),
+    examine: Callable[[Running], None] | None = None,
     store: Store,
     settings: Settings,
 ) -> Endpoint:
@@ -52,6 +53,7 @@ def deploy(
         engine: ``docker`` or ``process``; None takes the live endpoint's, else docker where it answers.
         port: of the endpoint on 127.0.0.1; None keeps the one it had, else takes a free one.
         proofs: what the running server must answer besides the bundle's own example rows.
+        examine: called with the proven server before it gets traffic; what it raises stops the rollout.
         store: where endpoint and deployment are recorded.
         settings: of the project.
 
@@ -70,7 +72,7 @@ def deploy(
         _clear_abandoned(name, store, settings)
         live = _recorded(store, name)
         rollout = _Rollout(name, folder, live, proofs=proofs, store=store, settings=settings)
-        return rollout.run(bundle, version, engine=engine, port=port)
+        return rollout.run(bundle, version, engine=engine, port=port, examine=examine)
 
 
 def rollback(name: str, *, store: Store, settings: Settings) -> Endpoint:
@@ -206,7 +208,15 @@ class _Rollout:
         if self._live is not None:
             _own(self._live)
 
-    def run(self, bundle: Bundle, version: ModelVersion, *, engine: str | None, port: int | None) -> Endpoint:
+    def run(
+        self,
+        bundle: Bundle,
+        version: ModelVersion,
+        *,
+        engine: str | None,
+        port: int | None,
+        examine: Callable[[Running], None] | None = None,
+    ) -> Endpoint:
         """Start, prove, switch."""
         chosen = self._engine(engine)
         edge = self._edge(chosen)
@@ -222,6 +232,8 @@ class _Rollout:
                 deployment = self._save(deployment, handle=started.handle, address=started.address)
                 self._wait_ready(chosen, started, now)
             self._prove(bundle, started.address)
+            if examine is not None:
+                examine(Running(started.address, lambda: chosen.memory_bytes(started.handle)))
             deployment = self._save(deployment, status="ready", ready_at=time.time())
             endpoint = self._switch(deployment, edge, port)
         self._end_unkept(endpoint, edge)

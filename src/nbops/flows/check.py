@@ -63,7 +63,7 @@ class Demands(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Metric → its bar: a number it must reach, or ``"max 0.2"`` for one it must not pass."""
     better: Better | None = None
     functions: list[str] = []
-    """``module:function`` in the project, called with ``predict`` (rows → predictions) and rows of the training sample."""
+    """``module:function`` of the project, called with ``predict`` (rows → predictions) and rows of the sample."""
     latency_ms: Annotated[float, msgspec.Meta(gt=0)] | None = None
     """Bar for the 95th percentile of single-row requests to the started server, in milliseconds."""
     memory_mb: Annotated[float, msgspec.Meta(gt=0)] | None = None
