@@ -84,7 +84,7 @@ class Serving:
         self.label = f"{manifest.model}@{manifest.version}"
         self.classes = manifest.signature.classes if manifest.has_probabilities else None
         self.batcher = Batcher(rung, most_waiting=limits.waiting_rows, in_thread=in_thread, counted=self._count_batch)
-        document = openapi.describe(manifest)
+        document = openapi.describe(manifest, policy or manifest.policy)
         self.openapi = msgspec.json.encode(document)
         self.page, self.page_policy = page.render(document)
         self.about = msgspec.json.encode(manifest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbops_serving.manifest import Column, Manifest
+from nbops_serving.manifest import Column, Manifest, Policy
 
 _TYPES: dict[str, dict[str, Any]] = {
     "number": {"type": "number"},
@@ -14,14 +14,25 @@ _TYPES: dict[str, dict[str, Any]] = {
     "category": {"type": "string"},
     "datetime": {"type": "string", "format": "date-time"},
 }
+_TENSOR = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "shape": {"type": "array", "items": {"type": "integer"}},
+        "datatype": {"type": "string"},
+        "data": {"type": "array"},
+    },
+    "required": ["name", "shape", "datatype", "data"],
+}
 _PROBLEM = "#/components/schemas/Problem"
 
 
-def describe(manifest: Manifest) -> dict[str, Any]:
+def describe(manifest: Manifest, policy: Policy) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of a server for this bundle.
 
     Args:
         manifest: the bundle's manifest.
+        policy: what is rejected, which the document then forbids.
 
     Returns:
         A JSON-able document that names every route, every column and every refusal.
@@ -35,6 +46,9 @@ def describe(manifest: Manifest) -> dict[str, Any]:
         },
         "paths": {
             "/predict": {"post": _predict(manifest)},
+            "/invocations": {"post": _invocations(manifest)},
+            f"/v2/models/{manifest.model}/infer": {"post": _inference(manifest)},
+            f"/v2/models/{manifest.model}": {"get": _plain("The model's tensors.", refusals=(503,))},
             "/health/live": {"get": _plain("Whether the process runs.", refusals=())},
             "/health/ready": {"get": _plain("Whether it takes predictions.", refusals=(503,))},
             "/metrics": {"get": _text("Counters in Prometheus text.", "text/plain")},
@@ -43,7 +57,7 @@ def describe(manifest: Manifest) -> dict[str, Any]:
             "/docs": {"get": _text("A page to try the model.", "text/html")},
             "/": {"get": _text("A page to try the model.", "text/html")},
         },
-        "components": {"schemas": _schemas(manifest)},
+        "components": {"schemas": _schemas(manifest, policy)},
     }
 
 
@@ -54,7 +68,9 @@ def _predict(manifest: Manifest) -> dict[str, Any]:
             "application/json": {
                 "schema": {"$ref": "#/components/schemas/Rows"},
                 "examples": {"training": {"summary": "Rows from training", "value": {"rows": manifest.example}}},
-            }
+            },
+            "text/csv": {"schema": {"type": "string"}},
+            "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}},
         },
     }
     return {
@@ -62,13 +78,48 @@ def _predict(manifest: Manifest) -> dict[str, Any]:
         "operationId": "predict",
         "requestBody": body,
         "responses": {
-            "200": {
-                "description": "One prediction per row, in the order of the rows.",
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Predictions"}}},
-            },
+            **_answered("Predictions"),
             **_refusals(400, 408, 413, 415, 422, 429, 500, 503),
         },
     }
+
+
+def _invocations(manifest: Manifest) -> dict[str, Any]:
+    table = {"type": "array", "items": {"type": "array"}}
+    split = {
+        "type": "object",
+        "properties": {"columns": {"type": "array", "items": {"type": "string"}}, "data": table},
+        "required": ["data"],
+    }
+    rows = {"type": "array", "items": {"$ref": "#/components/schemas/Row"}}
+    forms = {"dataframe_split": split, "dataframe_records": rows, "instances": {}, "inputs": {}}
+    schema = {
+        "type": "object",
+        "oneOf": [{"properties": {name: form}, "required": [name]} for name, form in forms.items()],
+    }
+    return {
+        "summary": f"Ask {manifest.model} in a form of MLflow's scoring server.",
+        "operationId": "invocations",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "responses": {**_answered("Predictions"), **_refusals(400, 408, 413, 415, 422, 429, 500, 503)},
+    }
+
+
+def _inference(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "summary": f"Ask {manifest.model} by the Open Inference Protocol.",
+        "operationId": "infer",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Inference"}}},
+        },
+        "responses": {**_answered("Inferred"), **_refusals(400, 408, 413, 415, 422, 429, 500, 503)},
+    }
+
+
+def _answered(schema: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"200": {"description": "One prediction per row, in the order of the rows.", "content": content}}
 
 
 def _plain(summary: str, *, refusals: tuple[int, ...]) -> dict[str, Any]:
@@ -96,13 +147,13 @@ def _refusals(*statuses: int) -> dict[str, Any]:
     return {str(status): {"description": said[status], "content": content} for status in statuses}
 
 
-def _schemas(manifest: Manifest) -> dict[str, Any]:
+def _schemas(manifest: Manifest, policy: Policy) -> dict[str, Any]:
     columns = manifest.signature.columns
     row = {
         "type": "object",
-        "properties": {column.name: _column(column) for column in columns},
+        "properties": {column.name: _column(column, policy) for column in columns},
         "required": [column.name for column in columns if not column.optional],
-        "additionalProperties": manifest.policy.extra == "accept",
+        "additionalProperties": policy.extra == "accept",
     }
     return {
         "Row": row,
@@ -113,6 +164,21 @@ def _schemas(manifest: Manifest) -> dict[str, Any]:
             "additionalProperties": False,
         },
         "Predictions": _predictions(manifest),
+        "Inference": {
+            "type": "object",
+            "properties": {"id": {"type": "string"}, "inputs": {"type": "array", "items": _TENSOR}},
+            "required": ["inputs"],
+        },
+        "Inferred": {
+            "type": "object",
+            "properties": {
+                "model_name": {"type": "string"},
+                "model_version": {"type": "string"},
+                "id": {"type": "string"},
+                "outputs": {"type": "array", "items": _TENSOR},
+            },
+            "required": ["model_name", "outputs"],
+        },
         "Note": {
             "type": "object",
             "description": "Something about an accepted row that its sender should know.",
@@ -172,7 +238,7 @@ def _predictions(manifest: Manifest) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required}
 
 
-def _column(column: Column) -> dict[str, Any]:
+def _column(column: Column, policy: Policy) -> dict[str, Any]:
     kind = dict(_TYPES[column.kind])
     if column.optional:
         kind["type"] = [kind["type"], "null"]
@@ -182,6 +248,10 @@ def _column(column: Column) -> dict[str, Any]:
     if column.categories:
         listed = ", ".join(column.categories[:20])
         said.append(f"in training: {listed}" + (", …" if len(column.categories) > 20 else ""))
+    if column.categories is not None and (policy.unseen == "reject" or column.name in policy.refused):
+        kind["enum"] = [*column.categories, *([None] if column.optional else [])]
+    if policy.out_of_range == "reject" and column.kind in ("number", "integer") and column.minimum is not None:
+        kind["minimum"], kind["maximum"] = column.minimum, column.maximum
     if said:
         kind["description"] = "; ".join(said)
     return kind
