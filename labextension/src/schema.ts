@@ -79,6 +79,7 @@ export interface CellExecution {
   outputs: OutputSummary | null;
   host: string;
   pid: number;
+  lineage: Lineage | null;
 }
 
 /** One write, for those who follow the store. */
@@ -182,6 +183,14 @@ export interface Difference {
   differs: boolean;
 }
 
+/** A name that one execution read, and the execution that had written it. */
+export interface Edge {
+  name: string;
+  source_id: string | null;
+  evidence: 'digest' | 'named' | 'opaque' | 'sampled' | 'token';
+  digest: string | null;
+}
+
 /** A name and a stable address with a split over deployments. */
 export interface Endpoint {
   id: string;
@@ -215,12 +224,33 @@ export interface Environment {
   created_at: number;
 }
 
+/** A file that an execution read or wrote. */
+export interface FileTouch {
+  path: string;
+  action: 'read' | 'written';
+  evidence: 'digest' | 'named' | 'opaque' | 'sampled' | 'token';
+  size_bytes: number;
+  digest: string | null;
+}
+
 /** One thing that was looked at. */
 export interface Finding {
   topic: string;
   state: 'missing' | 'ok' | 'warning';
   message: string;
   cure: string | null;
+}
+
+/** What one execution did to the names, files and random state of its notebook. */
+export interface Lineage {
+  edges: Edge[];
+  writes: Written[];
+  deleted: string[];
+  unsure: string[];
+  files: FileTouch[];
+  randomness: RandomState[];
+  cpu_s: number | null;
+  peak_bytes: number | null;
 }
 
 /** A number that a run produced, at a step; the same name may have many rows. */
@@ -324,13 +354,6 @@ export interface NotebookCells {
   executions: number;
 }
 
-/** The parameters of one notebook. */
-export interface NotebookParameters {
-  notebook: string;
-  parameters: Parameter[];
-  has_cell: boolean;
-}
-
 /** What a cell showed, cut to a bounded size. */
 export interface OutputSummary {
   text: string;
@@ -422,6 +445,13 @@ export interface Pulled {
   is_conflict: boolean;
   notebook: string | null;
   diff: string;
+}
+
+/** A process-wide random generator that an execution used or seeded. */
+export interface RandomState {
+  source: string;
+  before: string;
+  after: string;
 }
 
 /** What was taken back: one of the two. */
@@ -551,6 +581,13 @@ export interface Window {
   at: number;
 }
 
+/** A name that an execution bound, or whose object it changed in place. */
+export interface Written {
+  name: string;
+  evidence: 'digest' | 'named' | 'opaque' | 'sampled' | 'token';
+  digest: string | null;
+}
+
 /** Something was written to an nbops store. */
 export interface StoreChanged {
   root: string;
@@ -608,8 +645,8 @@ export interface Routes {
   pull: { takes: { module: string; notebook?: string }; gives: Pulled[] };
   /** Build an installable wheel of a package taken from notebooks. */
   build: { takes: { package: string; out?: string; version?: string; overwrite?: boolean }; gives: Built };
-  /** Learn a notebook's parameters from its cell tagged parameters, without running anything. */
-  parameters: { takes: { notebook: string }; gives: NotebookParameters };
+  /** List the typed parameters of a notebook. */
+  parameters: { takes: { notebook: string }; gives: Parameter[] };
   /** Run a notebook with parameters through papermill, once, over a grid, or in search of the best. */
   retrain: { takes: { notebook: string; param?: { [name: string]: unknown }; grid?: { [name: string]: unknown }; search?: string[]; trials?: number; sampler?: 'tpe' | 'random' | 'cmaes' | 'nsga2' | 'qmc' | 'brute'; prune?: 'median' | 'halving' | 'hyperband' | 'none'; objective?: string; jobs?: number; name?: string; kernel?: string; cold?: boolean; timeout?: number; total_timeout?: number; retries?: number; again?: boolean }; gives: Sweep };
   /** Go on with a sweep that was cut short; finished runs are not run again. */

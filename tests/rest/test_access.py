@@ -60,12 +60,12 @@ def test_a_browser_that_sends_the_xsrf_token_back_may_change(server: Server, log
     xsrf = next(value for name, value in logged_in.items() if name == "_xsrf")
 
     response = httpx.post(
-        f"{server.address}/nbops/api/v1/promote", cookies=logged_in, headers={"X-XSRFToken": xsrf}, json={}
+        f"{server.address}/nbops/api/v1/check", cookies=logged_in, headers={"X-XSRFToken": xsrf}, json={}
     )
 
     # Let in, and told what is missing.
     assert response.status_code == 400
-    assert "promote needs model" in response.json()["detail"]
+    assert "check needs model" in response.json()["detail"]
 
 
 def test_every_verb_that_changes_something_refuses_get(server: Server) -> None:

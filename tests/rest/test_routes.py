@@ -192,6 +192,12 @@ def test_answers_are_as_described(server: Server, route: str) -> None:
     jsonschema.Draft202012Validator({**schema, "components": document["components"]}).validate(answer)
 
 
+def test_no_address_is_there_twice() -> None:
+    addresses = [(route.method, route.name) for route in ROUTES]
+
+    assert len(addresses) == len(set(addresses))
+
+
 def test_no_described_list_may_be_longer_than_a_page() -> None:
     limits = [option for route in ROUTES for option in route.options if option.name == "limit"]
 

@@ -15,8 +15,9 @@ import { ICommand } from './command';
 import { monitorEndpoint, openEndpoint, rollbackEndpoint, stopEndpoint } from './endpoints';
 import { extractFunctions } from './extract-functions';
 import { checkModel, deployModel, openModel, promoteModel } from './models';
-import { openModule, openSweep } from './open-others';
+import { openModule, testModule } from './modules';
 import { retrainNotebook } from './retrain-notebook';
+import { cancel, openSweep, resumeSweep } from './sweeps';
 
 /** Every command, in the order the palette lists them. */
 const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand> = [
@@ -31,8 +32,11 @@ const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand
   copyId,
   extractFunctions,
   openModule,
+  testModule,
   retrainNotebook,
   openSweep,
+  resumeSweep,
+  cancel,
   openModel,
   checkModel,
   promoteModel,

@@ -5,7 +5,7 @@ import { text } from '../format';
 import { nbopsIcon } from '../icons';
 import { Advice } from '../parts/advice';
 import { FieldRow } from '../parts/form';
-import { NotebookParameters, Parameter } from '../schema';
+import { Parameter } from '../schema';
 import { plan, valuesOf } from '../sweep';
 import { IContext } from '../tokens';
 import { Document, openInMain } from './document';
@@ -22,7 +22,7 @@ export function openSweepForm(context: IContext, notebook: string): void {
   });
 }
 
-class SweepForm extends Document<NotebookParameters> {
+class SweepForm extends Document<Parameter[]> {
   constructor(
     context: IContext,
     private readonly _notebook: string
@@ -31,7 +31,7 @@ class SweepForm extends Document<NotebookParameters> {
     this.node.setAttribute('aria-label', context.trans.__('Retrain %1', _notebook));
   }
 
-  protected ask(): Promise<NotebookParameters> {
+  protected ask(): Promise<Parameter[]> {
     return this.context.client.call(
       'parameters',
       { notebook: this._notebook },
@@ -39,9 +39,9 @@ class SweepForm extends Document<NotebookParameters> {
     );
   }
 
-  protected draw(known: NotebookParameters): React.ReactElement {
+  protected draw(known: Parameter[]): React.ReactElement {
     const { trans } = this.context;
-    if (!known.has_cell || known.parameters.length === 0) {
+    if (known.length === 0) {
       return (
         <Advice
           title={trans.__('This notebook has no parameters')}
@@ -51,18 +51,18 @@ class SweepForm extends Document<NotebookParameters> {
         />
       );
     }
-    const planned = plan(known.parameters, this._typed);
+    const planned = plan(known, this._typed);
     return (
       <article>
         <header className="nbops-Head">
-          <h1>{trans.__('Retrain %1', known.notebook)}</h1>
+          <h1>{trans.__('Retrain %1', this._notebook.split('/').pop())}</h1>
           <p className="nbops-Head-note">
             {trans.__('Give one value, or several separated by commas: every combination is run.')}
           </p>
         </header>
         <Block title={trans.__('Parameters')} isWide>
           <div className="nbops-Form nbops-mod-columns">
-            {known.parameters.map(parameter => (
+            {known.map(parameter => (
               <FieldRow
                 key={parameter.name}
                 value={this._typed[parameter.name] ?? ''}
@@ -128,9 +128,9 @@ class SweepForm extends Document<NotebookParameters> {
     this.update();
   }
 
-  private async _start(known: NotebookParameters): Promise<void> {
+  private async _start(known: Parameter[]): Promise<void> {
     const { trans, app } = this.context;
-    const { param, grid, runs } = plan(known.parameters, this._typed);
+    const { param, grid, runs } = plan(known, this._typed);
     this._isRunning = true;
     this.update();
     void app.commands.execute('nbops:open-panel', { section: 'sweeps' });

@@ -23,7 +23,7 @@ from nbops.records import (
     Window,
 )
 from nbops.store.interface import RunSummary
-from nbops.workspace import Workspace
+from nbops.workspace import Workspace, shelf_of
 
 CONTENT_BYTES = 20_000_000
 """More than this is not sent to a browser."""
@@ -91,7 +91,8 @@ class EndpointState(msgspec.Struct, frozen=True, kw_only=True):
 
 def count_runs(workspace: Workspace, values: dict[str, Any]) -> Count:
     """Count the runs that match an expression."""
-    return Count(total=workspace.store.count_runs(values["where"]))
+    shelf = shelf_of(archived=values["archived"], deleted=values["deleted"])
+    return Count(total=workspace.store.count_runs(values["where"], shelf=shelf))
 
 
 def count_cells(workspace: Workspace, values: dict[str, Any]) -> Count:

@@ -10,10 +10,10 @@ import msgspec
 
 from nbops.errors import UsageError
 from nbops.grammar import VERBS, Option, Verb
+from nbops.grammar.verbs import ARCHIVED, DELETED
 from nbops.records import NOUNS, Record
 from nbops.rest import answers
 from nbops.rest.notebook import NotebookCells, notebook_cells
-from nbops.retrain.parameters import NotebookParameters, inspect
 from nbops.store.interface import Change
 from nbops.store.tables import NAMES
 from nbops.workspace import Workspace
@@ -118,17 +118,17 @@ def _notebook(workspace: Workspace, values: dict[str, Any]) -> NotebookCells:
     return notebook_cells(workspace.store, root=workspace.root, path=Path(values["path"]))
 
 
-def _parameters(_: Workspace, values: dict[str, Any]) -> NotebookParameters:
-    return inspect(values["notebook"])
-
-
 _OWN = (
     Route(
         name="runs/count",
         method="GET",
         action="read",
         summary="Count the runs that match an expression.",
-        options=(Option(name="where", help="An expression: metrics.accuracy > 0.9 and params.depth = 4."),),
+        options=(
+            Option(name="where", help="An expression: metrics.accuracy > 0.9 and params.depth = 4."),
+            ARCHIVED,
+            DELETED,
+        ),
         gives=answers.Count,
         do=answers.count_runs,
         empty=answers.Count(total=0),
@@ -165,15 +165,6 @@ _OWN = (
         gives=NotebookCells,
         do=_notebook,
         empty=NotebookCells(run=None, cells=[], executions=0),
-    ),
-    Route(
-        name="parameters",
-        method="GET",
-        action="read",
-        summary="Learn a notebook's parameters from its cell tagged parameters, without running anything.",
-        options=(Option(name="notebook", kind="path", is_required=True, help="The notebook, from the server's root."),),
-        gives=NotebookParameters,
-        do=_parameters,
     ),
     Route(
         name="sweeps/state",

@@ -1,3 +1,4 @@
+import { act } from '../act';
 import { moduleIcon } from '../icons';
 import { IContext } from '../tokens';
 import { ICommand, meant, textArgs } from './command';
@@ -20,18 +21,31 @@ export function openModule(context: IContext): ICommand {
   };
 }
 
-export function openSweep(context: IContext, panel: { reveal(id: string): void }): ICommand {
+export function testModule(context: IContext): ICommand {
   const { trans } = context;
   return {
-    id: 'nbops:open-sweep',
-    label: trans.__('Show Runs of Sweep'),
-    caption: trans.__('List the runs of a sweep, the best first where it has an objective'),
-    describedBy: textArgs({ sweep: trans.__('Id of the sweep') }),
+    id: 'nbops:test-module',
+    label: trans.__('Test Module'),
+    caption: trans.__('Replay the calls that were recorded for a module, and say which give something else'),
+    describedBy: textArgs({ module: trans.__('The module, such as churn.features') }),
     execute: async args => {
-      const sweep = meant(context, args, 'sweep', 'sweep');
-      if (sweep !== undefined) {
-        panel.reveal('runs');
-        context.selection.ask(`sweep_id = "${sweep}"`);
+      const module = meant(context, args, 'module', 'module');
+      if (module !== undefined) {
+        await act(
+          context,
+          'test',
+          { module },
+          {
+            doing: trans.__('Testing %1', module),
+            done: report =>
+              trans.__(
+                '%1: %2 calls answered the same, %3 did not',
+                module,
+                report.passed,
+                report.failed.length
+              )
+          }
+        );
       }
     }
   };

@@ -1,0 +1,72 @@
+import { stopIcon } from '@jupyterlab/ui-components';
+
+import { act } from '../act';
+import { text } from '../format';
+import { IContext } from '../tokens';
+import { ICommand, meant, textArgs } from './command';
+
+export function openSweep(context: IContext, panel: { reveal(id: string): void }): ICommand {
+  const { trans } = context;
+  return {
+    id: 'nbops:open-sweep',
+    label: trans.__('Show Runs of Sweep'),
+    caption: trans.__('List the runs of a sweep'),
+    describedBy: textArgs({ sweep: trans.__('Id of the sweep') }),
+    execute: async args => {
+      const sweep = meant(context, args, 'sweep', 'sweep');
+      if (sweep !== undefined) {
+        panel.reveal('runs');
+        context.selection.ask(`sweep_id = "${sweep}"`);
+      }
+    }
+  };
+}
+
+export function resumeSweep(context: IContext): ICommand {
+  const { trans } = context;
+  return {
+    id: 'nbops:resume-sweep',
+    label: trans.__('Resume Sweep'),
+    caption: trans.__('Go on with a sweep that was cut short; finished runs are not run again'),
+    describedBy: textArgs({ sweep: trans.__('Id of the sweep') }),
+    execute: async args => {
+      const sweep = meant(context, args, 'sweep', 'sweep');
+      if (sweep !== undefined) {
+        await act(
+          context,
+          'resume',
+          { sweep },
+          {
+            doing: trans.__('Resuming the sweep'),
+            done: resumed => trans.__('%1 is %2', text(resumed.name, 60), resumed.status)
+          }
+        );
+      }
+    }
+  };
+}
+
+export function cancel(context: IContext): ICommand {
+  const { trans } = context;
+  return {
+    id: 'nbops:cancel',
+    label: trans.__('Cancel'),
+    caption: trans.__('Cancel a sweep or a run that is under way, in whatever process'),
+    icon: stopIcon,
+    describedBy: textArgs({ id: trans.__('Id of the sweep or run') }),
+    execute: async args => {
+      const id = meant(context, args, 'id', 'sweep') ?? meant(context, args, 'id', 'run');
+      if (id !== undefined) {
+        await act(
+          context,
+          'cancel',
+          { id },
+          {
+            doing: trans.__('Cancelling'),
+            done: () => trans.__('Cancelled')
+          }
+        );
+      }
+    }
+  };
+}
