@@ -84,7 +84,8 @@ def imported(job: dict[str, Any]) -> dict[str, Any]:
     loaded = run_watched(module, report)
     if loaded is not None:
         report["unresolved"] = unresolved(code, loaded)
-        report["values"] = {name: canonical(getattr(loaded, name, None)) for name in job["constants"]}
+        present = [name for name in job["constants"] if name in vars(loaded)]
+        report["values"] = {name: canonical(getattr(loaded, name)) for name in present}
         report["shown"] = {name: short(getattr(loaded, name)) for name, text in report["values"].items() if text}
         look_up_chains(tree, vars(loaded), report)
     report["later_missing"] = missing_later(tree)

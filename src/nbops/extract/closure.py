@@ -6,24 +6,21 @@ they are called is resolved at the end. All blockers are collected before anythi
 
 from __future__ import annotations
 
-import ast
 import builtins
 import difflib
 import functools
-import inspect
 import sys
-import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
 
-from nbops.extract.live import agrees
+from nbops.extract.changes import Changes, is_setting
+from nbops.extract.live import agrees, alias_of_object, described_value, unit_from_object
 from nbops.extract.log import Log, Step
-from nbops.extract.purity import SAFE_METHODS, Judge, Meaning, value_kind
-from nbops.source import Alias, Touch, Unit, analyse
-from nbops.source.names import CHANGING_CALLS, MUTATORS, root_name
+from nbops.extract.purity import Judge, Meaning, value_kind
+from nbops.source import Alias, Unit
 
 StarNames = Callable[[str], frozenset[str] | None]
 """Public names of an installed module; None when it is not installed here."""
@@ -148,10 +145,12 @@ class _Walk:
         self.saved = saved
         self.closure = Closure()
         self.judge = Judge(self._meaning)
+        self.changes = Changes(log)
         self._todo: list[_Need] = []
         self._seen: set[tuple[str, int | None, bool, bool]] = set()
         self._chosen: dict[str, Step] = {}
-        self._changed_from_outside: dict[str, tuple[Step, list[Step], list[Step]]] = {}
+        self._state: dict[str, tuple[Step, list[Step]]] = {}
+        """Carried objects that functions change: name → (what makes it, what changes it when it is called)."""
         self._extra = len(log.steps)
         self._set_later: dict[str, _Need] = {}
 
@@ -547,7 +546,7 @@ class _Walk:
             self._note_soft(need)
             return
         kind: Literal["data", "magic"] = "magic" if step.unit.magics else "data"
-        described = _described(self.log.namespace, need.name)
+        described = described_value(self.log.namespace, need.name)
         subject = f"is {described} and " if described else ""
         self._block(need.name, kind, f"{subject}{objection}", step, need, cures=self._cures(need))
 
@@ -579,53 +578,12 @@ class _Walk:
         base = steps[0]
         kind = "definition" if base.unit.kind in {"function", "class"} else value_kind(base, self.judge.path)
         if kind != "fixed":
-            for step in self._changes(need.name, base, steps, kind):
+            for step in self.changes.after(need.name, base, steps, kind):
                 self._take_change(need, step)
-        if base.unit.kind == "value":
-            self._find_state(need.name, base)
-
-    def _changes(self, name: str, base: Step, steps: list[Step], kind: str) -> list[Step]:
-        """Statements after ``base`` that change the object behind ``name`` before it is bound anew."""
-        end = self._rebound_after(name, max(step.position for step in steps))
-        names = {name} | self._aliases_of(name, base, end)
-        found: list[Step] = []
-        for step in self.log.steps[base.position + 1 : end]:
-            if step in steps or not any(alias in step.unit.bare for alias in names):
-                continue
-            if self.log.is_counted(step) and any(
-                touch.name in names and self._is_change(touch, kind, step) for touch in step.unit.touches
-            ):
-                found.append(step)
-        return found
-
-    def _rebound_after(self, name: str, position: int) -> int:
-        later = [s.position for s in self.log.binders[name] if s.position > position and name in s.unit.surely_binds]
-        return min(later, default=len(self.log.steps))
-
-    def _aliases_of(self, name: str, base: Step, end: int) -> set[str]:
-        """Other names given to the object or to a part of it: ``v = w``, ``v = w[0]``, ``v = w.T``."""
-        if base.unit.kind != "value":
-            return set()
-        names = {name}
-        for step in self.log.steps[base.position + 1 : end]:
-            value = getattr(step.unit.node, "value", None)
-            if step.unit.kind == "value" and value is not None and root_name(value) in names:
-                names |= step.unit.surely_binds
-        return names - {name}
-
-    def _is_change(self, touch: Touch, kind: str, step: Step) -> bool:
-        how, detail = touch.how, touch.detail
-        if how == "store":
-            return True
-        if how == "method":
-            if kind == "definition":
-                return detail == "register"
-            return detail in MUTATORS if kind == "container" else detail not in SAFE_METHODS
-        if detail in CHANGING_CALLS and touch.place == 0:
-            return True
-        callee = self.log.bindings(detail.partition(".")[0], step.position) if detail else []
-        changed = [s.unit.changed_parameters for s in callee if s.unit.kind in {"function", "class"}]
-        return any(places if touch.place is None else touch.place in places for places in changed)
+        if base.unit.kind == "value" and need.name not in self._state:
+            changers = self.changes.when_called(need.name)
+            if changers:
+                self._state[need.name] = (base, changers)
 
     def _take_change(self, need: _Need, step: Step) -> None:
         if step in self.closure.steps:
@@ -644,71 +602,21 @@ class _Walk:
 
     # Module state that functions change when they are called.
 
-    def _find_state(self, name: str, base: Step) -> None:
-        if name in self._changed_from_outside:
-            return
-        changers = [s for s in self.log.steps if self.log.is_counted(s) and self._changes_when_called(s, name)]
-        if not changers:
-            return
-        changers = [s for s in changers if any(s in self.log.bindings(n) for n in s.unit.surely_binds)]
-        self._changed_from_outside[name] = (base, changers, [])
-
-    def _changes_when_called(self, step: Step, name: str) -> bool:
-        if name not in step.unit.bare or step.unit.kind not in {"function", "class"}:
-            return False
-        if name in step.unit.reads.written:
-            return True
-        if name not in step.unit.reads.later:
-            return False
-        return any(
-            touch.name == name and (touch.how == "store" or (touch.how == "method" and touch.detail in MUTATORS))
-            for touch in step.unit.later_touches
-        )
-
-    def _callers(self, changers: list[Step]) -> list[Step]:
-        """Statements that call a changer, or anything that does."""
-        names = {name for step in changers for name in step.unit.surely_binds}
-        grown = True
-        while grown:
-            grown = False
-            for step in self.log.steps:
-                unit = step.unit
-                if unit.kind in {"function", "class", "value"} and not unit.surely_binds <= names:
-                    read = unit.reads.now if unit.kind == "value" else unit.reads.later | unit.reads.now
-                    if any(n in unit.bare for n in names) and read & names:
-                        names |= unit.surely_binds
-                        grown = True
-        return [
-            step
-            for step in self.log.steps
-            if self.log.is_counted(step) and any(n in step.unit.bare for n in names) and step.unit.reads.now & names
-        ]
-
     def _include_registrations(self) -> bool:
         """Definitions whose decorator writes into a carried object (``@register("a")``) belong to its value."""
         added = False
-        for name, (base, changers, _) in list(self._changed_from_outside.items()):
+        for name, (base, changers) in list(self._state.items()):
             at_once = {s: depth for s in changers if (depth := s.unit.depth_of_touch(name)) is not None}
             for step in self.log.steps[base.position + 1 :]:
-                if step not in self.closure.steps and self._registers(step, at_once):
+                if step not in self.closure.steps and self.changes.registers(step, at_once):
                     self._include(step)
                     added = True
         return added and bool(self._todo)
 
-    def _registers(self, step: Step, changers: dict[Step, int]) -> bool:
-        for decorator in getattr(step.unit.node, "decorator_list", []):
-            applied = 2 if isinstance(decorator, ast.Call) else 1
-            target = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if isinstance(target, ast.Name):
-                made = self.log.bindings(target.id, step.position)
-                if any(changers.get(s, 9) <= applied for s in made):
-                    return True
-        return False
-
     def _judge_state(self) -> None:
         """A function that comes along may change its own state; one that stays behind has made it what it is."""
-        for name, (base, changers, _) in self._changed_from_outside.items():
-            callers = [s for s in self._callers(changers) if s not in self.closure.steps]
+        for name, (base, changers) in self._state.items():
+            callers = [s for s in self.changes.callers(changers) if s not in self.closure.steps]
             if not callers:
                 continue
             absent = [step for step in changers if step not in self.closure.steps]
@@ -730,18 +638,8 @@ class _Walk:
         for step in self.log.steps:
             if step.unit.kind == "effect" and step not in self.closure.steps and not step.unit.magics:
                 line = step.unit.bare.split("\n")[0]
-                if any(t.name in names and _is_setting(t.how, t.detail) for t in step.unit.touches):
+                if any(t.name in names and is_setting(t) for t in step.unit.touches):
                     self.closure.note(f"the notebook also runs `{line[:80]}` ({step.cell.label}); the module does not")
-
-
-def _is_setting(how: str, detail: str) -> bool:
-    return how == "store" or (
-        how == "method"
-        and (
-            detail.startswith(("set", "filterwarnings", "simplefilter", "register", "init"))
-            or detail in {"seed", "use", "pandas", "insert", "append", "manual_seed", "basicConfig", "download"}
-        )
-    )
 
 
 def _title(unit: Unit) -> str:
@@ -752,55 +650,9 @@ def _by(need: _Need) -> str:
     return _title(need.by.unit) if need.by is not None else ""
 
 
-def _described(namespace: Mapping[str, object] | None, name: str) -> str:
-    """A live value in a few words: ``a DataFrame of shape (891, 12)``."""
-    if namespace is None or name not in namespace:
-        return ""
-    value = namespace[name]
-    kind = type(value).__name__
-    article = "an" if kind[:1].lower() in "aeiou" else "a"
-    shape = getattr(value, "shape", None)
-    return f"{article} {kind}" + (f" of shape {shape}" if isinstance(shape, tuple) else "")
-
-
 def _is_ipython_display(namespace: Mapping[str, object]) -> bool:
     value = namespace.get("display", getattr(builtins, "display", None))
     return value is None or str(getattr(value, "__module__", "")).startswith("IPython.")
-
-
-def alias_of_object(name: str, value: object) -> Alias | None:
-    """Write the import that brings a live object, when there is one.
-
-    Example:
-        >>> import math
-        >>> alias_of_object("m", math).statement()
-        'import math as m'
-    """
-    if isinstance(value, types.ModuleType):
-        if sys.modules.get(value.__name__) is not value or value.__name__ == "__main__":
-            return None
-        return Alias(name, value.__name__, None, name != value.__name__)
-    module = getattr(value, "__module__", None)
-    original = getattr(value, "__qualname__", getattr(value, "__name__", None))
-    if not isinstance(module, str) or not isinstance(original, str) or module == "__main__" or "." in original:
-        return None
-    if getattr(sys.modules.get(module), original, None) is not value:
-        return None
-    return Alias(name, module, original)
-
-
-def unit_from_object(name: str, value: object) -> Unit | None:
-    """Recover a function's text from Python's own source cache, if that text is really what the object runs."""
-    if not isinstance(value, types.FunctionType) or value.__module__ != "__main__":
-        return None
-    try:
-        text = inspect.getsource(value)
-    except (OSError, TypeError):
-        return None
-    units = analyse(text).units
-    if len(units) == 1 and name in units[0].binds and agrees(units[0], name, value) is True:
-        return units[0]
-    return None
 
 
 no_star_names: StarNames = functools.cache(lambda module: None)

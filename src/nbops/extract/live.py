@@ -1,4 +1,4 @@
-"""Hold the text of a definition against the live object it is said to have made.
+"""Hold the text of a definition against the live object it is said to have made, and find the text of live objects.
 
 Nothing is executed: the text is compiled and the code objects are compared, after unwrapping what decorators made.
 """
@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import CodeType
 
-from nbops.source import Unit
+from nbops.source import Alias, Unit, analyse
 
 
 def agrees(unit: Unit, name: str, value: object) -> bool | None:
@@ -211,3 +212,49 @@ def _same_const(a: object, b: object) -> bool:
     if isinstance(a, frozenset):
         return a == b  # equal sets may be shown in another order
     return type(a) is type(b) and repr(a) == repr(b)
+
+
+def described_value(namespace: Mapping[str, object] | None, name: str) -> str:
+    """A live value in a few words: ``a DataFrame of shape (891, 12)``."""
+    if namespace is None or name not in namespace:
+        return ""
+    value = namespace[name]
+    kind = type(value).__name__
+    article = "an" if kind[:1].lower() in "aeiou" else "a"
+    shape = getattr(value, "shape", None)
+    return f"{article} {kind}" + (f" of shape {shape}" if isinstance(shape, tuple) else "")
+
+
+def alias_of_object(name: str, value: object) -> Alias | None:
+    """Write the import that brings a live object, when there is one.
+
+    Example:
+        >>> import math
+        >>> alias_of_object("m", math).statement()
+        'import math as m'
+    """
+    if isinstance(value, types.ModuleType):
+        if sys.modules.get(value.__name__) is not value or value.__name__ == "__main__":
+            return None
+        return Alias(name, value.__name__, None, name != value.__name__)
+    module = getattr(value, "__module__", None)
+    original = getattr(value, "__qualname__", getattr(value, "__name__", None))
+    if not isinstance(module, str) or not isinstance(original, str) or module == "__main__" or "." in original:
+        return None
+    if getattr(sys.modules.get(module), original, None) is not value:
+        return None
+    return Alias(name, module, original)
+
+
+def unit_from_object(name: str, value: object) -> Unit | None:
+    """Recover a function's text from Python's own source cache, if that text is really what the object runs."""
+    if not isinstance(value, types.FunctionType) or value.__module__ != "__main__":
+        return None
+    try:
+        text = inspect.getsource(value)
+    except (OSError, TypeError):
+        return None
+    units = analyse(text).units
+    if len(units) == 1 and name in units[0].binds and agrees(units[0], name, value) is True:
+        return units[0]
+    return None

@@ -400,9 +400,10 @@ def prove(plan: Plan, *, root: Path, notebook: str | None, namespace: Mapping[st
     report = _imported_alone(plan, root, notebook)
     if report.submodules and not report.error:
         # In the notebook another import had loaded these; here each needs its own.
-        for name in report.submodules:
+        wanted = [name for name in report.submodules if not any(o.startswith(f"{name}.") for o in report.submodules)]
+        for name in wanted:
             plan.notes.append(f"`import {name}` was added: in the notebook something else had imported it")
-        plan.write(extra_imports=[f"import {name}" for name in report.submodules])
+        plan.write(extra_imports=[f"import {name}" for name in wanted])
         report = _imported_alone(plan, root, notebook)
     plan.report = report
     _say_report(plan, report)
