@@ -232,6 +232,16 @@ def test_a_large_model_that_is_fitted_again_is_found():
         assert (changes.writes, changes.unsure) == (expected, [])
 
 
+def test_one_large_object_does_not_hide_the_small_ones_from_a_cell_that_may_touch_all():
+    names = {"large": [str(place) for place in range(500_000)], "small": {"a": [1]}, "array": np.zeros(9)}
+    watch = Watch(budget_s=0.005)
+    watch.before(names, reads={"exec"}, binds=set())
+    names["small"]["a"][0] = 2
+    names["array"][0] = 2
+    changes = watch.after(names)
+    assert (changes.writes.keys(), changes.unsure) == ({"small", "array"}, [])
+
+
 def test_deep_nesting_is_no_harm():
     deep = []
     for _ in range(100_000):

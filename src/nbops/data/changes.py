@@ -23,14 +23,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from nbops.data.digest import Digest, digest, randomness
+from nbops.data.digest import OPAQUE, Digest, digest, randomness
 from nbops.data.tokens import NOTHING, Reach, is_atom, reach, token
 
 Evidence = Literal["named", "token", "digest", "sampled", "opaque"]
 
 DYNAMIC = frozenset({"eval", "exec", "execfile", "get_ipython", "globals", "locals", "vars", "setattr", "delattr"})
 """Who mentions one of these may touch any name: all are digested, as far as the budget goes."""
-_HIDDEN = re.compile(r"__\w+__|_+|_i+|_i?\d+|_[dios]h|In|Out|exit|quit|get_ipython|open")
+_HIDDEN = re.compile(r"__\w+__|_+|_i+|_i?\d+|_[dios]h|_exit_code|In|Out|exit|quit|get_ipython|open")
 """What IPython keeps in the namespace for itself."""
 _SUSPECT = frozenset("_IOeqgo")
 
@@ -96,7 +96,7 @@ class Watch:
         self._before = _Before(
             ids={name: id(thing) for name, thing in names.items()},
             tokens=tokens,
-            digests=self._digests(names, reached),
+            digests=self._digests(names, reached, read),
             reads=read,
             binds=bound,
             randomness=randomness(),
@@ -176,14 +176,20 @@ class Watch:
                     sharing |= dict.fromkeys(owners)
         return frozenset(read), list(touched | sharing)
 
-    def _digests(self, names: dict[str, Any], reached: list[str]) -> dict[str, Digest]:
-        deadline = time.perf_counter() + self.budget_s
-        # What a token tells whole needs no digest.
-        return {
-            name: digest(names[name], deadline - time.perf_counter())
-            for name in reached
-            if name in names and not is_atom(names[name])
-        }
+    def _digests(self, names: dict[str, Any], reached: list[str], read: frozenset[str]) -> dict[str, Digest]:
+        started = time.perf_counter()
+        digests = {}
+        for name in reached:
+            if name not in names or is_atom(names[name]):
+                continue  # what a token tells whole needs no digest
+            spent = time.perf_counter() - started
+            if spent > 4 * self.budget_s:
+                digests[name] = OPAQUE
+                continue
+            # Names that the cell mentions come first and may take it all; one of the others leaves time for the rest.
+            left = max(self.budget_s - spent, self.budget_s / 100)
+            digests[name] = digest(names[name], left if name in read else min(left, self.budget_s / 5))
+        return digests
 
     def _follow(
         self,

@@ -23,8 +23,6 @@ from nbops_serving.manifest import Kind
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BLOCK = 16_384
-"""Values per step, so that they stay in the processor's cache between the passes."""
 MOST_CLASSES = 100
 """Whole numbers with at most as many different values are classes, when a model answers them."""
 EXAMPLES = 5
