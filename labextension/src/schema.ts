@@ -100,6 +100,15 @@ export interface CheckResult {
   at: number;
 }
 
+/** What went, or would go. */
+export interface Collected {
+  applied: boolean;
+  older_than_days: number;
+  found: Garbage[];
+  size_bytes: number;
+  kept: string[];
+}
+
 /** What is known of one input column from the frame that trained the model. */
 export interface Column {
   name: string;
@@ -239,6 +248,13 @@ export interface Finding {
   state: 'missing' | 'ok' | 'warning';
   message: string;
   cure: string | null;
+}
+
+/** One kind of things that go. */
+export interface Garbage {
+  what: string;
+  count: number;
+  size_bytes: number | null;
 }
 
 /** What one execution did to the names, files and random state of its notebook. */
@@ -622,13 +638,27 @@ export interface Routes {
   /** Say what is true of this session and this project. */
   status: { takes: {}; gives: Status };
   /** List runs, newest first, or those that match an expression. */
-  runs: { takes: { where?: string; order_by?: string; limit?: number; offset?: number }; gives: RunSummary[] };
+  runs: { takes: { where?: string; order_by?: string; limit?: number; offset?: number; archived?: boolean; deleted?: boolean }; gives: RunSummary[] };
   /** List the cells of a run in the order they ran. */
   cells: { takes: { run?: string; limit?: number; offset?: number }; gives: CellExecution[] };
   /** Open anything by its id or name: a run, cell, module, model, bundle, endpoint, window. */
   show: { takes: { id?: string }; gives: Page };
   /** Say what differs between runs: parameters, metrics, cells, packages, commits. */
   compare: { takes: { runs: string[] }; gives: Comparison };
+  /** Set and remove tags of a run, by which runs --where finds it. */
+  tag: { takes: { run: string; tags?: { [name: string]: unknown }; remove?: string[] }; gives: Run };
+  /** Write a note on a run, in place of the one it has. */
+  note: { takes: { run: string; text: string }; gives: Run };
+  /** Give a run another name. */
+  rename: { takes: { run: string; name: string }; gives: Run };
+  /** Take runs out of the lists; nothing of them is lost. */
+  archive: { takes: { runs: string[] }; gives: Run[] };
+  /** Put runs into the trash, where they stay restorable until gc removes them. */
+  delete: { takes: { runs: string[] }; gives: Run[] };
+  /** Bring runs back from the trash, or from the archive into the lists. */
+  restore: { takes: { runs: string[] }; gives: Run[] };
+  /** Show what has long been in the trash and what no record refers to, with sizes; --apply removes it. */
+  gc: { takes: { apply?: boolean; older_than?: number }; gives: Collected };
   /** Take functions and classes out of the notebook into a versioned module. */
   extract: { takes: { names: string[]; to: string; notebook?: string; parameter?: string[]; pin?: string[]; definition?: { [name: string]: unknown }; only?: boolean; overwrite?: boolean; accept?: boolean; with_tests?: boolean; replace?: boolean }; gives: ModuleVersion };
   /** Show what extract would write and what is in its way, without writing anything. */
@@ -680,7 +710,7 @@ export interface Routes {
   /** Forward what the local journal still holds to the team's store. */
   sync: { takes: {}; gives: Synced };
   /** Count the runs that match an expression. */
-  'runs/count': { takes: { where?: string }; gives: Count };
+  'runs/count': { takes: { where?: string; archived?: boolean; deleted?: boolean }; gives: Count };
   /** Count the cells of a run. */
   'cells/count': { takes: { run?: string }; gives: Count };
   /** List the writes after a sequence number, oldest first. */
@@ -739,6 +769,13 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   cells: 'GET',
   show: 'GET',
   compare: 'GET',
+  tag: 'POST',
+  note: 'POST',
+  rename: 'POST',
+  archive: 'POST',
+  delete: 'POST',
+  restore: 'POST',
+  gc: 'POST',
   extract: 'POST',
   preview: 'GET',
   modules: 'GET',

@@ -103,7 +103,8 @@ def test_no_reply_has_more_than_a_page(server: Server, limit: str) -> None:
 def test_an_unknown_option_is_named_beside_those_there_are(server: Server) -> None:
     detail = server.ask("GET", "runs", wehre="x").json()["detail"]
 
-    assert detail == "runs has no option 'wehre'; there are: limit, offset, order_by, where"
+    assert detail.startswith("runs has no option 'wehre'; there are: ")
+    assert "where" in detail
 
 
 @pytest.mark.parametrize("body", [b"[1]", b"{", b"\xff"], ids=["list", "torn", "no text"])
