@@ -14,7 +14,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from nbops.errors import ConflictError, UsageError
+from nbops.errors import ConflictError, MissingError, UsageError
 from nbops.progress import Stage, watching
 from nbops.records import CellExecution, Run
 from nbops.retrain import cancel, run_notebook
@@ -204,6 +204,34 @@ def test_a_flood_of_output_is_cut_in_the_notebook(run: Any, write_notebook: Any)
     assert 9_000_000 < len(text) < 10_500_000
     assert "the rest is left out" in text
     assert text.endswith("after\n")
+
+
+def test_executed_notebooks_go_to_any_file_system(run: Any, write_notebook: Any) -> None:
+    import fsspec
+
+    notebook = write_notebook("print('over there')", name="{a} ü.ipynb")
+
+    done = run(notebook, output="memory://results/nightly/")
+
+    assert done.output == f"memory://results/nightly/{done.id}/{{a}} ü.ipynb"
+    with fsspec.open(done.output, "r", encoding="utf-8") as file:
+        assert "over there" in file.read()
+
+
+def test_executed_notebooks_go_to_a_folder(run: Any, write_notebook: Any, project: Path) -> None:
+    done = run(write_notebook("print('here')"), output="results")
+
+    assert done.output == str(project / "results" / done.id / "train.ipynb")
+    assert printed(done) == "here\n"
+
+
+def test_an_address_that_nothing_can_write_is_refused_before_anything_starts(
+    run: Any, store: Store, write_notebook: Any
+) -> None:
+    with pytest.raises(MissingError, match="cannot be written to carrier-pigeon://loft"):
+        run(write_notebook("1"), output="carrier-pigeon://loft")
+
+    assert store.count(Run) == 0
 
 
 def test_a_run_goes_on_when_its_notebook_cannot_be_saved(

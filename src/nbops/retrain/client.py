@@ -94,7 +94,10 @@ class _BoundedSaves(NotebookExecutionManager):  # type: ignore[misc] # papermill
             return
         began = time.monotonic()
         try:
-            save(self.nb, self.output_path)
+            if self._is_remote and self._execution.is_papermills:
+                write_ipynb(self.nb, self.output_path)
+            else:
+                save(self.nb, self.output_path)
             self._execution.save_error = None
         except OSError as error:
             # A full disk must not end the run: what it computes is recorded in the store.
@@ -117,16 +120,20 @@ def save(nb: Any, location: str) -> None:
 
     Args:
         nb: the notebook.
-        location: a path, or any address that papermill can write.
+        location: a path, or an address of any file system that fsspec knows.
 
     Raises:
         OSError: it cannot be written; what was there before is still there.
     """
-    if "://" in location:
-        write_ipynb(nb, location)
-        return
     import nbformat
 
+    if "://" in location:
+        import fsspec
+
+        # Such stores show an object when it is complete, and never half of one.
+        with fsspec.open(location, "w", encoding="utf-8") as file:
+            file.write(nbformat.writes(nb))  # type: ignore[no-untyped-call]
+        return
     path = Path(location)
     path.parent.mkdir(parents=True, exist_ok=True)
     # A name of its own: two processes that write the same notebook must not share the half-written file.

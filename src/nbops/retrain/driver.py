@@ -45,6 +45,8 @@ class Notebook:
     kernel_name: str
     recipe: recipe.Recipe
     is_cold: bool = False
+    output: str | None = None
+    """Folder or fsspec address under which executed notebooks go; None for ``.nbops/runs``."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,7 @@ class Driver:
             name=self.name,
             sweep_id=self.sweep.id if self.sweep is not None else None,
             tags=tags,
+            output=self.book.output,
         )
         execution.is_cold = self.book.is_cold
         if trial.given:

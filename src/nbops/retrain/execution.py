@@ -53,6 +53,8 @@ class Execution:
     is_recorded: bool = True
     is_cold: bool = True
     """Whether its kernel starts from nothing, as papermill's own does, rather than as a fork."""
+    is_papermills: bool = False
+    """Whether papermill was called by somebody else, and knows how to reach its output."""
     nb: Any = None
     """The notebook as it is executed, with outputs so far."""
     cell_index: int | None = None
@@ -228,6 +230,7 @@ def opened(
     name: str | None = None,
     sweep_id: str | None = None,
     tags: dict[str, str] | None = None,
+    output: str | None = None,
 ) -> Execution:
     """Make an execution with a run of its own, and the environment that joins the kernel to it.
 
@@ -238,8 +241,10 @@ def opened(
         name: the run's name; the notebook's own when not given.
         sweep_id: the sweep it is part of.
         tags: of the run.
+        output: folder or fsspec address under which executed notebooks go; ``.nbops/runs`` when not given.
     """
     run_id = new_id()
+    folder = output or str(settings.folder / "runs")
     run = Run(
         id=run_id,
         name=name or path.stem,
@@ -252,7 +257,7 @@ def opened(
         host=this_host(),
         pid=os.getpid(),
         process=this_process(),
-        output=str(settings.folder / "runs" / run_id / path.name),
+        output=f"{folder.rstrip('/')}/{run_id}/{path.name}",
         tags=tags or {},
     )
     return Execution(run=run, env=_environment(run, path, settings), cwd=str(path.parent), output=run.output)
@@ -322,7 +327,7 @@ def opened_for_papermill(nb: Any, *, input_path: Any, output_path: str | None) -
     except NbopsError as error:
         logger.warning(f"nbops does not record this run: {error}")
         run = Run(id=new_id(), name=path.stem, kind="notebook", started_at=time.time())
-        yield Execution(run=run, nb=nb, is_recorded=False)
+        yield Execution(run=run, nb=nb, is_recorded=False, is_papermills=True)
         return
     with contextlib.closing(store):
         cause = os.environ.get("NBOPS_CAUSE", "person")
@@ -331,6 +336,7 @@ def opened_for_papermill(nb: Any, *, input_path: Any, output_path: str | None) -
         execution = opened(path, settings=settings, cause=cause)
         execution.run = msgspec.structs.replace(execution.run, output=output_path)
         execution.output, execution.cwd, execution.nb = output_path, None, nb
+        execution.is_papermills = True
         _begin(execution, nb, store)
         error_seen: CellError | None = None
         try:

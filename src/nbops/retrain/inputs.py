@@ -215,8 +215,8 @@ def _stamp(path: str) -> tuple[int, ...] | None:
 
 def _text(path: object) -> str | None:
     """An absolute path; None for descriptors and other things that are not paths."""
-    if isinstance(path, int):
-        return None
+    if isinstance(path, int) or (isinstance(path, str) and path.startswith("<")):
+        return None  # a descriptor; or "<cell>", which linecache asks the disk for
     try:
         return os.path.abspath(os.fsdecode(path))  # type: ignore[arg-type]  # noqa: PTH100 - text is what is compared
     except TypeError:

@@ -16,13 +16,22 @@ if TYPE_CHECKING:
     from nbops.retrain.driver import Notebook
 
 _NOTEBOOK = "notebook.ipynb"
+_OUTPUT = "output"
 
 
 def keep(sweep_id: str, book: Notebook, settings: Settings) -> None:
-    """Keep the notebook that a sweep begins with."""
+    """Keep the notebook that a sweep begins with, and where its results go."""
     from nbops.retrain import client
 
     client.save(book.node, str(_folder(sweep_id, settings) / _NOTEBOOK))
+    if book.output is not None:
+        (_folder(sweep_id, settings) / _OUTPUT).write_text(book.output, "utf-8")
+
+
+def output_of(sweep_id: str, settings: Settings) -> str | None:
+    """Where the executed notebooks of a sweep go; None for the project's own folder."""
+    path = _folder(sweep_id, settings) / _OUTPUT
+    return path.read_text("utf-8") if path.is_file() else None
 
 
 def kept(sweep_id: str, settings: Settings) -> Any:

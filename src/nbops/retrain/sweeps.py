@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from nbops.errors import ConflictError, NotFoundError, UsageError
+from nbops.errors import ConflictError, MissingError, NotFoundError, UsageError
 from nbops.progress import stage
 from nbops.records import Run, Sweep, new_id
 from nbops.retrain import execution as executions
@@ -41,6 +41,7 @@ def run_notebook(
     name: str | None = None,
     kernel: str | None = None,
     cold: bool = False,
+    output: str | None = None,
     timeout_s: float | None = None,
 ) -> Run:
     """Run a notebook once, with other values for some of its parameters, and record it.
@@ -54,6 +55,8 @@ def run_notebook(
         name: the run's name; the notebook's when not given.
         kernel: name of a kernel spec; the one the notebook asks for when not given.
         cold: start every kernel from nothing instead of forking it from one that has imported the libraries.
+        output: folder, or address of any file system that fsspec knows (``s3://bucket/runs``), under which executed
+            notebooks go; ``.nbops/runs`` when not given.
         timeout_s: how long the whole run may take, in seconds.
 
     Returns:
@@ -63,7 +66,7 @@ def run_notebook(
         UsageError: an unknown parameter, a wrong value, a kernel that is not there; nothing was started.
         SourceError: the file is not a notebook.
     """
-    book = _opened(notebook, kernel, is_cold=cold)
+    book = _opened(notebook, kernel, is_cold=cold, output=output)
     given = book.known.check(parameters or {})
     driver = Driver(
         book,
@@ -96,6 +99,7 @@ def sweep(
     name: str | None = None,
     kernel: str | None = None,
     cold: bool = False,
+    output: str | None = None,
     timeout_s: float | None = None,
     total_timeout_s: float | None = None,
     retries: int = 0,
@@ -125,6 +129,8 @@ def sweep(
         name: the sweep's name; the notebook's when not given.
         kernel: name of a kernel spec; the one the notebook asks for when not given.
         cold: start every kernel from nothing instead of forking it from one that has imported the libraries.
+        output: folder, or address of any file system that fsspec knows (``s3://bucket/runs``), under which executed
+            notebooks go; ``.nbops/runs`` when not given.
         timeout_s: how long one run may take, in seconds.
         total_timeout_s: how long the whole sweep may take, in seconds; what goes on then is interrupted.
         retries: how often a run that failed is tried again.
@@ -138,7 +144,7 @@ def sweep(
         UsageError: a wrong call; nothing was started.
         SourceError: the file is not a notebook.
     """
-    book = _opened(notebook, kernel, is_cold=cold)
+    book = _opened(notebook, kernel, is_cold=cold, output=output)
     given = book.known.check(fixed or {})
     is_grid = search is None and trials is None
     space = spaces.chosen(book.known, fixed=given, grid=grid or {}, search=search, is_grid=is_grid)
@@ -211,7 +217,7 @@ def resume(
         )
     path = Path(settings.root, record.notebook)
     node = snapshots.kept(record.id, settings)
-    book = _book(path, node, record.kernel, is_cold=cold)
+    book = _book(path, node, record.kernel, is_cold=cold, output=snapshots.output_of(record.id, settings))
     limits = Limits(record.timeout_s, total_timeout_s, record.retries)
     record = msgspec.structs.replace(record, jobs=jobs or record.jobs)
     return _driven(record, book, store=store, settings=settings, limits=limits, again=False)
@@ -341,13 +347,37 @@ def cancel(reference: str, *, store: Store) -> Sweep | Run:
     return store.get(kind, found.id)
 
 
-def _opened(notebook: str | Path, kernel: str | None, *, is_cold: bool) -> Notebook:
+def _opened(notebook: str | Path, kernel: str | None, *, is_cold: bool, output: str | None) -> Notebook:
     path = Path(notebook).absolute()
-    return _book(path, notebook_parameters.load(path), kernel, is_cold=is_cold)
+    return _book(path, notebook_parameters.load(path), kernel, is_cold=is_cold, output=output)
 
 
-def _book(path: Path, node: Any, kernel: str | None, *, is_cold: bool) -> Notebook:
+def _book(path: Path, node: Any, kernel: str | None, *, is_cold: bool, output: str | None) -> Notebook:
     known = notebook_parameters.of_node(node, name=path.name)
     kernel_name = kernels.name_of(node, kernel)
     recipe = Recipe(node, kernel_name=kernel_name, packages=packages(kernels.python_of(kernel_name)))
-    return Notebook(path=path, node=node, known=known, kernel_name=kernel_name, recipe=recipe, is_cold=is_cold)
+    return Notebook(
+        path=path,
+        node=node,
+        known=known,
+        kernel_name=kernel_name,
+        recipe=recipe,
+        is_cold=is_cold,
+        output=_location(output) if output is not None else None,
+    )
+
+
+def _location(output: str) -> str:
+    """Make an output folder absolute, or refuse an address that nothing here can write."""
+    if "://" not in output:
+        return str(Path(output).expanduser().absolute())
+    import fsspec
+
+    try:
+        fsspec.core.url_to_fs(output)
+    except (ImportError, ValueError) as error:
+        protocol = output.partition("://")[0]
+        raise MissingError(
+            f"executed notebooks cannot be written to {output}: {error}", hint=f"pip install 'fsspec[{protocol}]'"
+        ) from error
+    return output
