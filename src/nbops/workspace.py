@@ -29,7 +29,7 @@ from nbops.records import (
     Window,
 )
 from nbops.settings import Settings, load_settings
-from nbops.store.interface import RunSummary, Store
+from nbops.store.interface import RunSummary, Shelf, Store
 
 if TYPE_CHECKING:
     from nbops.extract import Built, ModuleState, Preview, Pulled, TestReport
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from nbops.flows.demo import Journey
     from nbops.flows.doctor import Finding
     from nbops.flows.show import Page
+    from nbops.keep import Collected
     from nbops.retrain.parameters import Parameter
     from nbops.source import SourceCell
     from nbops.store.blobs import Blobs
@@ -104,6 +105,17 @@ class _Material:
     namespace: dict[str, Any] | None = None
     run_id: str | None = None
     notebook: str | None = None
+
+
+def shelf_of(*, archived: bool, deleted: bool) -> Shelf:
+    """Say which runs two flags ask for.
+
+    Raises:
+        UsageError: both are set.
+    """
+    if archived and deleted:
+        raise UsageError("--archived and --deleted are two lists; ask for one", hint="nbops runs --deleted")
+    return "archived" if archived else "deleted" if deleted else "listed"
 
 
 _COUNTED: dict[str, type[Record]] = {
@@ -242,10 +254,17 @@ class Workspace:
     # --- runs -------------------------------------------------------------------------------------------------------
 
     def runs(
-        self, where: str | None = None, order_by: str | None = None, limit: int | None = 50, offset: int = 0
+        self,
+        where: str | None = None,
+        order_by: str | None = None,
+        limit: int | None = 50,
+        offset: int = 0,
+        archived: bool = False,
+        deleted: bool = False,
     ) -> list[RunSummary]:
         """List runs, newest first, or those that match an expression."""
-        return self.store.search_runs(where, order_by=order_by, limit=limit, offset=offset)
+        shelf = shelf_of(archived=archived, deleted=deleted)
+        return self.store.search_runs(where, order_by=order_by, limit=limit, offset=offset, shelf=shelf)
 
     def cells(self, run: str = "last", limit: int | None = 50, offset: int = 0) -> list[CellExecution]:
         """List the cells of a run in the order they ran."""
@@ -265,6 +284,53 @@ class Workspace:
         from nbops.flows.compare import compare
 
         return compare(self.store, runs)
+
+    def tag(self, run: str, tags: Mapping[str, str] | None = None, remove: Sequence[str] = ()) -> Run:
+        """Set and remove tags of a run."""
+        from nbops.keep import tag
+
+        return tag(self.store, self._run(run), tags, remove=remove)
+
+    def note(self, run: str, text: str) -> Run:
+        """Write a note on a run, in place of the one it has."""
+        from nbops.keep import note
+
+        return note(self.store, self._run(run), text)
+
+    def rename(self, run: str, name: str) -> Run:
+        """Give a run another name."""
+        from nbops.keep import rename
+
+        return rename(self.store, self._run(run), name)
+
+    def archive(self, runs: Sequence[str]) -> list[Run]:
+        """Take runs out of the lists for good, without losing anything."""
+        from nbops.keep import archive
+
+        return archive(self.store, self._meant(runs))
+
+    def delete(self, runs: Sequence[str]) -> list[Run]:
+        """Put runs into the trash."""
+        from nbops.keep import delete
+
+        return delete(self.store, self._meant(runs))
+
+    def restore(self, runs: Sequence[str]) -> list[Run]:
+        """Bring runs back from the trash, or from the archive into the lists."""
+        from nbops.keep import restore
+
+        return restore(self.store, self._meant(runs))
+
+    def gc(self, apply: bool = False, older_than: float = 30.0) -> Collected:
+        """Remove what has long been in the trash, and every file that no record refers to."""
+        from nbops.keep import collect
+
+        return collect(
+            store=self.store, blobs=self.blobs, settings=self.settings, older_than_days=older_than, apply=apply
+        )
+
+    def _meant(self, references: Sequence[str]) -> list[str]:
+        return [self._run(reference).id if reference == "last" else reference for reference in references]
 
     def _run(self, reference: str) -> Run:
         """In a notebook ``last`` is the session that asks, not a run that ended inside it."""
@@ -463,12 +529,14 @@ class Workspace:
     ) -> Sweep:
         """Run a notebook with parameters through papermill, once, over a grid, or in search of the best."""
         from nbops.retrain import sweep
+        from nbops.retrain.parameters import from_text, inspect
 
         return sweep(
             Path(notebook),
             store=self.store,
             settings=self.settings,
-            fixed=param,
+            # Where the notebook tells no type, "3" typed is the number.
+            fixed=from_text(inspect(notebook), param or {}),
             grid=grid,
             search=_searched(search) or None,
             trials=trials,
