@@ -61,6 +61,23 @@ def test_a_failed_cell_counts_as_far_as_the_live_objects_show(take: Take) -> Non
         take("g", cells=[*good, *failed], namespace=namespace)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "T = {k: k * 2 for k in range(3)}\nT[9] = 9\ndef f(): return T\n%nbops extract f --to a.b\nT[10] = 1",
+        "%%nbops extract --to a.b\nT = {k: k * 2 for k in range(3)}\nT[9] = 9\ndef f(): return T",
+    ],
+    ids=["line", "cell"],
+)
+def test_the_cell_that_is_running_counts_as_far_as_it_has_come(take: Take, source: str) -> None:
+    namespace = namespace_of("T = {k: k * 2 for k in range(3)}\nT[9] = 9\ndef f(): return T")
+
+    version = take("f", cells=ran(source, status="running"), namespace=namespace)
+
+    assert "T[9] = 9" in version.source
+    assert "T[10]" not in version.source
+
+
 def test_a_name_that_was_deleted_is_said_so(take: Take) -> None:
     with pytest.raises(ExtractError, match="the session no longer has it"):
         take("f", cells=ran("def helper(): ...", "def f(): return helper()"), namespace=namespace_of("def f(): ..."))

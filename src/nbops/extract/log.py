@@ -17,7 +17,7 @@ import msgspec
 
 from nbops.errors import NbopsError
 from nbops.extract.live import agrees
-from nbops.source import Alias, SourceCell, Unit, analyse, read_notebook
+from nbops.source import Alias, CellNames, SourceCell, Unit, analyse, read_notebook
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +80,15 @@ class Log:
         self.unread += [
             Unread(cell, magic, magic) for magic in names.unread if magic.startswith(("%load ", "%store", "%sql"))
         ]
+        is_certain = cell.status in {None, "ok"} or _asks_below(names, cell)
         for unit in names.units:
+            if cell.status == "running" and any(magic.startswith("%nbops") for magic in unit.magics):
+                is_certain = False  # this line is running now; what stands below it has not run yet
             run = _run_file(unit, self._folder)
             if run is not None and run not in self._running:
                 self._run(run, cell, future=future)
             else:
-                self._append(unit, cell)
+                self._append(unit, cell, is_certain=is_certain)
         return future or names.has_future_annotations
 
     def _run(self, path: Path, cell: SourceCell, *, future: bool) -> None:
@@ -100,8 +103,8 @@ class Log:
                 future = self._add(msgspec.structs.replace(cell, source=source), future=future)
         self._running.pop()
 
-    def _append(self, unit: Unit, cell: SourceCell) -> None:
-        step = Step(len(self.steps), unit, cell, is_certain=cell.status in {None, "ok", "finished"})
+    def _append(self, unit: Unit, cell: SourceCell, *, is_certain: bool) -> None:
+        step = Step(len(self.steps), unit, cell, is_certain)
         self.steps.append(step)
         if not step.is_certain and not self._was_reached(step):
             return
@@ -116,10 +119,14 @@ class Log:
         """Whether the live objects show that a statement of a failed cell ran."""
         if self.namespace is None:
             return False
-        unit = step.unit
-        return bool(unit.binds) and all(
-            name in self.namespace and agrees(unit, name, self.namespace[name]) is True for name in unit.binds
-        )
+        return bool(step.unit.binds) and all(self._may_have_made(step, name) for name in step.unit.binds)
+
+    def _may_have_made(self, step: Step, name: str) -> bool:
+        if self.namespace is None or name not in self.namespace:
+            return False
+        verdict = agrees(step.unit, name, self.namespace[name])
+        # Of what cannot be compared, the only statement that makes a name is taken to have made it.
+        return verdict is True or (verdict is None and not self.binders.get(name))
 
     def is_counted(self, step: Step) -> bool:
         """Whether a statement is known to have run."""
@@ -190,6 +197,11 @@ class Log:
             re.MULTILINE,
         )
         return (unread for unread in self.unread if pattern.search(unread.text))
+
+
+def _asks_below(names: CellNames, cell: SourceCell) -> bool:
+    """Whether a cell that is running now asks for nbops itself, so that what stands above has run."""
+    return cell.status == "running" and any(magic.startswith(("%nbops", "%%nbops")) for magic in names.unread)
 
 
 def _run_file(unit: Unit, folder: Path | None) -> Path | None:
