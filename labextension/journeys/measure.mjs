@@ -34,7 +34,7 @@ await run(async (tour, args) => {
   const type = `const i = document.querySelector('.nbops-Search');
     Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(i, arg[0]);
     i.dispatchEvent(new Event('input', { bubbles: true }));`;
-  const choose = `const s = document.querySelector('.nbops-SearchBar select');
+  const choose = `const s = document.querySelector('.nbops-SearchBar select[aria-label^=Sort]');
     s.value = arg[0]; s.dispatchEvent(new Event('change', { bubbles: true }));`;
 
   found.open_ms = await time(`window.jupyterapp.commands.execute('nbops:open-panel')`, first);

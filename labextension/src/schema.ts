@@ -197,7 +197,7 @@ export interface Edge {
   name: string;
   source_id: string | null;
   evidence: 'digest' | 'named' | 'opaque' | 'sampled' | 'token';
-  digest: string | null;
+  digest?: string | null;
 }
 
 /** A name and a stable address with a split over deployments. */
@@ -239,7 +239,7 @@ export interface FileTouch {
   action: 'read' | 'written';
   evidence: 'digest' | 'named' | 'opaque' | 'sampled' | 'token';
   size_bytes: number;
-  digest: string | null;
+  digest?: string | null;
 }
 
 /** One thing that was looked at. */
@@ -259,14 +259,14 @@ export interface Garbage {
 
 /** What one execution did to the names, files and random state of its notebook. */
 export interface Lineage {
-  edges: Edge[];
-  writes: Written[];
-  deleted: string[];
-  unsure: string[];
-  files: FileTouch[];
-  randomness: RandomState[];
-  cpu_s: number | null;
-  peak_bytes: number | null;
+  edges?: Edge[];
+  writes?: Written[];
+  deleted?: string[];
+  unsure?: string[];
+  files?: FileTouch[];
+  randomness?: RandomState[];
+  cpu_s?: number | null;
+  peak_bytes?: number | null;
 }
 
 /** A number that a run produced, at a step; the same name may have many rows. */
@@ -601,7 +601,7 @@ export interface Window {
 export interface Written {
   name: string;
   evidence: 'digest' | 'named' | 'opaque' | 'sampled' | 'token';
-  digest: string | null;
+  digest?: string | null;
 }
 
 /** Something was written to an nbops store. */
@@ -657,7 +657,7 @@ export interface Routes {
   delete: { takes: { runs: string[] }; gives: Run[] };
   /** Bring runs back from the trash, or from the archive into the lists. */
   restore: { takes: { runs: string[] }; gives: Run[] };
-  /** Show what has long been in the trash and what no record refers to, with sizes; --apply removes it. */
+  /** Remove what has long been in the trash and what no record refers to; without --apply only show it. */
   gc: { takes: { apply?: boolean; older_than?: number }; gives: Collected };
   /** Take functions and classes out of the notebook into a versioned module. */
   extract: { takes: { names: string[]; to: string; notebook?: string; parameter?: string[]; pin?: string[]; definition?: { [name: string]: unknown }; only?: boolean; overwrite?: boolean; accept?: boolean; with_tests?: boolean; replace?: boolean }; gives: ModuleVersion };

@@ -1,5 +1,8 @@
 import { ISignal, Signal } from '@lumino/signaling';
 
+/** Which runs are listed: those in use, those put aside, or those in the trash. */
+export type Shelf = 'listed' | 'archived' | 'deleted';
+
 /** Which runs are meant: one that is looked at, and some that are marked to be compared. */
 export class Selection {
   /** The run whose cells are shown; null: the newest. */
@@ -10,6 +13,19 @@ export class Selection {
   /** Marked runs, in the order they were marked. */
   get marked(): ReadonlyArray<string> {
     return [...this._marked];
+  }
+
+  get shelf(): Shelf {
+    return this._shelf;
+  }
+
+  set shelf(shelf: Shelf) {
+    if (shelf !== this._shelf) {
+      this._shelf = shelf;
+      this._marked.clear();
+      this._current = null;
+      this._changed.emit();
+    }
   }
 
   get changed(): ISignal<this, void> {
@@ -61,5 +77,6 @@ export class Selection {
   private readonly _marked = new Set<string>();
   private readonly _changed = new Signal<this, void>(this);
   private readonly _asked = new Signal<this, string>(this);
+  private _shelf: Shelf = 'listed';
   private _current: string | null = null;
 }

@@ -18,6 +18,7 @@ import { checkModel, deployModel, openModel, promoteModel } from './models';
 import { openModule, testModule } from './modules';
 import { retrainNotebook } from './retrain-notebook';
 import { cancel, openSweep, resumeSweep } from './sweeps';
+import { tidyRuns } from './tidy-runs';
 
 /** Every command, in the order the palette lists them. */
 const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand> = [
@@ -30,6 +31,7 @@ const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand
   openNotebook,
   openCell,
   copyId,
+  ...tidyRuns,
   extractFunctions,
   openModule,
   testModule,

@@ -7,6 +7,7 @@ import { statusWords } from '../parts/words';
 import { PagedRows } from '../rows';
 import { RunSummary } from '../schema';
 import { expressionOf } from '../search';
+import { Shelf } from '../selection';
 import { IContext } from '../tokens';
 import { LiveSection } from './live';
 
@@ -30,8 +31,8 @@ export class RunsSection extends LiveSection {
 
   readonly rows = new PagedRows<RunSummary>({
     fetch: (offset, limit) =>
-      this._call('runs', { where: this._where, order_by: this._orderBy, limit, offset }),
-    count: async () => (await this._call('runs/count', { where: this._where })).total
+      this._call('runs', { where: this._where, order_by: this._orderBy, limit, offset, ...this._shelf }),
+    count: async () => (await this._call('runs/count', { where: this._where, ...this._shelf })).total
   });
 
   /** Search from now on for this text. */
@@ -53,6 +54,18 @@ export class RunsSection extends LiveSection {
     this._orderBy = orderBy;
     void this.rows.reset();
     this.update();
+  }
+
+  /** List from now on the runs in use, those put aside, or those in the trash. */
+  take(shelf: Shelf): void {
+    this.context.selection.shelf = shelf;
+    void this.rows.reset();
+    this.update();
+  }
+
+  private get _shelf(): { archived?: boolean; deleted?: boolean } {
+    const { shelf } = this.context.selection;
+    return shelf === 'listed' ? {} : { [shelf]: true };
   }
 
   protected refresh(): void {
@@ -91,10 +104,10 @@ export class RunsSection extends LiveSection {
           onOpen={row => void app.commands.execute('nbops:open-run', { run: row.run.id })}
           onToggle={row => selection.toggle(row.run.id)}
           empty={
-            isSearch
+            isSearch || selection.shelf !== 'listed'
               ? {
-                  title: trans.__('No run matches'),
-                  text: trans.__('Try fewer words or another expression.')
+                  title: isSearch ? trans.__('No run matches') : trans.__('None'),
+                  text: isSearch ? trans.__('Try fewer words or another expression.') : undefined
                 }
               : {
                   title: trans.__('No runs yet'),
@@ -149,6 +162,16 @@ function SearchBar(props: {
         <span className="nbops-Count" role="status">
           {total === null ? '' : trans._n('%1 run', '%1 runs', total, total.toLocaleString())}
         </span>
+        <select
+          className="nbops-Select"
+          aria-label={trans.__('Which runs')}
+          value={context.selection.shelf}
+          onChange={event => section.take(event.target.value as Shelf)}
+        >
+          <option value="listed">{trans.__('in use')}</option>
+          <option value="archived">{trans.__('archived')}</option>
+          <option value="deleted">{trans.__('in the trash')}</option>
+        </select>
         <select
           className="nbops-Select"
           aria-label={trans.__('Sort runs by')}
