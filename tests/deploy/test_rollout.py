@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from nbops.deploy import client, deploy, detached, docker_client, endpoints, logs, naming, predict
-from nbops.errors import ConflictError, DeployError, NotFoundError, UsageError
+from nbops.errors import ConflictError, DeployError, NotFoundError, StoreError, UsageError
+from nbops.records import Endpoint
 from nbops_serving import log
 
 both_engines = pytest.mark.parametrize(
@@ -275,6 +276,61 @@ def test_an_interrupt_while_a_version_starts_leaves_the_live_one_alone(workshop:
     timer.join()
     assert ask(live) == [5.0]
     assert workshop.statuses() == ["1 ready", "2 failed"]
+
+
+class Unwritable:
+    """A store whose disk is full when the endpoint is to be recorded."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def put(self, *records: Any) -> None:
+        if any(isinstance(record, Endpoint) for record in records):
+            raise StoreError("the disk is full")
+        self._store.put(*records)
+
+
+@pytest.mark.haproxy
+def test_a_store_that_cannot_be_written_leaves_the_live_version_with_its_traffic(workshop: Any) -> None:
+    live = workshop.deploy(1)
+    store, workshop.store = workshop.store, Unwritable(workshop.store)
+    with pytest.raises(StoreError, match="the disk is full"):
+        workshop.deploy(2)
+    workshop.store = store
+    assert ask(live) == [5.0]
+    assert workshop.statuses() == ["1 ready", "2 failed"]
+
+
+@pytest.mark.haproxy
+def test_a_first_endpoint_that_cannot_be_recorded_leaves_nothing(workshop: Any) -> None:
+    store, workshop.store = workshop.store, Unwritable(workshop.store)
+    with pytest.raises(StoreError, match="the disk is full"):
+        workshop.deploy(1)
+    workshop.store = store
+    assert workshop.statuses() == ["1 failed"]
+
+
+@pytest.mark.docker
+@pytest.mark.haproxy
+@pytest.mark.parametrize("engine", ["docker"])
+def test_a_docker_engine_that_does_not_answer_leaves_its_endpoints_down_in_the_list(
+    workshop: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    workshop.deploy(1)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
+        assert workshop.endpoint().status == "down"
+    assert workshop.endpoint().status == "up"
+    assert workshop.statuses() == ["1 ready"]
+
+
+@pytest.mark.haproxy
+def test_what_clients_sent_is_for_this_user_alone(workshop: Any) -> None:
+    workshop.deploy(1)
+    assert (workshop.settings.folder / "endpoints/tiny").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.haproxy

@@ -6,6 +6,7 @@ proves that the running server answers the notebook's own rows as the notebook d
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
 import time
@@ -19,7 +20,7 @@ from nbops.deploy.edge import Edge
 from nbops.deploy.engine import Condition, Running, engine_named
 from nbops.deploy.proof import Proof
 from nbops.deploy.rollout import deploy, edge_of, rollback, stop, unknown
-from nbops.errors import DeployError
+from nbops.errors import DeployError, MissingError
 from nbops.records import Deployment, Endpoint
 from nbops.settings import Settings
 from nbops.store.interface import Store
@@ -96,10 +97,8 @@ def endpoints(store: Store, settings: Settings) -> list[Endpoint]:
         settings: of the project.
 
     Returns:
-        Endpoints by name; those of other machines as they were recorded there.
-
-    Raises:
-        DeployError: an engine that runs deployments cannot be asked.
+        Endpoints by name; those of other machines as they were recorded there, those of an engine that does not
+        answer as down.
     """
     recorded = sorted(store.find(Endpoint), key=lambda endpoint: endpoint.name)
     here = [endpoint for endpoint in recorded if endpoint.handle.get("host") == socket.gethostname()]
@@ -113,13 +112,17 @@ def _conditions(endpoints: list[Endpoint], store: Store, settings: Settings) -> 
     found: dict[str, Condition] = {}
     for name, group in itertools.groupby(deployments, key=lambda deployment: deployment.engine):
         handles = {deployment.id: deployment.handle for deployment in group}
-        found |= engine_named(name, settings).conditions(handles)
+        # An engine that does not answer leaves it open how its deployments are: they are down, and may come back.
+        with contextlib.suppress(MissingError):
+            found |= engine_named(name, settings).conditions(handles)
     return found
 
 
 def _refreshed(endpoint: Endpoint, conditions: dict[str, Condition], store: Store, settings: Settings) -> Endpoint:
-    if endpoint.status == "stopped" or not endpoint.split.keys() <= conditions.keys():
+    if endpoint.status == "stopped" or endpoint.handle.get("host") != socket.gethostname():
         return endpoint
+    if not endpoint.split.keys() <= conditions.keys():
+        return msgspec.structs.replace(endpoint, status="down")
     for key in endpoint.split:
         _record_end(store.get(Deployment, key), conditions[key], store)
     edge = edge_of(endpoint, settings.folder / "endpoints" / endpoint.name, settings)

@@ -40,7 +40,8 @@ def changing(folder: Path, name: str) -> Iterator[None]:
     Raises:
         ConflictError: another process is changing it just now.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    # For this user alone: the prediction log has what clients sent.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "lock").open("a+", encoding="ascii") as file:
         try:
             # The system lets go of it when this process ends, however it ends.

@@ -203,6 +203,8 @@ class _Rollout:
         self._known = known
         self._live = known if known is not None and known.status != "stopped" else None
         self._proofs = proofs
+        self._current: Deployment | None = None
+        """The deployment that is being rolled out, as it is now."""
         self._store = store
         self._settings = settings
         if self._live is not None:
@@ -223,7 +225,7 @@ class _Rollout:
         port = self._port(port)
         deployment = self._new(bundle, version, chosen)
         launch = self._launch(bundle, version, deployment, port=None if edge else port)
-        with self._undone_on_failure(deployment.id):
+        with self._undone_on_failure():
             with stage(f"Build {self._name}:{version.number}") as now:
                 built = chosen.build(launch, now=now)
                 deployment = self._save(deployment, handle=built)
@@ -334,8 +336,7 @@ class _Rollout:
             log_path=str(deployment_folder(self._settings, self._name, key) / "predictions"),
             started_at=time.time(),
         )
-        self._store.put(deployment)
-        return deployment
+        return self._save(deployment)
 
     def _launch(self, bundle: Bundle, version: ModelVersion, deployment: Deployment, *, port: int | None) -> Launch:
         assert deployment.log_path is not None
@@ -366,20 +367,20 @@ class _Rollout:
         return {"nbops.run": version.run_id, **commit}
 
     def _save(self, deployment: Deployment, **fields: object) -> Deployment:
-        changed = msgspec.structs.replace(deployment, **fields)
-        self._store.put(changed)
-        return changed
+        # Remembered first: what was started is stopped again even if it cannot be recorded.
+        self._current = msgspec.structs.replace(deployment, **fields)
+        self._store.put(self._current)
+        return self._current
 
     @contextlib.contextmanager
-    def _undone_on_failure(self, deployment_id: str) -> Iterator[None]:
+    def _undone_on_failure(self) -> Iterator[None]:
         """Remove what was started when anything goes wrong, an interrupt of the kernel included."""
         try:
             yield
         except BaseException as error:
             reason = error.message if isinstance(error, NbopsError) else type(error).__name__
-            # Read again: the handle was recorded as soon as there was something to stop.
-            deployment = self._store.get(Deployment, deployment_id)
-            retire(deployment, store=self._store, settings=self._settings, error=reason)
+            assert self._current is not None
+            retire(self._current, store=self._store, settings=self._settings, error=reason)
             raise
 
     def _wait_ready(self, engine: Engine, started: Started, now: Stage) -> None:
@@ -437,17 +438,20 @@ class _Rollout:
                 handle = self._live.handle
                 try:
                     self._move(edge, handle, shares, now)
+                    return self._record(deployment, split, handle, f"http://{ports.HOST}:{port}")
                 except BaseException:
-                    runtime(handle).shift(self._shares(edge, before))
-                    edge.remember(handle, self._name, self._shares(edge, before))
+                    self._shift(edge, handle, self._shares(edge, before))
                     raise
-            else:
-                if self._live is not None:
-                    # Killed from outside: what is left of it would be in the way of the new one.
-                    edge.close(self._live.handle)
-                now.say(f"listen on {ports.HOST}:{port}")
-                handle = edge.open(self._name, port=port, split=shares)
-            return self._record(deployment, split, handle, f"http://{ports.HOST}:{port}")
+            if self._live is not None:
+                # Killed from outside: what is left of it would be in the way of the new one.
+                edge.close(self._live.handle)
+            now.say(f"listen on {ports.HOST}:{port}")
+            handle = edge.open(self._name, port=port, split=shares)
+            try:
+                return self._record(deployment, split, handle, f"http://{ports.HOST}:{port}")
+            except BaseException:
+                edge.close(handle)
+                raise
 
     def _shares(self, edge: Edge, split: dict[str, int]) -> dict[str, int]:
         shares: dict[str, int] = {}
@@ -458,13 +462,16 @@ class _Rollout:
         return shares
 
     def _move(self, edge: Edge, handle: Handle, shares: dict[str, int], now: Stage) -> None:
+        self._shift(edge, handle, shares)
         control = runtime(handle)
-        control.shift(shares)
-        edge.remember(handle, self._name, shares)
         for upstream, share in shares.items():
             if share == 0:
                 drained = control.drain(upstream, timeout_s=DRAIN_TIMEOUT_S)
                 now.say("the old version has answered all it took" if drained else "the old version still answers")
+
+    def _shift(self, edge: Edge, handle: Handle, shares: dict[str, int]) -> None:
+        runtime(handle).shift(shares)
+        edge.remember(handle, self._name, shares)
 
     def _end_unkept(self, endpoint: Endpoint, edge: Edge | None) -> None:
         """End deployments that are not even kept for a rollback any more."""
