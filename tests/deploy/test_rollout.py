@@ -94,7 +94,7 @@ def test_a_version_that_answers_otherwise_than_the_notebook_never_takes_traffic(
     assert workshop.statuses() == ["1 ready", "2 failed"]
 
 
-@both_engines
+@pytest.mark.haproxy
 def test_a_first_deploy_that_fails_leaves_no_endpoint(workshop: Any) -> None:
     with pytest.raises(DeployError):
         workshop.deploy(1, expected=[0.0, 0.0])
@@ -162,7 +162,7 @@ def test_an_edge_killed_from_outside_shows_and_comes_back_on_its_address_with_th
     assert ask(second) == [10.0]
 
 
-@both_engines
+@pytest.mark.haproxy
 def test_requests_are_in_the_prediction_log_and_the_check_is_not(workshop: Any) -> None:
     endpoint = workshop.deploy(2)
     ask(endpoint)
@@ -173,7 +173,7 @@ def test_requests_are_in_the_prediction_log_and_the_check_is_not(workshop: Any) 
     assert [batch.predictions for batch in batches] == [[10.0]]
 
 
-@both_engines
+@pytest.mark.haproxy
 def test_a_client_cannot_pass_for_a_check_and_stay_out_of_the_log(workshop: Any) -> None:
     endpoint = workshop.deploy(2)
     client.predict(endpoint.address, ROW, is_check=True)
@@ -212,7 +212,7 @@ def test_what_the_old_version_took_is_answered_by_it(workshop: Any) -> None:
     assert ask(endpoint) == [10.0]
 
 
-@both_engines
+@pytest.mark.haproxy
 def test_two_endpoints_live_side_by_side(workshop: Any) -> None:
     one, other = workshop.deploy(1, name="one"), workshop.deploy(2, name="other")
     assert (ask(one), ask(other)) == ([5.0], [10.0])
@@ -221,7 +221,7 @@ def test_two_endpoints_live_side_by_side(workshop: Any) -> None:
     assert [endpoint.status for endpoint in endpoints(workshop.store, workshop.settings)] == ["stopped", "up"]
 
 
-@both_engines
+@pytest.mark.haproxy
 def test_logs_follow_until_the_server_ends(workshop: Any) -> None:
     workshop.deploy(1)
     lines = logs("tiny", follow=True, store=workshop.store, settings=workshop.settings)
