@@ -173,7 +173,11 @@ def _add_numbers(state: Any, values: NDArray[Any]) -> None:
         if block.dtype.kind == "c":
             block = block.view(block.real.dtype)
         if block.dtype.kind == "f" and (unknown := np.isnan(block)).any():
-            block = np.where(unknown, np.array(np.nan, dtype=block.dtype), block)
+            nan = np.array([np.nan], dtype=block.dtype)
+            bits = f"u{block.itemsize}"
+            # Nearly always every NaN has the usual bits already, and counting is cheaper than writing.
+            if np.count_nonzero(block.view(bits) == nan.view(bits)) != np.count_nonzero(unknown):
+                block = np.where(unknown, nan, block)
         state.update(block if block.dtype.kind in "biuf" else block.tobytes())
 
 
