@@ -322,7 +322,7 @@ class Workspace:
         return restore(self.store, self._meant(runs))
 
     def gc(self, apply: bool = False, older_than: float = 30.0) -> Collected:
-        """Remove what has long been in the trash, and every file that no record refers to."""
+        """Remove what has long been in the trash and what no record refers to; without ``apply`` only show it."""
         from nbops.keep import collect
 
         return collect(

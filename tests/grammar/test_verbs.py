@@ -42,7 +42,19 @@ def test_every_example_of_a_verb_is_understood(verb: Verb) -> None:
 def test_values_reach_the_verb_under_their_python_names() -> None:
     name, values, as_json = parse("runs", "-w", "metrics.a > 1", "--order-by=-metrics.a", "-n", "3", "--json")
     assert (name, as_json) == ("runs", True)
-    assert values == {"where": "metrics.a > 1", "order_by": "-metrics.a", "limit": 3, "offset": 0}
+    wanted = {"where": "metrics.a > 1", "order_by": "-metrics.a", "limit": 3, "offset": 0}
+    assert values == {**wanted, "archived": False, "deleted": False}
+
+
+def test_pairs_may_stand_without_an_option_before_them() -> None:
+    assert parse("tag", "last", "team=a", "stage=x=y", "--remove", "old")[1] == {
+        "run": "last",
+        "tags": {"team": "a", "stage": "x=y"},
+        "remove": ["old"],
+    }
+    with pytest.raises(UsageError) as caught:
+        parse("tag", "last", "team")
+    assert (caught.value.message, caught.value.hint) == ("tags takes NAME=VALUE, not 'team'", "NAME=VALUE")
 
 
 def test_pairs_become_a_dict_and_keep_later_equal_signs() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -116,7 +117,7 @@ def _files(version: ModelVersion, climbed: Climbed, blobs: Blobs) -> dict[str, b
 
 def _requirements(version: ModelVersion, rung: str) -> list[str]:
     """Pin what serves the bundle; the model's own packages stay as they were when it was registered."""
-    pins = {pin.partition("==")[0]: pin for pin in pins_of(SERVING)}
+    pins = {pin.partition("==")[0]: pin for pin in pins_of([*SERVING, *(["onnxruntime"] if rung == "onnx" else [])])}
     if rung == "original":
         pins.update({pin.partition("==")[0]: pin for pin in version.requirements})
     return [pins[name] for name in sorted(pins)]
@@ -169,6 +170,8 @@ def _is_there(place: Path, digest: str) -> bool:
         return False
     try:
         open_bundle(place, digest=digest)
+        with contextlib.suppress(PermissionError):
+            os.utime(place)  # as good as new: it is not collected before its record is written
     except Exception:  # noqa: BLE001 - however it is damaged, the cure is to write it again
         shutil.rmtree(place, ignore_errors=True)
         return False

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 _FIELDS = ("id", "name", "kind", "status", "started_at", "ended_at", "notebook", "cause", "user", "git_commit")
 
 
-def runs(where: str | None = None, order_by: str | None = None, limit: int | None = None) -> pd.DataFrame:
+def runs(
+    where: str | None = None, order_by: str | None = None, limit: int | None = None, *, archived: bool = False
+) -> pd.DataFrame:
     """List runs with their parameters and the last value of each metric.
 
     Args:
@@ -18,6 +20,7 @@ def runs(where: str | None = None, order_by: str | None = None, limit: int | Non
         order_by: fields separated by commas, each with ``-`` for descending: ``"-metrics.accuracy"``; newest first
             when not given.
         limit: how many rows at most; all when not given.
+        archived: list the archived runs instead.
 
     Returns:
         One row for each run, indexed by run id: what is known of the run, ``duration_s`` in seconds, ``cells``, and a
@@ -41,7 +44,7 @@ def runs(where: str | None = None, order_by: str | None = None, limit: int | Non
     from nbops.capture import here
 
     with here.reading() as store:
-        summaries = store.search_runs(where, order_by=order_by, limit=limit)
+        summaries = store.search_runs(where, order_by=order_by, limit=limit, shelf="archived" if archived else "listed")
     rows: list[dict[str, Any]] = []
     for summary in summaries:
         row = {field: getattr(summary.run, field) for field in _FIELDS} | {"cells": summary.cells}

@@ -165,7 +165,7 @@ def _param(click: Any, option: Option, candidates: Candidates) -> click.Paramete
         return click.Argument(  # type: ignore[no-any-return]
             [option.name],
             type=kind,
-            nargs=-1 if option.is_many else 1,
+            nargs=-1 if option.is_many or option.kind == "pairs" else 1,
             required=option.is_required,
             metavar=option.metavar or option.name.upper(),
             **offers,
@@ -196,7 +196,10 @@ def _value(option: Option, value: Any) -> Any:
 def _pair(option: Option, text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name.strip():
-        raise UsageError(f"{option.flag} takes {option.metavar}, not {text!r}", hint=f"{option.flag} {option.metavar}")
+        typed = "" if option.is_argument else f"{option.flag} "
+        raise UsageError(
+            f"{typed or option.name + ' '}takes {option.metavar}, not {text!r}", hint=f"{typed}{option.metavar}"
+        )
     return name.strip(), value
 
 

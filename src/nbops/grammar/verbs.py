@@ -11,6 +11,7 @@ from nbops.flows.demo import Journey
 from nbops.flows.doctor import Finding
 from nbops.flows.show import Page
 from nbops.grammar.language import Option, Verb
+from nbops.keep import Collected
 from nbops.records import (
     CellExecution,
     CheckResult,
@@ -19,6 +20,7 @@ from nbops.records import (
     Model,
     ModelVersion,
     ModuleVersion,
+    Run,
     Sweep,
     Window,
 )
@@ -35,6 +37,9 @@ RUN = Option(
     completes="runs",
     help="A run: id, unique start of an id, name or last.",
 )
+NAMED_RUN = Option(name="run", is_argument=True, is_required=True, completes="runs", help=RUN.help)
+ARCHIVED = Option(name="archived", kind="flag", help="The archived runs instead.")
+DELETED = Option(name="deleted", kind="flag", help="The runs in the trash instead.")
 ENDPOINT = Option(
     name="endpoint", is_argument=True, is_required=True, completes="endpoints", help="The endpoint's name."
 )
@@ -80,6 +85,19 @@ DEFINITIONS = (
         help="Where text and live object differ, take the last, live or saved definition.",
     ),
 )
+
+
+def _runs_of(completes: str) -> Option:
+    return Option(
+        name="runs",
+        is_argument=True,
+        is_many=True,
+        is_required=True,
+        completes=completes,
+        metavar="RUN",
+        help="Runs; or sweeps, for all of their runs.",
+    )
+
 
 VERBS: tuple[Verb, ...] = (
     Verb(
@@ -138,6 +156,8 @@ VERBS: tuple[Verb, ...] = (
             Option(name="order_by", short="-o", help="Fields to sort by, - for descending: -metrics.accuracy,name."),
             LIMIT,
             OFFSET,
+            ARCHIVED,
+            DELETED,
         ),
         examples=("runs", 'runs --where "metrics.accuracy > 0.9 and params.depth = 4" --order-by=-metrics.accuracy'),
     ),
@@ -182,6 +202,87 @@ VERBS: tuple[Verb, ...] = (
             ),
         ),
         examples=("compare 01981a 01981b",),
+    ),
+    Verb(
+        name="tag",
+        topic="runs",
+        summary="Set and remove tags of a run, by which runs --where finds it.",
+        gives=Run,
+        changes=True,
+        options=(
+            NAMED_RUN,
+            Option(name="tags", is_argument=True, kind="pairs", metavar="NAME=VALUE", help="The tags to set."),
+            Option(name="remove", is_many=True, metavar="NAME", help="Take this tag off."),
+        ),
+        examples=("tag last team=churn stage=draft", "tag last --remove stage"),
+    ),
+    Verb(
+        name="note",
+        topic="runs",
+        summary="Write a note on a run, in place of the one it has.",
+        gives=Run,
+        changes=True,
+        options=(
+            NAMED_RUN,
+            Option(
+                name="text", is_argument=True, is_required=True, help='The note; "" takes off the one that is there.'
+            ),
+        ),
+        examples=('note last "the first with clean ages"',),
+    ),
+    Verb(
+        name="rename",
+        topic="runs",
+        summary="Give a run another name.",
+        gives=Run,
+        changes=True,
+        options=(NAMED_RUN, Option(name="name", is_argument=True, is_required=True, help="The name.")),
+        examples=("rename last baseline",),
+    ),
+    Verb(
+        name="archive",
+        topic="runs",
+        summary="Take runs out of the lists; nothing of them is lost.",
+        gives=list[Run],
+        changes=True,
+        options=(_runs_of("runs"),),
+        examples=("archive 01981a 01981b",),
+    ),
+    Verb(
+        name="delete",
+        topic="runs",
+        summary="Put runs into the trash, where they stay restorable until gc removes them.",
+        gives=list[Run],
+        changes=True,
+        options=(_runs_of("runs"),),
+        examples=("delete 01981a",),
+    ),
+    Verb(
+        name="restore",
+        topic="runs",
+        summary="Bring runs back from the trash, or from the archive into the lists.",
+        gives=list[Run],
+        changes=True,
+        options=(_runs_of("put_away"),),
+        examples=("restore 01981a",),
+    ),
+    Verb(
+        name="gc",
+        topic="runs",
+        summary="Remove what has long been in the trash and what no record refers to; without --apply only show it.",
+        gives=Collected,
+        changes=True,
+        options=(
+            Option(name="apply", kind="flag", help="Really remove it; without, nothing is changed."),
+            Option(
+                name="older_than",
+                kind="number",
+                default=30.0,
+                metavar="DAYS",
+                help="Remove runs that have been in the trash for so many days.",
+            ),
+        ),
+        examples=("gc", "gc --apply", "gc --older-than 7 --apply"),
     ),
     Verb(
         name="extract",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
@@ -135,10 +135,11 @@ class Store(Protocol):
         """Sequence number of the newest write; cheap enough to ask five times a second."""
         ...
 
-    def digests(self) -> set[str]:
+    def digests(self, *, without: Collection[str] = ()) -> set[str]:
         """Every sha256 that any row names, in whatever field: blobs and bundles that have to stay.
 
-        StoreError when a store that others share cannot be asked.
+        ``without`` are ids of records that do not count, nor does what belongs to a run among them. StoreError when a
+        store that others share cannot be asked.
         """
         ...
 

@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
@@ -359,13 +359,13 @@ class JournaledStore:
 
     # ── room ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def digests(self) -> set[str]:
+    def digests(self, *, without: Collection[str] = ()) -> set[str]:
         """Every sha256 that any row names, of the journal and of the shared store; StoreError while it is unplugged."""
         # Never from the journal alone: what other machines refer to is not in it.
         shared = self.shared()
         if not self.is_read_only:
             self.forwarder.forward(shared)
-        return shared.digests() | self.journal.digests()
+        return shared.digests(without=without) | self.journal.digests(without=without)
 
     def compact(self) -> int:
         """Give space that rows left behind back to the disks of both; returns how many bytes."""

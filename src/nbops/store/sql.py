@@ -7,7 +7,7 @@ how a statement is run and what a transaction is.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -350,7 +350,7 @@ class SqlStore:
 
     # ── room ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def digests(self) -> set[str]:
+    def digests(self, *, without: Collection[str] = ()) -> set[str]:
         """Every sha256 that any row names, in whatever field: blobs and bundles that have to stay."""
         # Read from the text of all rows rather than from a list of fields: no field can be forgotten, and a digest
         # that somebody logged as a parameter holds what it names, too.
@@ -358,12 +358,14 @@ class SqlStore:
         for kind in NOUNS:
             table = table_of(kind)
             texts = [quoted(column.name) for column in table.columns if column.sql_type == "TEXT"]
-            page = f"SELECT {', '.join(texts)} FROM {table.name} WHERE id > ? ORDER BY id LIMIT {_CHUNK}"
+            owner = "run_id" if "run_id" in table.fields else "id"
+            select = f"SELECT id, {owner}, {', '.join(texts)} FROM {table.name}"
             last = ""
-            while rows := self._rows(page, (last,)):
+            while rows := self._rows(f"{select} WHERE id > ? ORDER BY id LIMIT {_CHUNK}", (last,)):
                 last = str(rows[-1][0])
-                found.update(_digests_in(rows))
-        return found.union(_digests_in(self._rows("SELECT value FROM params WHERE length(value) >= 64")))
+                found.update(_digests_in(rows, without))
+        rows = self._rows("SELECT run_id, run_id, value FROM params WHERE length(value) >= 64")
+        return found.union(_digests_in(rows, without))
 
     def compact(self) -> int:
         """Give space that rows left behind back to the disk; returns how many bytes."""
@@ -424,9 +426,11 @@ _LISTS: dict[type[Record], str] = {
 }  # fmt: skip
 
 
-def _digests_in(rows: list[Row]) -> Iterator[str]:
-    for row in rows:
-        for text in row:
+def _digests_in(rows: list[Row], without: Collection[str]) -> Iterator[str]:
+    for key, owner, *texts in rows:
+        if key in without or owner in without:
+            continue
+        for text in texts:
             if isinstance(text, str) and len(text) >= 64:
                 yield from _DIGEST.findall(text)
 

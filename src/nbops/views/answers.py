@@ -15,6 +15,7 @@ from nbops.flows.compare import Comparison, Difference
 from nbops.flows.demo import Journey
 from nbops.flows.doctor import Finding
 from nbops.flows.show import Page
+from nbops.keep import Collected
 from nbops.records import (
     CellExecution,
     CheckResult,
@@ -24,6 +25,7 @@ from nbops.records import (
     Model,
     ModelVersion,
     ModuleVersion,
+    Run,
     Sweep,
     Window,
 )
@@ -121,6 +123,14 @@ def _runs(answer: Sequence[RunSummary]) -> list[Part]:
         for row in answer
     ]
     return [Table(columns, rows, numeric=frozenset(range(4, len(columns))), status=frozenset({2}))]
+
+
+def _run_records(answer: Sequence[Run]) -> list[Part]:
+    rows = [
+        [short(run.id), run.name, run.status, when(run.started_at), when(run.archived_at), when(run.deleted_at)]
+        for run in answer
+    ]
+    return [Table(["run", "name", "status", "started", "archived", "deleted"], rows, status=frozenset({2}))]
 
 
 def _most_common(names: Any, most: int = 4) -> list[str]:
@@ -274,6 +284,7 @@ def _findings(answer: Sequence[Finding]) -> list[Part]:
 
 _LISTS: dict[type, Callable[[Any], list[Part]]] = {
     RunSummary: _runs,
+    Run: _run_records,
     CellExecution: _cells,
     ModuleVersion: _modules,
     ModuleState: _module_states,
@@ -372,6 +383,32 @@ def _metrics(metrics: Sequence[Metric]) -> Table:
         for name, values in series.items()
     ]
     return Table(["metric", "last", "lowest", "highest", "values"], rows, frozenset({1, 2, 3, 4}))
+
+
+@view_of.register
+def _(answer: Run) -> list[Part]:
+    tags = ", ".join(f"{name}={value}" for name, value in answer.tags.items())
+    facts = [("status", answer.status), ("started", when(answer.started_at)), ("tags", tags), ("note", answer.note)]
+    return [Heading(f"Run {answer.name}", short(answer.id)), Facts([fact for fact in facts if fact[1]])]
+
+
+@view_of.register
+def _(answer: Collected) -> list[Part]:
+    notes: list[Part] = [Note(reason, "busy") for reason in answer.kept]
+    if not answer.found:
+        return [Note(f"nothing to collect; the trash keeps runs for {answer.older_than_days:g} days"), *notes]
+    rows = [
+        [garbage.what, str(garbage.count), "" if garbage.size_bytes is None else size(garbage.size_bytes)]
+        for garbage in answer.found
+    ]
+    title = "Removed" if answer.applied else "Would be removed"
+    parts: list[Part] = [
+        Heading(title, size(answer.size_bytes)),
+        Table(["what", "how many", "size"], rows, frozenset({1, 2})),
+    ]
+    if not answer.applied:
+        notes.append(Note("nothing was changed; with --apply it goes", "plain"))
+    return [*parts, *notes]
 
 
 @view_of.register
