@@ -172,3 +172,18 @@ def test_preview_writes_nothing_and_tells_everything(root: Path, store: Any) -> 
     assert shown.replacement == "from a.b import f"
     assert not (root / "src/a").exists()
     assert extract.preview(["g"], cells=ran("def g(): ..."), to="a.b", root=root, store=store, proof=True).is_proven
+
+
+def test_a_method_is_extracted_with_its_class(take: Take) -> None:
+    with pytest.raises(ExtractError, match=r"Model\.fit is a part of Model; extract Model"):
+        take("Model.fit", "class Model:\n    def fit(self): ...")
+
+
+def test_only_the_submodule_that_is_used_is_imported(take: Take) -> None:
+    source = (
+        "import xml, xml.dom.minidom, xml.etree.ElementTree\ndef f(t): return xml.etree.ElementTree.fromstring(t).tag"
+    )
+
+    text = take("f", source).source
+
+    assert [line for line in text.split("\n") if line.startswith("import")] == ["import xml.etree.ElementTree"]

@@ -292,8 +292,9 @@ class _Walk:
         used = [item for item in plain if any((c + ".").startswith(item[1].module + ".") for c in chains)]
         # The same name may be asked for again by another statement with other submodules.
         self._seen.discard((need.name, need.at, need.soft, need.called))
-        longest = {item[1].module: item for item in used}
-        return list(longest.values()) or plain[:1]
+        by_module = {item[1].module: item for item in used}
+        longest = [i for m, i in by_module.items() if not any(other.startswith(f"{m}.") for other in by_module)]
+        return longest or plain[:1]
 
     def _import(self, alias: Alias, position: int) -> None:
         self.closure.imports.setdefault((alias.bound + "\0" + alias.module, position), Imported(alias, position))
@@ -529,6 +530,9 @@ class _Walk:
         ]
         unread = [*self.log.unread, *self.log.unread_runs()]
         unknown += [f"`{u.text}` ({u.cell.label})" for u in unread if u.text.startswith("%") and "\n" not in u.text]
+        owner = name.partition(".")[0]
+        if owner != name and self.log.binders.get(owner):
+            return f"is a part of {owner}; extract {owner}"
         near = difflib.get_close_matches(name, list(self.log.binders), 1)
         text = "is not defined in any cell"
         if unknown:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from nbops.errors import ConflictError, ExtractError, UsageError
 
@@ -122,12 +123,21 @@ def _umask() -> int:
 def only_one(root: Path, module: str) -> Iterator[None]:
     """Let one process at a time make a version of a module, so that two never take the same number."""
     folder = root / ".nbops" / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{module}.lock").open("w") as file:
-        try:
-            import fcntl
-        except ImportError:  # Windows has no flock; versions there are numbered by one process at a time
-            yield
-            return
-        fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / f"{module}.lock").open("w")
+    except OSError as error:
+        raise ExtractError(f"{folder} cannot be written: {error.strerror}", hint=f"ls -ld {root}") from error
+    with file:
+        _lock(file)
         yield
+
+
+def _lock(file: IO[str]) -> None:
+    try:
+        import fcntl
+    except ImportError:
+        return  # Windows has no flock; there, versions are numbered by one process at a time
+    # Some network file systems have no locks; a project there is used by one person at a time.
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX)
