@@ -19,8 +19,9 @@ function renameRun(context: IContext): ICommand {
     describedBy: textArgs({ run: trans.__('Id of the run') }),
     execute: async args => {
       const run = meant(context, args, 'run', 'run');
-      const answers =
-        run && (await ask(context, trans.__('Rename run %1', short(run)), 'name', trans.__('Name')));
+      const answers = run
+        ? await ask(context, trans.__('Rename run %1', short(run)), 'name', trans.__('Name'))
+        : null;
       if (run && answers?.name) {
         await act(
           context,
@@ -45,12 +46,12 @@ function tagRun(context: IContext): ICommand {
     describedBy: textArgs({ run: trans.__('Id of the run') }),
     execute: async args => {
       const run = meant(context, args, 'run', 'run');
-      const answers =
-        run &&
-        (await ask(context, trans.__('Tag run %1', short(run)), 'tag', trans.__('Tag'), {
-          placeholder: 'reviewed=yes',
-          help: trans.__('NAME=VALUE; a name alone takes the tag away')
-        }));
+      const answers = run
+        ? await ask(context, trans.__('Tag run %1', short(run)), 'tag', trans.__('Tag'), {
+            placeholder: 'reviewed=yes',
+            help: trans.__('NAME=VALUE; a name alone takes the tag away')
+          })
+        : null;
       if (run && answers?.tag) {
         const [name, value] = answers.tag.split(/=(.*)/s).map(part => part.trim());
         const takes = value === undefined ? { run, remove: [name] } : { run, tags: { [name]: value } };
@@ -72,8 +73,9 @@ function noteOnRun(context: IContext): ICommand {
     describedBy: textArgs({ run: trans.__('Id of the run') }),
     execute: async args => {
       const run = meant(context, args, 'run', 'run');
-      const answers =
-        run && (await ask(context, trans.__('Note on run %1', short(run)), 'text', trans.__('Note')));
+      const answers = run
+        ? await ask(context, trans.__('Note on run %1', short(run)), 'text', trans.__('Note'))
+        : null;
       if (run && answers) {
         await act(
           context,
