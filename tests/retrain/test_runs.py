@@ -265,6 +265,28 @@ def test_a_run_can_be_cancelled_from_elsewhere(run: Any, store: Store, write_not
         cancel(live.id, store=store)
 
 
+def test_cells_of_a_kernel_without_a_recorder_are_read_from_its_notebook(
+    run: Any, store: Store, write_notebook: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # To nbops this kernel speaks another language, so that nothing of ours is loaded into it.
+    spec = tmp_path / "jupyter" / "kernels" / "calc"
+    spec.mkdir(parents=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (spec / "kernel.json").write_text(json.dumps({"argv": command, "display_name": "Calc", "language": "calc"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+
+    done = run(write_notebook("print('ü' * 3)", "", "1 / 0", "never", kernel="calc"))
+
+    cells = store.find(CellExecution, run_id=done.id, order_by="position")
+    found = [(cell.position, cell.source, cell.status, cell.execution_count) for cell in cells]
+    assert found == [(1, "print('ü' * 3)", "ok", 1), (2, "1 / 0", "error", 2)]
+    assert cells[0].outputs is not None
+    assert (cells[0].outputs.text, cells[0].outputs.total_bytes) == ("üüü\n", 7)
+    assert cells[1].error is not None
+    assert cells[1].error.name == "ZeroDivisionError"
+    assert all(cell.ended_at is not None and cell.ended_at >= cell.started_at for cell in cells)
+
+
 class Shown:
     def __init__(self) -> None:
         self.stages: list[Stage] = []

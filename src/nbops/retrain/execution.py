@@ -19,7 +19,7 @@ import msgspec
 from nbops.errors import NbopsError, StoreError
 from nbops.records import CellError, Param, Run, RunStatus, new_id
 from nbops.retrain import parameters as notebook_parameters
-from nbops.retrain import values
+from nbops.retrain import transcript, values
 from nbops.retrain.recipe import inputs_file
 from nbops.settings import Settings, load_settings
 from nbops.store.process import this_host, this_process
@@ -51,6 +51,8 @@ class Execution:
     """Code of the injected parameters cell; None leaves papermill's own."""
     output: str | None = None
     is_recorded: bool = True
+    output_bytes: int | None = None
+    """How much of a cell's text a record keeps; None records no cells."""
     is_cold: bool = True
     """Whether its kernel starts from nothing, as papermill's own does, rather than as a fork."""
     is_papermills: bool = False
@@ -146,7 +148,13 @@ def execute(
         note=run.note,
         tags=run.tags,
     )
+    _transcribe(execution, run, store)
     return run
+
+
+def _transcribe(execution: Execution, run: Run, store: Store) -> None:
+    if execution.nb is not None and execution.output_bytes is not None:
+        transcript.complete(run, execution.nb, store=store, output_bytes=execution.output_bytes)
 
 
 def _papermill(
@@ -260,7 +268,13 @@ def opened(
         output=f"{folder.rstrip('/')}/{run_id}/{path.name}",
         tags=tags or {},
     )
-    return Execution(run=run, env=_environment(run, path, settings), cwd=str(path.parent), output=run.output)
+    return Execution(
+        run=run,
+        env=_environment(run, path, settings),
+        cwd=str(path.parent),
+        output=run.output,
+        output_bytes=settings.output_bytes if settings.record else None,
+    )
 
 
 def _environment(run: Run, path: Path, settings: Settings) -> dict[str, str]:
@@ -362,6 +376,7 @@ def _finish(execution: Execution, error: CellError | None, store: Store) -> None
     run = _ended(execution, error)
     with contextlib.suppress(StoreError):
         store.update(Run, run.id, status=run.status, ended_at=run.ended_at, error=run.error)
+        _transcribe(execution, run, store)
         return
     logger.warning(f"nbops could not record the end of run {run.id}")
 
