@@ -197,6 +197,51 @@ def _column(values: tuple[Any, ...], dtype: Dtype) -> Any:
     return nullable(list(values), dtype=name)
 
 
+class Onnx:
+    """An exported graph, run by onnxruntime.
+
+    Args:
+        graph: bytes of the ONNX model.
+        signature: what it takes; its classes are what the graph's labels stand for.
+        has_probabilities: whether the graph's second output is wanted.
+    """
+
+    is_light = False
+
+    def __init__(self, graph: bytes, signature: Signature, *, has_probabilities: bool) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = (
+            1  # one row needs no help, and workers share cores
+        )
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._names = [one.name for one in self._session.get_inputs()]
+        self._is_text = [one.type == "tensor(string)" for one in self._session.get_inputs()]
+        self._classes = signature.classes
+        outputs = [one.name for one in self._session.get_outputs()]
+        self._wanted = outputs[:2] if has_probabilities else outputs[:1]
+
+    def answer(self, rows: Sequence[Row]) -> Answer:
+        label, *rest = self._session.run(self._wanted, self._feed(rows))
+        predictions = plain(label.reshape(-1), len(rows))
+        if self._classes is not None and self._classes and isinstance(self._classes[0], bool):
+            predictions = [bool(value) for value in predictions]  # ONNX has no labels that are true or false
+        return Answer(predictions, plain(rest[0], len(rows)) if rest else None)
+
+    def _feed(self, rows: Sequence[Row]) -> dict[str, Any]:
+        import numpy as np
+
+        if len(self._names) == 1 and len(rows[0]) != 1:
+            return {self._names[0]: np.array(rows, dtype=np.float32)}
+        columns = zip(self._names, self._is_text, zip(*rows, strict=True), strict=True)
+        return {
+            name: np.array(values, dtype=object if is_text else np.float32).reshape(-1, 1)
+            for name, is_text, values in columns
+        }
+
+
 def _open_plan(bundle: OpenBundle) -> Rung:
     return CompiledPlan(read_plan(bundle.read(PLAN_FILE)))
 
@@ -205,4 +250,13 @@ def _open_original(bundle: OpenBundle) -> Rung:
     return Original(load_model(bundle), bundle.manifest)
 
 
-RUNGS: dict[str, Callable[[OpenBundle], Rung]] = {"plan": _open_plan, "original": _open_original}
+def _open_onnx(bundle: OpenBundle) -> Rung:
+    manifest = bundle.manifest
+    return Onnx(bundle.read(ONNX_FILE), manifest.signature, has_probabilities=manifest.has_probabilities)
+
+
+RUNGS: dict[str, Callable[[OpenBundle], Rung]] = {
+    "plan": _open_plan,
+    "onnx": _open_onnx,
+    "original": _open_original,
+}

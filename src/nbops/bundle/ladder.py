@@ -14,18 +14,21 @@ from typing import Any, Protocol
 import msgspec
 
 from nbops.bundle.evidence import Answers, Evidence
+from nbops.bundle.export import NoExportError, export
 from nbops.bundle.plans import NoPlanError, plan_of
 from nbops.errors import BundleError
 from nbops.records import ModelVersion
 from nbops_serving.manifest import Gate
 from nbops_serving.plan import Answer, CompiledPlan, write_plan
 from nbops_serving.rows import Row
-from nbops_serving.rungs import PLAN_FILE, Original
+from nbops_serving.rungs import ONNX_FILE, PLAN_FILE, Onnx, Original
 
 EXACT = 1e-12
 """Largest relative difference of a plan: the last bits of a BLAS sum, whose order depends on the number of rows."""
 SAME = 1e-9
 """Largest relative difference of the original: sums in another order, on another machine."""
+SINGLE_PRECISION = 1e-5
+"""Largest relative difference of an ONNX graph, which computes in single precision."""
 SINGLE_ROWS = 50
 """Rows that are also asked one at a time, as a server is."""
 
@@ -66,16 +69,17 @@ def climb(model: Any, version: ModelVersion, evidence: Evidence | None, original
     """
     follow = _follows(version, evidence)
     fallen: dict[str, str] = {}
-    for name, build in _RUNGS.items():
+    for name, (build, tolerance) in _RUNGS.items():
         try:
-            rung, files = build(model, version)
+            rung, files = build(model, version, evidence)
             if evidence is None:
                 raise NoPlanError("there are no training rows to prove it on")
-            worst = prove(rung, evidence, tolerance=EXACT, single=True)
-        except (NoPlanError, _OtherAnswerError) as error:
+            worst = prove(rung, evidence, tolerance=tolerance, single=True)
+        except (NoPlanError, NoExportError, _OtherAnswerError) as error:
             fallen[name] = str(error)
             continue
-        return Climbed(name, files, Gate(rows=_count(evidence), worst=worst, fallen=fallen), follow, SAME)
+        gate = Gate(rows=_count(evidence), worst=worst, fallen=fallen)
+        return Climbed(name, files, gate, follow, max(tolerance, SAME))
     worst = 0.0
     if evidence is not None:
         try:
@@ -90,12 +94,24 @@ def climb(model: Any, version: ModelVersion, evidence: Evidence | None, original
     return Climbed("original", {}, gate, follow, SAME)
 
 
-def _plan(model: Any, version: ModelVersion) -> tuple[Answering, dict[str, bytes]]:
+def _plan(model: Any, version: ModelVersion, evidence: Evidence | None) -> tuple[Answering, dict[str, bytes]]:
     plan = plan_of(model, version.signature)
     return CompiledPlan(plan), {PLAN_FILE: write_plan(plan)}
 
 
-_RUNGS: dict[str, Callable[[Any, ModelVersion], tuple[Answering, dict[str, bytes]]]] = {"plan": _plan}
+def _onnx(model: Any, version: ModelVersion, evidence: Evidence | None) -> tuple[Answering, dict[str, bytes]]:
+    graph = export(model, version.signature, name=version.model)
+    has_probabilities = bool(evidence and evidence.answers.probabilities)
+    try:
+        rung = Onnx(graph, version.signature, has_probabilities=has_probabilities)
+    except Exception as error:
+        raise NoExportError(f"onnxruntime cannot run it: {error}") from error
+    return rung, {ONNX_FILE: graph}
+
+
+_Build = Callable[[Any, ModelVersion, Evidence | None], tuple[Answering, dict[str, bytes]]]
+_RUNGS: dict[str, tuple[_Build, float]] = {"plan": (_plan, EXACT), "onnx": (_onnx, SINGLE_PRECISION)}
+"""What each rung is built by, and how far its answers may differ."""
 
 
 def _count(evidence: Evidence) -> int:

@@ -20,6 +20,8 @@ from nbops.bundle.definitions import module_of, source_of
 from nbops.errors import BundleError
 from nbops.records import ModuleVersion
 
+_NEVER = ("__main__", "nbops", "nbops_serving", "")
+"""What is no source of the project, even where nbops itself is being worked on."""
 MOST_SOURCE_BYTES = 4_000_000
 """A project whose packages are larger than this is surely not all needed by one model."""
 
@@ -157,8 +159,11 @@ def _path_of(name: str, found: Origins) -> str:
 
 def _project_file(module: str) -> Path | None:
     """Return the file of a module, None when it is installed, built in or no module at all."""
-    if module.partition(".")[0] in {*sys.stdlib_module_names, "__main__", ""}:
+    top = module.partition(".")[0]
+    if top in sys.stdlib_module_names or top in _NEVER:
         return None
+    if top != module and _project_file(top) is None:
+        return None  # looking deeper would import the packages on the way
     try:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError, AttributeError):

@@ -1,0 +1,65 @@
+"""A scikit-learn model as an ONNX graph, where skl2onnx can write it.
+
+ONNX computes in single precision: a threshold may fall on the other side of a value, and histogram boosting has been
+seen 0.08 wrong on some rows. So nothing here is believed; the ladder's gate compares the graph with the model's own
+answers.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from typing import Any
+
+from nbops_serving.manifest import Signature
+
+_NEEDED = ("skl2onnx", "onnxruntime")
+
+
+class NoExportError(Exception):
+    """A model cannot be written as ONNX, or not here."""
+
+
+def export(model: Any, signature: Signature, *, name: str) -> bytes:
+    """Write a fitted model as ONNX.
+
+    Args:
+        model: a scikit-learn estimator or pipeline.
+        signature: what it takes; one input per column for a DataFrame, one for all for an array.
+        name: of the graph.
+
+    Returns:
+        Bytes of the graph; its first output is the prediction, its second the probabilities where there are any.
+
+    Raises:
+        NoExportError: a library is missing, or there is no converter for some part of the model.
+    """
+    missing = [library for library in _NEEDED if importlib.util.find_spec(library) is None]
+    if missing:
+        raise NoExportError(f"needs {' and '.join(missing)}: pip install 'nbops[onnx]'")
+    if signature.takes == "rows" or any(column.kind == "datetime" for column in signature.columns):
+        raise NoExportError("the model takes rows or dates")
+    import skl2onnx
+
+    options = {id(model): {"zipmap": False}} if hasattr(model, "predict_proba") else None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            graph = skl2onnx.convert_sklearn(model, name, _inputs(signature), options=options)
+    except Exception as error:
+        said = " ".join(str(error).split())[:200]
+        raise NoExportError(f"{type(error).__name__}: {said}") from error
+    data: bytes = graph.SerializeToString(deterministic=True)
+    return data
+
+
+def _inputs(signature: Signature) -> list[tuple[str, Any]]:
+    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+
+    if signature.takes == "array":
+        return [("X", FloatTensorType([None, len(signature.columns)]))]
+    texts = ("text", "category")
+    return [
+        (column.name, StringTensorType([None, 1]) if column.kind in texts else FloatTensorType([None, 1]))
+        for column in signature.columns
+    ]
