@@ -82,6 +82,7 @@ def python() -> None:
         run(sys.executable, "-m", "venv", VENV)
     say("installing the locked Python packages (once)")
     pip = [str(BIN / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    _unlink_panel()
     got_uv = subprocess.run([*pip, "install", UV], check=False).returncode == 0
     lock = ROOT / "requirements.lock"
     if got_uv:
@@ -121,8 +122,36 @@ def panel() -> None:
     if not is_done("panel", build_key) or not built.exists():
         say("building the JupyterLab side panel")
         run(*jlpm, "build", quiet=True)
-        run(BIN / "python", ROOT / "tools" / "develop_panel.py")
         done("panel", build_key)
+    _link_panel()
+
+
+# An editable installation copies shared data as it was on that day; these links stand in for the copies, so that a
+# rebuilt panel is there at the next page load.
+LINKS = {
+    VENV / "share/jupyter/labextensions/nbops": ROOT / "src/nbops/labextension",
+    VENV / "etc/jupyter/jupyter_server_config.d/nbops.json": ROOT / "jupyter-config/nbops.json",
+}
+
+
+def _link_panel() -> None:
+    for link, target in LINKS.items():
+        if link.is_symlink() and link.readlink() == target:
+            continue
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if link.is_dir() and not link.is_symlink():
+            shutil.rmtree(link)
+        else:
+            link.unlink(missing_ok=True)
+        link.symlink_to(target)
+
+
+def _unlink_panel() -> None:
+    """An installation through the links would write into the sources, and the next one would stumble over it."""
+    for link in LINKS:
+        if link.is_symlink():
+            link.unlink()
+    (ROOT / "src/nbops/labextension/install.json").unlink(missing_ok=True)
 
 
 def system() -> None:
