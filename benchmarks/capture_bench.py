@@ -30,6 +30,7 @@ BARS = {
     "cell, history on": "<= 0.5 ms and <= 3 x the empty recorder",
     "cell, history off": "<= 0.5 ms and <= 3 x the empty recorder",
     "cell in a kernel": "<= 0.5 ms and <= 3 x the empty recorder",
+    "names": "100 names <= 0.5 ms, 50 unchanged frames of 10 MB <= 3 ms; p99 <= 10 ms",
     "log_metric": "<= 0.1 ms",
     "first durable metric, cold process": "<= 300 ms over bare IPython",
 }
@@ -122,7 +123,47 @@ def cells(rounds: int, *, history: bool) -> dict[str, Any]:
                 shell.run_cell("x = 1", store_history=True, cell_id="0d1e")
                 taken[name].append(time.perf_counter() - begin)
     assert not recorder.failures, recorder.failures
+    assert not recorder.follower.failures, recorder.follower.failures
     return {**_beside_the_floor(taken), **(_metrics(rounds * 10) if not history else {})}
+
+
+def namespaces(rounds: int) -> dict[str, Any]:
+    """A cell that calls something, with a hundred names and with fifty large tables beside it."""
+    import numpy as np
+    import pandas as pd
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from nbops import capture
+
+    shell: Any = InteractiveShell.instance()
+    shell.history_manager.enabled = False
+    recorder: Any = capture.start(shell)
+    time.sleep(1)
+    figures = {}
+    contents: dict[str, dict[str, Any]] = {
+        "100 names": {f"name{place}": [place, str(place)] for place in range(100)},
+        "50 frames of 10 MB": {f"frame{place}": pd.DataFrame(np.zeros((12_500, 100))) for place in range(50)},
+    }
+    for name, content in contents.items():
+        for source in ("x = 1", "x = abs(-1)"):
+            shell.user_ns.update(content)
+            taken: dict[str, list[float]] = {"bare": [], "nbops": []}
+            for _ in range(rounds * 10):
+                for mode, values in taken.items():
+                    on = mode == "nbops"
+                    shell.events.callbacks["pre_run_cell"] = [recorder.before] if on else []
+                    shell.events.callbacks["post_run_cell"] = [recorder.after] if on else []
+                    begin = time.perf_counter()
+                    shell.run_cell(source, store_history=True, cell_id="0d1e")
+                    values.append(time.perf_counter() - begin)
+            bare, recorded = summary(taken["bare"]), summary(taken["nbops"])
+            added = {"added_ms": recorded["median_ms"] - bare["median_ms"], "p99_ms": recorded["p99_ms"]}
+            figures[f"{source}, {name}"] = added
+        for one in content:
+            del shell.user_ns[one]
+    assert not recorder.failures, recorder.failures
+    assert not recorder.follower.failures, recorder.follower.failures
+    return figures
 
 
 def _metrics(times: int) -> dict[str, Any]:
@@ -230,6 +271,7 @@ def main() -> None:
         parts: dict[str, Callable[[], dict[str, Any]]] = {
             "history on": lambda: cells(rounds, history=True),
             "history off": lambda: cells(rounds, history=False),
+            "names": lambda: namespaces(rounds),
             "kernel": lambda: kernel_cells(rounds, Path.cwd()),
             "printing": printing,
         }
@@ -239,7 +281,7 @@ def main() -> None:
         figures = {
             "cold processes": cold_processes(3 if given.quick else 11, Path(folder)),
             **{part: _in_own_process(part, Path(folder), given.quick) for part in (
-                "history on", "history off", "kernel", "printing")},
+                "history on", "history off", "names", "kernel", "printing")},
         }  # fmt: skip
     print(json.dumps(figures, indent=1))
     print("\n".join(f"{case:40} {bar}" for case, bar in BARS.items()))

@@ -197,7 +197,7 @@ export interface Edge {
   name: string;
   source_id: string | null;
   evidence: 'digest' | 'named' | 'opaque' | 'sampled' | 'token';
-  digest?: string | null;
+  digest: string;
 }
 
 /** A name and a stable address with a split over deployments. */
@@ -239,7 +239,7 @@ export interface FileTouch {
   action: 'read' | 'written';
   evidence: 'digest' | 'named' | 'opaque' | 'sampled' | 'token';
   size_bytes: number;
-  digest?: string | null;
+  digest: string;
 }
 
 /** One thing that was looked at. */
@@ -259,14 +259,14 @@ export interface Garbage {
 
 /** What one execution did to the names, files and random state of its notebook. */
 export interface Lineage {
-  edges?: Edge[];
-  writes?: Written[];
-  deleted?: string[];
-  unsure?: string[];
-  files?: FileTouch[];
-  randomness?: RandomState[];
-  cpu_s?: number | null;
-  peak_bytes?: number | null;
+  edges: Edge[];
+  writes: Written[];
+  deleted: string[];
+  unsure: string[];
+  files: FileTouch[];
+  randomness: RandomState[];
+  cpu_s: number | null;
+  peak_bytes: number | null;
 }
 
 /** A number that a run produced, at a step; the same name may have many rows. */
@@ -601,7 +601,7 @@ export interface Window {
 export interface Written {
   name: string;
   evidence: 'digest' | 'named' | 'opaque' | 'sampled' | 'token';
-  digest?: string | null;
+  digest: string;
 }
 
 /** Something was written to an nbops store. */

@@ -113,6 +113,72 @@ class Run(Record, frozen=True, kw_only=True):
     """When it went to the trash, from which it can be restored until it is collected."""
 
 
+Evidence = Literal["named", "token", "digest", "sampled", "opaque"]
+"""How something is known of an object: the code says so; it is another object or of another size; its content differs;
+a sample of it does; or only the object itself could tell."""
+
+
+class Edge(msgspec.Struct, frozen=True, kw_only=True):
+    """A name that one execution read, and the execution that had written it."""
+
+    name: str
+    """A variable, ``random:SOURCE`` for the state of a random generator, ``file:PATH`` for a file."""
+    source_id: str | None
+    """The execution that last bound or changed it; None when it was there before recording began."""
+    evidence: Evidence
+    """How it is known that it came from there."""
+    digest: str = ""
+    """What it held when it was read; comparable within the session only, empty when not known."""
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """A name that an execution bound, or whose object it changed in place."""
+
+    name: str
+    evidence: Evidence
+    digest: str = ""
+    """What it holds now, where that took little time to tell; comparable within the session only."""
+
+
+class FileTouch(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that an execution read or wrote."""
+
+    path: str
+    """Relative to the project when it is inside."""
+    action: Literal["read", "written"]
+    evidence: Evidence
+    """``token`` for an opening that was seen, ``named`` for a path that stands in the cell's code or variables."""
+    size_bytes: int
+    digest: str = ""
+    """xxh3_128 of the content after the cell; empty for what would take too long to read."""
+
+
+class RandomState(msgspec.Struct, frozen=True, kw_only=True):
+    """A process-wide random generator that an execution used or seeded."""
+
+    source: str
+    """``random`` or ``numpy``."""
+    before: str
+    """xxh3_128 of its state, the same in every process."""
+    after: str
+
+
+class Lineage(msgspec.Struct, frozen=True, kw_only=True):
+    """What one execution did to the names, files and random state of its notebook."""
+
+    edges: list[Edge] = []
+    writes: list[Written] = []
+    deleted: list[str] = []
+    unsure: list[str] = []
+    """Names that it could reach and of which nobody can say whether they changed."""
+    files: list[FileTouch] = []
+    randomness: list[RandomState] = []
+    cpu_s: float | None = None
+    """Processor time of the whole process while it ran, in seconds; None for cells that only bind plain values."""
+    peak_bytes: int | None = None
+    """The most memory that the process had occupied when it ended."""
+
+
 class CellExecution(Record, frozen=True, kw_only=True):
     """One execution of one cell in a Run."""
 
@@ -131,6 +197,8 @@ class CellExecution(Record, frozen=True, kw_only=True):
     outputs: OutputSummary | None = None
     host: str = ""
     pid: int = 0
+    lineage: Lineage | None = None
+    """What it read and wrote; None while it runs, and where that was not followed."""
 
 
 class Param(msgspec.Struct, frozen=True, kw_only=True):

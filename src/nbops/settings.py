@@ -29,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Folder or fsspec address under which bytes are kept by their hash."""
     record: bool = True
     """Whether cells are recorded at all."""
+    lineage: bool = True
+    """Whether what each cell reads and writes is recorded with it."""
     output_bytes: int = 10_000
     """How much of a cell's text output is kept in its record, in bytes."""
     engine: str = ""

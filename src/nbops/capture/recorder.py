@@ -14,6 +14,8 @@ import time
 from typing import Any
 
 from nbops.capture import here, place
+from nbops.capture.following import Follower
+from nbops.capture.following import Open as Followed
 from nbops.capture.notices import tell
 from nbops.capture.outputs import Outlets, Shown
 from nbops.capture.session import Session
@@ -32,12 +34,13 @@ _FRONT_END_MARK = "__jupyter_exec_background__"
 class _Open:
     """An execution that runs just now."""
 
-    __slots__ = ("cell", "info", "shown")
+    __slots__ = ("cell", "followed", "info", "shown")
 
-    def __init__(self, info: Any, cell: CellExecution, shown: Shown) -> None:
+    def __init__(self, info: Any, cell: CellExecution, shown: Shown, followed: Followed | None) -> None:
         self.info = info
         self.cell = cell
         self.shown = shown
+        self.followed = followed
 
 
 class Recorder:
@@ -62,6 +65,8 @@ class Recorder:
         self._running: list[_Open] = []
         self._is_leaving = False
         self._outlets = Outlets(shell, failed=self._failed)
+        self.follower = Follower(shell, settings.root) if settings.lineage else None
+        """Tells what cells read and write; None when the settings say not to."""
 
     @property
     def run_id(self) -> str:
@@ -109,7 +114,7 @@ class Recorder:
         self._outlets.attach()
         running = getattr(self.shell.displayhook, "exec_result", None)
         if running is not None:
-            self.before(running.info)
+            self.before(running.info, is_loading=True)
 
     def detach(self) -> None:
         """Stop recording and end the session; a cell that is running is recorded to its end first."""
@@ -128,12 +133,12 @@ class Recorder:
         self._running = []
         self.detach()
 
-    def before(self, info: Any) -> None:
+    def before(self, info: Any, *, is_loading: bool = False) -> None:
         """IPython is about to run a cell."""
         try:
             # A forked child runs on in a copy of this recorder; its cells are not ours.
             if info.store_history and not info.silent and self._pid == os.getpid():
-                self._begin(info)
+                self._begin(info, is_loading=is_loading)
         except Exception as error:  # noqa: BLE001 - a hook must never break or stop a user's cell
             self._failed(error)
 
@@ -161,7 +166,7 @@ class Recorder:
         last = self._running[-1]
         return last if result.info.store_history and result.info.raw_cell == last.info.raw_cell else None
 
-    def _begin(self, info: Any) -> None:
+    def _begin(self, info: Any, *, is_loading: bool) -> None:
         if _FRONT_END_MARK in info.raw_cell:
             return
         if self.session.notebook is None:
@@ -180,12 +185,18 @@ class Recorder:
         )
         self.session.writer.open_cell(cell)
         self.session.execution_id = cell.id
-        self._running.append(_Open(info, cell, self._outlets.begin(self.settings.output_bytes)))
+        followed: Followed | None = None
+        if self.follower is not None:
+            followed = self.follower.loading(cell.id) if is_loading else self.follower.before(cell.id, info)
+        self._running.append(_Open(info, cell, self._outlets.begin(self.settings.output_bytes), followed))
 
     def _close(self, ended: _Open, status: CellStatus, error: CellError | None) -> None:
         self._running.remove(ended)
         self.session.execution_id = self._running[-1].cell.id if self._running else None
-        self.session.writer.close_cell(ended.cell, status, error, self._outlets.end(ended.shown))
+        lineage = None
+        if self.follower is not None:
+            lineage = self.follower.after(ended.followed, is_ok=status == "ok")
+        self.session.writer.close_cell(ended.cell, status, error, self._outlets.end(ended.shown), lineage)
 
     def _outcome(self, result: Any) -> tuple[CellStatus, CellError | None]:
         if result is None:

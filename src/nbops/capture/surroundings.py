@@ -56,12 +56,22 @@ def environment(variables: Mapping[str, str] | None = None) -> Environment:
     given = os.environ if variables is None else variables
     facts = {
         "python": platform.python_version(),
-        "platform": platform.platform(),
+        "platform": _platform(),
         "packages": packages(sys.path),
         "variables": {name: given[name] for name in sorted(VARIABLES & given.keys())},
     }
     digest = hashlib.sha256(msgspec.json.encode(facts, order="deterministic")).hexdigest()[:32]
     return msgspec.convert({"id": digest, "created_at": time.time(), **facts}, Environment)
+
+
+def _platform() -> str:
+    import platform
+
+    if sys.platform != "linux":
+        return platform.platform()
+    # The same words, without the process that platform.platform() starts to ask for the processor's name.
+    about = os.uname()
+    return f"{about.sysname}-{about.release}-{about.machine}-with-{''.join(platform.libc_ver())}"
 
 
 def packages(path: Iterable[str]) -> dict[str, str]:

@@ -19,7 +19,7 @@ import msgspec
 
 from nbops.capture.notices import tell
 from nbops.errors import NbopsError, NotFoundError, StoreError
-from nbops.records import CellError, CellExecution, CellStatus, Metric, OutputSummary, Param, Record
+from nbops.records import CellError, CellExecution, CellStatus, Lineage, Metric, OutputSummary, Param, Record
 from nbops.settings import Settings
 
 if TYPE_CHECKING:
@@ -82,20 +82,27 @@ class Writer:
         return self._write(lambda store: store.hot.open_cell(cell))
 
     def close_cell(
-        self, cell: CellExecution, status: CellStatus, error: CellError | None, outputs: OutputSummary | None
+        self,
+        cell: CellExecution,
+        status: CellStatus,
+        error: CellError | None,
+        outputs: OutputSummary | None,
+        lineage: Lineage | None,
     ) -> None:
         """Write how an execution ended, now."""
         now, count = time.time(), cell.execution_count
         if self.trouble is None and self._store is not None:
             try:
                 return self._store.hot.end_cell(
-                    cell.id, status, ended_at=now, execution_count=count, error=error, outputs=outputs
+                    cell.id, status, ended_at=now, execution_count=count, error=error, outputs=outputs, lineage=lineage
                 )
             except NotFoundError:  # the store was replaced while the cell ran
                 pass
             except StoreError as fault:
                 self._stumble(fault)
-        ended = msgspec.structs.replace(cell, status=status, ended_at=now, error=error, outputs=outputs)
+        ended = msgspec.structs.replace(
+            cell, status=status, ended_at=now, error=error, outputs=outputs, lineage=lineage
+        )
         return self._write(lambda store: store.put(ended))
 
     def put(self, *records: Record) -> None:

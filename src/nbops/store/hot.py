@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import astuple
 
 from nbops.errors import NotFoundError, StoreError
-from nbops.records import CellError, CellExecution, CellStatus, OutputSummary
+from nbops.records import CellError, CellExecution, CellStatus, Lineage, OutputSummary
 from nbops.store import faults
 from nbops.store.sql import LOG_METRIC, LOG_PARAM, checked_name
 from nbops.store.tables import metric_value, param_row, quoted, table_of, to_json
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 # Cells that follow each other faster share one look at the file; abs() because clocks jump.
 _LOOK_EVERY_S = 0.2
-_END_CELL = "UPDATE cells SET status = ?, ended_at = ?, execution_count = ?, error = ?, outputs = ? WHERE id = ?"
+_END_CELL = (
+    "UPDATE cells SET status = ?, ended_at = ?, execution_count = ?, error = ?, outputs = ?, lineage = ? WHERE id = ?"
+)
 
 
 class HotPath:
@@ -102,6 +104,7 @@ class HotPath:
         execution_count: int | None,
         error: CellError | None = None,
         outputs: OutputSummary | None = None,
+        lineage: Lineage | None = None,
     ) -> None:
         """Commit how a cell ended; what ``close_cell`` does for the fields of every cell, at half its cost.
 
@@ -111,7 +114,8 @@ class HotPath:
         """
         shown = None if outputs is None else to_json(outputs)
         failed = None if error is None else to_json(error)
-        if not self.run(_END_CELL, (status, ended_at, execution_count, failed, shown, id)):
+        traced = None if lineage is None else _compact(lineage)
+        if not self.run(_END_CELL, (status, ended_at, execution_count, failed, shown, traced, id)):
             raise NotFoundError(f"no cell has the id {id!r}", code="cell_not_found", hint="nbops cells last")
 
     def log_metric(self, run_id: str, name: str, value: float, *, step: int | None, at: float) -> None:
@@ -170,3 +174,8 @@ class HotPath:
         """Forget what was learnt of the file; for a forked child."""
         self._inode = None
         self._looked_at = 0.0
+
+
+def _compact(lineage: Lineage) -> str:
+    """Leave out what is empty, as it is for most cells: a row that fits beside others is written quicker."""
+    return to_json({name: value for name in lineage.__struct_fields__ if (value := getattr(lineage, name))})

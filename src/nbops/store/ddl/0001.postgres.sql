@@ -95,7 +95,8 @@ CREATE TABLE cells (
     "error" TEXT COLLATE "C",
     "outputs" TEXT COLLATE "C",
     "host" TEXT COLLATE "C" NOT NULL,
-    "pid" BIGINT NOT NULL
+    "pid" BIGINT NOT NULL,
+    "lineage" TEXT COLLATE "C"
 );
 
 CREATE INDEX cells_by_run_id_position ON cells ("run_id", "position");

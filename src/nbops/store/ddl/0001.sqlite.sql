@@ -142,7 +142,8 @@ CREATE TABLE cells (
     "error" TEXT,
     "outputs" TEXT,
     "host" TEXT NOT NULL,
-    "pid" INTEGER NOT NULL
+    "pid" INTEGER NOT NULL,
+    "lineage" TEXT
 ) WITHOUT ROWID;
 
 CREATE INDEX cells_by_run_id_position ON cells ("run_id", "position");
@@ -163,7 +164,8 @@ CREATE TRIGGER cells_set AFTER UPDATE ON cells BEGIN
         CASE WHEN new."error" IS NOT old."error" THEN ',error' ELSE '' END ||
         CASE WHEN new."outputs" IS NOT old."outputs" THEN ',outputs' ELSE '' END ||
         CASE WHEN new."host" IS NOT old."host" THEN ',host' ELSE '' END ||
-        CASE WHEN new."pid" IS NOT old."pid" THEN ',pid' ELSE '' END);
+        CASE WHEN new."pid" IS NOT old."pid" THEN ',pid' ELSE '' END ||
+        CASE WHEN new."lineage" IS NOT old."lineage" THEN ',lineage' ELSE '' END);
 END;
 CREATE TRIGGER cells_gone AFTER DELETE ON cells WHEN EXISTS (SELECT 1 FROM runs WHERE id = old.run_id)
     BEGIN
