@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -96,6 +97,21 @@ def test_a_cell_that_is_run_again_is_wrapped_again(session: Any, root: Path) -> 
     namespace["add"](5)
 
     assert len(extract.recorded_calls(root, "churn.features")) == 1
+
+
+def test_in_a_session_recording_survives_running_the_cell_again(root: Path) -> None:
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom IPython.core.interactiveshell import InteractiveShell\n"
+        "from nbops import extract\nshell = InteractiveShell.instance()\nroot = Path(sys.argv[1])\n"
+        "cell = 'def add(x):\\n    return x + 1'\nshell.run_cell(cell)\n"
+        "recording = extract.record(['add'], namespace=shell.user_ns, module='a.b', root=root)\n"
+        "shell.run_cell(cell)\nshell.run_cell('y = add(1)')\nrecording.stop()\n"
+        "shell.run_cell('z = add(2)')\nprint(len(extract.recorded_calls(root, 'a.b')))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program, str(root)], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split()[-1] == "1", done.stdout + done.stderr
 
 
 def test_an_update_that_breaks_a_call_is_shown_and_replaces_nothing(session: Any, take: Take, root: Path) -> None:

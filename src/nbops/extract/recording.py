@@ -113,7 +113,7 @@ class Recording:
         self.renew()
 
     def renew(self) -> None:
-        """Wrap the functions, again for those whose cell was run again; doors call it after each cell."""
+        """Wrap the functions, again for those whose cell was run again; happens by itself after each IPython cell."""
         for name in self.names:
             function = self.namespace.get(name)
             if isinstance(function, types.FunctionType) and not hasattr(function, "_nbops_recording"):
@@ -124,10 +124,27 @@ class Recording:
 
     def stop(self) -> None:
         """Put the functions themselves back."""
+        shell = self._shell()
+        if shell is not None:
+            shell.events.unregister("post_run_cell", self._cell_ran)
         for name in self.names:
             function = self.namespace.get(name)
             if getattr(function, "_nbops_recording", None) is self:
                 self.namespace[name] = function.__wrapped__  # type: ignore[union-attr]
+
+    def follow_cells(self) -> None:
+        """Renew after each cell of the IPython session that the namespace belongs to, if it belongs to one."""
+        shell = self._shell()
+        if shell is not None:
+            shell.events.register("post_run_cell", self._cell_ran)
+
+    def _shell(self) -> Any:
+        ipython = loaded("IPython")
+        shell = None if ipython is None else ipython.get_ipython()
+        return shell if shell is not None and shell.user_ns is self.namespace else None
+
+    def _cell_ran(self, result: object) -> None:
+        self.renew()
 
     def _wrapped(self, name: str, function: types.FunctionType) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -380,13 +397,15 @@ def record(
         names, namespace, module, root, limit, limit_bytes, run_id, keep: as for ``Recording``.
 
     Returns:
-        The recording; ``renew()`` after each cell, ``stop()`` at the end.
+        The recording; it goes on, through cells that are run again, until its ``stop()``.
     """
     write_tests(root, module)
-    return Recording(
+    recording = Recording(
         names, namespace=namespace, module=module, root=root, limit=limit, limit_bytes=limit_bytes, run_id=run_id,
         keep=keep,
     )  # fmt: skip
+    recording.follow_cells()
+    return recording
 
 
 def run_tests(module: str, *, root: Path, source: str | None = None, timeout_s: float = 600.0) -> TestReport:
