@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import runpy
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,6 +11,10 @@ from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
+
+from nbops.records import Run
+from nbops.settings import load_settings
+from nbops.store import open_store
 
 if TYPE_CHECKING:
     from lab import Lab
@@ -97,3 +102,26 @@ def test_notebook_7_has_the_same_panel(serve: Callable[[str], AbstractContextMan
         found = lab.journey("notebook7", app="notebooks/first.ipynb")
 
     assert "accuracy" in found["runs"][0]
+
+
+def test_what_the_panel_sets_going_is_done(lab: Lab) -> None:
+    write_notebook(
+        lab.folder / "work.ipynb",
+        "%load_ext nbops\nimport nbops",
+        "depth: int = 3  # 1..8",
+        "def clean(rows):\n    return [row for row in rows if row]",
+        "nbops.log_param('depth', depth)\nnbops.log_metric('score', len(clean([1, 0, 2])) / depth)",
+    )
+    path = lab.folder / "work.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].metadata.tags = ["parameters"]
+    nbformat.write(notebook, path)
+
+    found = lab.journey("work", timeout_s=200, notebook="work.ipynb")
+
+    assert "score 1" in found["sweep"]
+    assert "def clean(rows):" in (lab.folder / "work" / "cleaning.py").read_text()
+    with contextlib.closing(open_store(load_settings(lab.folder, env={}), read_only=True)) as store:
+        assert store.get(Run, found["restored"]).status == "finished"
+        assert {row.run.id for row in store.search_runs()} >= {found["restored"]}
+        assert found["archived"] not in {row.run.id for row in store.search_runs()}

@@ -1,0 +1,45 @@
+// What the panel sets going, done for real: functions extracted in the live kernel, a sweep run from its form, runs put
+// aside and into the trash.
+
+import { run } from './lab.mjs';
+
+await run(async (tour, args) => {
+  const { page, found } = tour;
+  await tour.open();
+  await tour.notebook(args.notebook);
+  await tour.panel();
+  await tour.execute('notebook:run-all-cells');
+  await tour.row('score').waitFor({ timeout: 60_000 });
+
+  await tour.execute('nbops:open-panel', { section: 'modules' });
+  await tour.execute('nbops:extract-functions', { names: 'clean', to: 'work.cleaning' });
+  await page.locator('[data-nbops-module="work.cleaning"]').waitFor();
+  await tour.shot('extracted');
+
+  await tour.execute('nbops:retrain-notebook', { notebook: args.notebook });
+  await page.getByRole('textbox', { name: /^depth/ }).fill('2,4');
+  await page.getByLabel('Objective').fill('max:score');
+  await page.getByRole('button', { name: 'Start 2 runs' }).click();
+  const sweep = page.locator('[data-nbops-sweep]', { hasText: '2 of 2 runs' });
+  await sweep.waitFor({ timeout: 90_000 });
+  found.sweep = await sweep.innerText();
+  await tour.shot('swept');
+
+  await tour.execute('nbops:open-sweep', { sweep: await sweep.getAttribute('data-nbops-sweep') });
+  await page.waitForFunction(() => document.querySelector('.nbops-Count').innerText === '2 runs');
+  const first = page.locator('.nbops-Runs .nbops-Row').first();
+  const id = await first.getAttribute('data-nbops-run');
+  await tour.execute('nbops:archive-runs', { run: id });
+  await page.waitForFunction(() => document.querySelector('.nbops-Count').innerText === '1 run');
+  const last = await first.getAttribute('data-nbops-run');
+  const deleting = tour.execute('nbops:delete-runs', { run: last });
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await deleting;
+  await page.getByText('No run matches').waitFor();
+  await page.getByLabel('Which runs').selectOption('deleted');
+  await page.waitForFunction(() => document.querySelector('.nbops-Count').innerText === '1 run');
+  await tour.execute('nbops:restore-runs', { run: last });
+  await page.getByText('No run matches').waitFor();
+  found.archived = id;
+  found.restored = last;
+});
