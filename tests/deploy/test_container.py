@@ -137,6 +137,16 @@ def test_labels_lead_from_the_container_to_the_run_and_the_model(workshop: Any, 
     assert labels["nbops.base.id"].startswith("sha256:")
 
 
+def test_the_parts_list_names_every_package_that_is_there(container: Any) -> None:
+    path = container.labels["nbops.sbom"]
+    parts = json.loads(inside(container, f"print(open({path!r}).read())"))
+    names = {component["name"] for component in parts["components"] if component["type"] == "library"}
+    script = "import json, importlib.metadata as m; print(json.dumps([d.name for d in m.distributions()]))"
+    assert names == set(json.loads(inside(container, script)))
+    assert parts["components"][0]["version"] == container.labels["nbops.base.id"]
+    assert all(component["purl"].startswith("pkg:pypi/") for component in parts["components"][1:])
+
+
 def test_a_container_reaches_no_other_endpoint(workshop: Any) -> None:
     workshop.deploy(1, name="one")
     workshop.deploy(2, name="other")

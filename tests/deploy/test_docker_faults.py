@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from nbops.deploy import docker_client, docker_engine, image, wheels
+from nbops.deploy import docker_client, docker_engine, image
 from nbops.deploy.engine import choose, engine_named
 from nbops.errors import ConflictError, DeployError, MissingError, NbopsError
 from nbops.settings import Settings, load_settings
@@ -157,46 +157,3 @@ def test_a_port_that_docker_finds_taken_is_named(workshop: Any, free_port: int) 
             workshop.deploy(1, port=free_port)
     assert caught.value.code == "port_taken"
     assert str(free_port) in caught.value.message
-
-
-def test_neither_uv_nor_pip_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    monkeypatch.setattr(wheels.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingError, match="neither is here") as caught:
-        wheels.installer()
-    assert str(caught.value.hint).endswith("-m ensurepip")
-
-
-def test_a_wheel_that_cannot_be_had_is_the_installers_own_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    target = wheels.Target(python="3.11", machine="x86_64", glibc=36)
-    with pytest.raises(DeployError, match="no-such-package-of-nbops") as caught:
-        wheels.site(["no-such-package-of-nbops==1.0"], target, complete=False)
-    assert caught.value.code == "wheels_missing"
-    assert not list((tmp_path / "nbops" / "sites").iterdir())
-
-
-def test_an_unpinned_requirement_is_refused() -> None:
-    with pytest.raises(DeployError, match="'numpy' is not"):
-        wheels.lock(["numpy"], wheels.Target(python="3.11", machine="x86_64", glibc=36))
-
-
-def test_a_lock_has_what_its_packages_need_in_the_versions_of_this_environment() -> None:
-    from importlib.metadata import version
-
-    target = wheels.Target(python="3.11", machine="x86_64", glibc=36)
-    pins, complete = wheels.lock([f"uvicorn=={version('uvicorn')}"], target)
-    assert complete
-    assert f"h11=={version('h11')}" in pins
-    assert f"click=={version('click')}" in pins
-
-
-def test_what_a_package_needs_elsewhere_is_left_out() -> None:
-    from importlib.metadata import version
-
-    target = wheels.Target(python="3.11", machine="x86_64", glibc=36)
-    pins, _ = wheels.lock([f"click=={version('click')}"], target)
-    assert [pin.split("==")[0] for pin in pins] == ["click"]

@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 import nbops_serving
-from nbops.deploy import wheels
+from nbops.deploy import sbom, wheels
 from nbops.deploy.docker_client import ENDPOINT_LABEL, PROJECT_LABEL
 from nbops.deploy.engine import SERVER_PORT, Launch
 from nbops.errors import DeployError, MissingError
@@ -153,9 +153,9 @@ def build_runtime(client: DockerClient, base: BaseImage, requirements: list[str]
     dockerfile = f"""\
 FROM {base.id}
 COPY server /opt/nbops/server
-COPY packages /opt/nbops/packages
+COPY packages sbom.cdx.json /opt/nbops/packages/
 ENV PYTHONPATH={path} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONNOUSERSITE=1 LANG=C.UTF-8
-LABEL nbops.base={_quoted(base.name)} nbops.base.id={_quoted(base.id)} nbops.packages={_quoted(" ".join(pins))}
+LABEL nbops.base={_quoted(base.name)} nbops.base.id={_quoted(base.id)} nbops.sbom=/opt/nbops/packages/sbom.cdx.json
 USER 10001:10001
 WORKDIR /bundle
 EXPOSE {SERVER_PORT}
@@ -173,6 +173,7 @@ ENTRYPOINT {json.dumps(command)}
         return name
     server = wheels.site(server_pins, base.target, complete=server_complete, now=now)
     packages = wheels.site(own_pins, base.target, complete=complete, now=now)
+    parts = json.dumps(sbom.document([server, packages], base_name=base.name, base_id=base.id), indent=1)
     now.say("make the runtime image")
     with tempfile.TemporaryFile() as context:
         with tarfile.open(fileobj=context, mode="w") as tar:
@@ -182,6 +183,7 @@ ENTRYPOINT {json.dumps(command)}
                 _write_server(own, Path(compiled))
                 add_folder(tar, Path(compiled), "server")
             add_folder(tar, packages, "packages")
+            add_bytes(tar, "sbom.cdx.json", parts.encode())
         context.seek(0)
         build(client, context, name, now)
     return name

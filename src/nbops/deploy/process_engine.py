@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import nbops_serving
-from nbops.deploy import detached, ports
+from nbops.deploy import detached, ports, wheels
 from nbops.deploy.engine import Condition, Handle, Launch, Started
 from nbops.errors import DeployError, NbopsError
 from nbops.progress import Stage
@@ -37,9 +37,15 @@ class ProcessEngine:
         return None
 
     def build(self, launch: Launch, *, now: Stage) -> Handle:
-        """Nothing is built: this interpreter and its packages serve."""
-        now.say("nothing to build: this interpreter serves")
-        return {}
+        """Make a folder with the lock's packages if this environment has others; else there is nothing to build."""
+        other = _other_versions(launch.requirements)
+        if not other:
+            now.say("nothing to build: this interpreter serves")
+            return {}
+        now.say(f"{other[0]} is not what this environment has")
+        target = wheels.own_target()
+        pins, complete = wheels.lock(launch.requirements, target)
+        return {"site": str(wheels.site(pins, target, complete=complete, now=now))}
 
     def start(self, launch: Launch, built: Handle) -> Started:
         """Start the server as a process that outlives this one."""
@@ -48,9 +54,9 @@ class ProcessEngine:
         Path(launch.log_path).mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-P", "-m", "nbops_serving", launch.bundle_path, "--host", ports.HOST,
                    "--port", str(port), "--log", launch.log_path, "--digest", launch.bundle_digest]  # fmt: skip
-        pid, started = detached.spawn(command, log=log, env=_environment())
+        pid, started = detached.spawn(command, log=log, env=_environment(str(built.get("site", ""))))
         return Started(
-            handle={"pid": pid, "started": started, "log": str(log), "port": port},
+            handle=built | {"pid": pid, "started": started, "log": str(log), "port": port},
             address=f"http://{ports.HOST}:{port}",
         )
 
@@ -74,6 +80,8 @@ class ProcessEngine:
 
     def stop(self, handle: Handle) -> None:
         """Let the server finish what it took, then end it."""
+        if "pid" not in handle:
+            return  # it was never started
         detached.terminate(int(handle["pid"]), str(handle["started"]), timeout_s=STOP_TIMEOUT_S)
 
     def logs(self, handle: Handle, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
@@ -84,7 +92,13 @@ class ProcessEngine:
         return self.condition(handle).state == "running"
 
 
-def _environment() -> dict[str, str]:
+def _other_versions(requirements: Sequence[str]) -> list[str]:
+    """Which pins this environment does not satisfy."""
+    pairs = [pin.split("==", 1) for pin in requirements]
+    return [f"{name}=={version}" for name, version in pairs if not wheels.is_installed(name, version)]
+
+
+def _environment(site: str) -> dict[str, str]:
     """The server's environment: ours, less what would change how it imports or records."""
     left_out = {"PYTHONPATH", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONWARNINGS", "PYTHONDONTWRITEBYTECODE"}
     kept = {
@@ -92,8 +106,9 @@ def _environment() -> dict[str, str]:
         for key, value in os.environ.items()
         if key not in left_out and not key.startswith(("NBOPS_", "JPY_"))
     }
-    # Where nbops was imported from counts, however it got on this interpreter's path.
-    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(Path(nbops_serving.__path__[0]).parent)}
+    # The lock's packages come first. Where nbops was imported from counts, however it got on this interpreter's path.
+    places = [site, str(Path(nbops_serving.__path__[0]).parent)]
+    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(filter(None, places))}
 
 
 def read_log(path: Path, *, tail: int | None, is_open: Callable[[], bool]) -> Iterator[str]:

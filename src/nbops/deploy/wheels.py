@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import shutil
 import struct
 import subprocess
@@ -138,6 +139,29 @@ def _version(name: str) -> str | None:
         return distribution(name).version
     except PackageNotFoundError:
         return None
+
+
+def is_installed(name: str, version: str) -> bool:
+    """Tell whether this environment has a package in exactly this version."""
+    return _installed(name, version) is not None
+
+
+def own_target() -> Target:
+    """This interpreter on this machine.
+
+    Raises:
+        DeployError: it is not one that Linux wheels are made for.
+    """
+    libc, version = platform.libc_ver()
+    if libc != "glibc":
+        raise DeployError(
+            "this environment has other packages than the model was registered with, and only on Linux with glibc can "
+            "they be had beside it",
+            code="versions_differ",
+            hint="pip install -r requirements.txt of the bundle",
+        )
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return Target(python=python, machine=platform.machine(), glibc=int(version.split(".")[1]))
 
 
 def _installed(name: str, version: str) -> Distribution | None:
