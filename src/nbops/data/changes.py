@@ -16,6 +16,7 @@ holds.
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -226,6 +227,7 @@ def _visible(namespace: Mapping[str, Any]) -> dict[str, Any]:
     return {name: thing for name, thing in list(namespace.items()) if name[:1] not in _SUSPECT or not _is_hidden(name)}
 
 
+@functools.lru_cache(maxsize=1 << 15)  # IPython adds names with every cell
 def _is_hidden(name: str) -> bool:
     return _HIDDEN.fullmatch(name) is not None
 
