@@ -386,11 +386,12 @@ def test_digests_are_found_in_every_field_of_every_noun(store: Store) -> None:
     store.put(run, a_run(note="2" * 65))  # longer than a digest
     store.put(
         Artifact(id=new_id(), run_id=run.id, name="a", digest="a" * 64, size_bytes=1, at=1.0),
-        a_version(digest="b" * 64, sources={"m.py": "c" * 64}, profile_digest="e" * 64),
+        a_version(digest="b" * 64, run_id=run.id, sources={"m.py": "c" * 64}, profile_digest="e" * 64),
     )
     store.log_params([Param(run_id=run.id, name="data", value="f" * 64, at=1.0)])
 
     assert store.digests() == {letter * 64 for letter in "1abcef"}
+    assert store.digests(without={run.id}) == {letter * 64 for letter in "bce"}  # a model outlives its run
 
 
 def test_compacting_keeps_every_row(store: Store) -> None:

@@ -106,11 +106,15 @@ def collect(
     with stage("Collect garbage", total=4) as told:
         told.say("look through the trash")
         going = _due(store, now - older_than_days * DAY_S, kept)
-        if apply:
-            going = _remove_rows(store, going, told)
+        owns_files = _owns_files(settings, blobs, kept)
         told.advance(note="ask every record what it refers to")
+        # Before anything is removed: a shared store that does not answer ends it here.
+        marked = store.digests(without=going.ids()) if owns_files else set()
+        if apply and (gone := _remove_rows(store, going, told)).ids() != going.ids():
+            going, marked = gone, store.digests(without=gone.ids()) if owns_files else set()
         found = _counted(going)
-        if _owns_files(settings, blobs, kept):
+        told.advance(note="sweep blobs and folders")
+        if owns_files:
             sweep = _Sweep(
                 store=store,
                 settings=settings,
@@ -118,8 +122,6 @@ def collect(
                 going=going,
                 apply=apply,
             )
-            marked = store.digests(without=going.ids())
-            told.advance(note="sweep blobs and folders")
             found += [*sweep.blobs(blobs, marked), *sweep.folders(marked)]
         told.advance(note="give space back")
         if apply and (freed := _compact(store, kept)):
@@ -251,6 +253,7 @@ class _Sweep:
     apply: bool
 
     def blobs(self, blobs: Blobs, marked: set[str]) -> list[Garbage]:
+        halves = blobs.leftovers(before=self.before, remove=self.apply)
         sizes = []
         for digest in blobs.list():
             if digest in marked:
@@ -259,7 +262,6 @@ class _Sweep:
                 at, size = blobs.put_at(digest), blobs.size(digest)
                 if at is not None and at < self.before and (not self.apply or blobs.sweep(digest, before=self.before)):
                     sizes.append(size)
-        halves = blobs.leftovers(before=self.before, remove=self.apply)
         return [
             Garbage(what="blobs", count=len(sizes), size_bytes=sum(sizes)),
             Garbage(what="unfinished blobs", count=len(halves), size_bytes=sum(halves)),

@@ -15,6 +15,7 @@ import msgspec
 from nbops.errors import NotFoundError, UsageError
 from nbops.records import (
     NOUNS,
+    Artifact,
     CellExecution,
     Deployment,
     Metric,
@@ -358,7 +359,8 @@ class SqlStore:
         for kind in NOUNS:
             table = table_of(kind)
             texts = [quoted(column.name) for column in table.columns if column.sql_type == "TEXT"]
-            owner = "run_id" if "run_id" in table.fields else "id"
+            # Models and modules know their run, too, and outlive it.
+            owner = "run_id" if kind in (CellExecution, Artifact) else "id"
             select = f"SELECT id, {owner}, {', '.join(texts)} FROM {table.name}"
             last = ""
             while rows := self._rows(f"{select} WHERE id > ? ORDER BY id LIMIT {_CHUNK}", (last,)):
