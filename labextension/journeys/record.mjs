@@ -3,6 +3,7 @@
 import { run } from './lab.mjs';
 
 await run(async tour => {
+  const { page, found } = tour;
   await tour.open();
   const before = tour.requests.length;
   tour.found.requests_before_opening = before;
@@ -19,4 +20,16 @@ await run(async tour => {
   tour.found.runs = await tour.page.locator('.nbops-Runs .nbops-Row').allInnerTexts();
   tour.found.cells = await tour.page.locator('.nbops-Cells .nbops-Row').allInnerTexts();
   await tour.shots('recorded');
+
+  // A page that is loaded anew has lost nothing: the panel, the open document, the rows.
+  await tour.execute('nbops:open-run', {
+    run: await page.locator('[data-nbops-run]').first().getAttribute('data-nbops-run')
+  });
+  await page.locator('.nbops-Head h1').waitFor();
+  // JupyterLab saves its layout a moment after it changed.
+  await page.waitForTimeout(2500);
+  await page.reload();
+  await page.locator('.nbops-Document .nbops-Head h1').waitFor({ timeout: 60_000 });
+  found.reloaded = await page.locator('.nbops-Document .nbops-Head h1').innerText();
+  await tour.row('first').waitFor();
 });

@@ -8,6 +8,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Client } from './client';
 import { addCommands } from './commands';
 import { NbopsPanel } from './panel';
+import { OpenDocuments } from './open-documents';
 import { Preferences } from './preferences';
 import { Project } from './project';
 import { builtInSections } from './sections/built-in';
@@ -47,6 +48,7 @@ const panel: JupyterFrontEndPlugin<INbopsPanel> = {
       project: new Project(client, app.serviceManager),
       selection: new Selection(),
       preferences,
+      documents: new OpenDocuments(app),
       translator,
       trans,
       notebooks,
@@ -57,6 +59,9 @@ const panel: JupyterFrontEndPlugin<INbopsPanel> = {
     addCommands(context, widget, palette);
     followNotebook(context);
     restorer?.add(widget, 'nbops-panel');
+    if (restorer) {
+      context.documents.restoreWith(restorer);
+    }
     app.shell.add(widget, 'left', { rank: 850, type: 'nbops' });
     settings?.load(panel.id).then(
       loaded => preferences.follow(loaded),

@@ -8,6 +8,7 @@ import { IDisposable } from '@lumino/disposable';
 import { Widget } from '@lumino/widgets';
 
 import { Client } from './client';
+import { OpenDocuments } from './open-documents';
 import { Preferences } from './preferences';
 import { Project } from './project';
 import { Selection } from './selection';
@@ -19,6 +20,7 @@ export interface IContext {
   readonly project: Project;
   readonly selection: Selection;
   readonly preferences: Preferences;
+  readonly documents: OpenDocuments;
   readonly translator: ITranslator;
   readonly trans: TranslationBundle;
   readonly notebooks: INotebookTracker | null;

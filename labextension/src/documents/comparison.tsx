@@ -11,6 +11,7 @@ import { Block, Code } from './parts';
 /** Open runs side by side. */
 export function openComparison(context: IContext, runs: string[]): void {
   openInMain(context, {
+    again: { command: 'nbops:compare-runs', args: { runs } },
     id: `nbops-compare-${runs.join('-')}`,
     title: context.trans.__('Compare %1 runs', runs.length),
     caption: runs.map(short).join(', '),

@@ -5,6 +5,7 @@ import { IDisposable } from '@lumino/disposable';
 import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
+import { IReopening } from '../open-documents';
 import { asProblem } from '../problem';
 import { ProblemAdvice, Waiting } from '../parts/advice';
 import { Problem } from '../schema';
@@ -113,7 +114,15 @@ export abstract class Document<T> extends ReactWidget {
 /** Show a document in the main area; one that is open already comes to the front. */
 export function openInMain(
   context: IContext,
-  options: { id: string; title: string; caption: string; icon: LabIcon; make(): Widget }
+  options: {
+    id: string;
+    title: string;
+    caption: string;
+    icon: LabIcon;
+    /** What opens it again after the page was loaded anew. */
+    again: IReopening;
+    make(): Widget;
+  }
 ): void {
   const { shell } = context.app;
   const open = [...shell.widgets('main')].find(widget => widget.id === options.id);
@@ -128,6 +137,7 @@ export function openInMain(
   main.title.icon = options.icon;
   main.title.closable = true;
   main.toolbar.hide();
+  context.documents.remember(main, options.again);
   shell.add(main, 'main', { mode: 'tab-after' });
   shell.activateById(main.id);
 }

@@ -14,6 +14,7 @@ import { Block, Code, Empty, Facts } from './parts';
 /** Open an endpoint. */
 export function openEndpointDocument(context: IContext, endpoint: string): void {
   openInMain(context, {
+    again: { command: 'nbops:open-endpoint', args: { endpoint } },
     id: `nbops-endpoint-${endpoint}`,
     title: endpoint,
     caption: context.trans.__('Endpoint %1', endpoint),

@@ -19,6 +19,7 @@ export async function openExecution(context: IContext, execution: string): Promi
   const path = run?.notebook ? serverPath(context.project, run.notebook) : null;
   if (path === null || cell.cell_id === null || !(await jumpToCell(context, path, cell.cell_id))) {
     openInMain(context, {
+      again: { command: 'nbops:open-cell', args: { execution } },
       id: `nbops-execution-${execution}`,
       title: context.trans.__('Cell %1', cell.position),
       caption: execution,

@@ -11,6 +11,7 @@ import { Block, Empty, Facts, Values } from './parts';
 /** Open a model's version. */
 export function openModelDocument(context: IContext, model: string): void {
   openInMain(context, {
+    again: { command: 'nbops:open-model', args: { model } },
     id: `nbops-model-${model}`,
     title: model,
     caption: model,

@@ -11,6 +11,7 @@ import { Block, Code, Facts } from './parts';
 /** Open a module's version beside the one before it and the file on disk. */
 export function openModuleDocument(context: IContext, module: string): void {
   openInMain(context, {
+    again: { command: 'nbops:open-module', args: { module } },
     id: `nbops-module-${module}`,
     title: context.trans.__('Module'),
     caption: module,

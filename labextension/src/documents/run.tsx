@@ -12,6 +12,7 @@ import { Block, Code, Empty, Facts, Values } from './parts';
 /** Open a run in the main area. */
 export function openRunDocument(context: IContext, run: string): void {
   openInMain(context, {
+    again: { command: 'nbops:open-run', args: { run } },
     id: `nbops-run-${run}`,
     title: context.trans.__('Run %1', short(run)),
     caption: run,

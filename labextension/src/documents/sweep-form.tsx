@@ -14,6 +14,7 @@ import { Block } from './parts';
 /** Ask with which parameters a notebook shall run, and run it. */
 export function openSweepForm(context: IContext, notebook: string): void {
   openInMain(context, {
+    again: { command: 'nbops:retrain-notebook', args: { notebook } },
     id: `nbops-sweep-${notebook}`,
     title: context.trans.__('Retrain %1', notebook.split('/').pop()),
     caption: notebook,
