@@ -207,3 +207,20 @@ def test_a_package_is_not_replaced_by_a_module(take: Take) -> None:
         take("f", "def f(): return 1", to="churn")
     with pytest.raises(ConflictError, match="is a module"):
         take("f", "def f(): return 1", to="churn.features.deep")
+
+
+def test_a_deleted_file_is_not_brought_back_by_another_export(take: Take, root: Path) -> None:
+    take("f", "def f(): return 1")
+    (root / "src/churn/features.py").unlink()
+
+    version = take("g", "def g(): return 2")
+
+    assert (version.version, [d.name for d in version.definitions]) == ("2.0.0", ["g"])
+
+
+def test_a_class_in_two_modules_is_noted(take: Take) -> None:
+    take("K", "class K: ...")
+
+    version = take("K", "class K: ...", to="churn.other")
+
+    assert version.notes == ["K stands in churn.features too; instances of one copy are not of the other"]

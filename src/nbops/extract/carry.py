@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
+from nbops.errors import ExtractError
 from nbops.extract.closure import Blocker, Closure
 from nbops.extract.files import write
 from nbops.extract.log import Step
@@ -158,9 +160,16 @@ def _used_as_value(node: ast.AST) -> set[str]:
 
 def _with_parameters(text: str, step: Step, names: set[str], taking: Mapping[str, set[str]]) -> str:
     cst = need("libcst", to="rewrite a function's signature")
-    module = cst.parse_module(text)
-    changed = module.visit(_rewriter()(sorted(names), taking))
+    changed = _parsed(cst, text).visit(_rewriter()(sorted(names), taking))
     return str(changed.code)
+
+
+def _parsed(cst: ModuleType, text: str) -> libcst.Module:
+    try:
+        module: libcst.Module = cst.parse_module(text)
+    except cst.ParserSyntaxError as error:
+        raise ExtractError(f"libcst cannot rewrite this definition: {error.message}\n{text}") from error
+    return module
 
 
 @cache
@@ -325,8 +334,7 @@ def _name_of(step: Step) -> str:
 def _with_lookups(text: str, step: Step, lookups: Mapping[str, str]) -> str:
     """Begin each outermost function that reads a pinned name with the line that fetches it."""
     cst = need("libcst", to="rewrite a function's body")
-    module = cst.parse_module(text)
-    changed = module.visit(_fetcher()(lookups))
+    changed = _parsed(cst, text).visit(_fetcher()(lookups))
     return str(changed.code)
 
 

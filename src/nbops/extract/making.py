@@ -131,7 +131,7 @@ def extract(
     """
     module = checked_name(to)
     with stage(f"Extract {', '.join(names)}", total=3) as now, only_one(root, module):
-        held, state = current(store, root, module)
+        held, state = _kept(store, root, module)
         if state == "edited" and not overwrite:
             raise edited_error(root, module, held)
         now.say("find what they need")
@@ -143,6 +143,7 @@ def extract(
         if not plan.blockers:
             prove(plan, root=root, notebook=notebook, namespace=namespace)
         refuse_blocked(plan.blockers, names)
+        _note_copies(plan, store)
         now.advance(note="write")
         version = version_of(plan, store, held, root, namespace, run_id, notebook)
         write_artifacts(module_path(root, module).parent, plan.carried.artifacts)
@@ -184,13 +185,14 @@ def preview(
         UsageError: the call makes no sense.
     """
     module = checked_name(to)
-    held, state = current(store, root, module)
+    held, state = _kept(store, root, module)
     plan = make_plan(
         names, cells=cells, module=module, root=root, namespace=namespace, notebook=notebook, parameters=parameters,
         pins=pins, definition=definition, held=None if only else held,
     )  # fmt: skip
     if proof and not plan.blockers:
         prove(plan, root=root, notebook=notebook, namespace=namespace)
+    _note_copies(plan, store)
     if state == "edited":
         plan.notes.append(str(edited_error(root, module, held)))
     number, change, reasons = _numbered(plan.source, store, held, module)
@@ -211,6 +213,24 @@ def preview(
         is_proven=plan.report is not None and not plan.blockers,
         replacement=replacement(module, names),
     )
+
+
+def _kept(store: Store, root: Path, module: str) -> tuple[ModuleVersion | None, str]:
+    """The version that an export builds on; where somebody deleted the file, it starts anew."""
+    held, state = current(store, root, module)
+    return (None if state == "missing" else held), state
+
+
+def _note_copies(plan: Plan, store: Store) -> None:
+    """A class that stands in two modules is two classes, which no instance of the other will be equal to."""
+    classes = {d.digest: d.name for d in plan.definitions if d.kind == "class"}
+    seen: set[str] = set()
+    for version in store.find(ModuleVersion, order_by="-id") if classes else ():
+        if version.module in seen or version.module == plan.module:
+            continue
+        seen.add(version.module)
+        for name in [classes[d.digest] for d in version.definitions if d.digest in classes]:
+            plan.notes.append(f"{name} stands in {version.module} too; instances of one copy are not of the other")
 
 
 def replacement(module: str, names: Sequence[str]) -> str:
