@@ -88,6 +88,14 @@ export class Project implements IDisposable {
     });
   }
 
+  /** What the server says of it, asked for when it is not known yet. */
+  async known(): Promise<ProjectState | null> {
+    if (this._state === null) {
+      this._state = await this.client.call('project', {}, { project: this._path });
+    }
+    return this._state;
+  }
+
   /** Ask for everything again. */
   async refresh(): Promise<void> {
     await this._lease.refresh();
@@ -162,8 +170,8 @@ export class Project implements IDisposable {
 }
 
 /** A notebook's path as the contents API writes it, from what a run knows; null when the server cannot open it. */
-export function serverPath(project: Project, notebook: string): string | null {
-  const root = project.state?.path;
+export async function serverPath(project: Project, notebook: string): Promise<string | null> {
+  const root = (await project.known())?.path;
   if (root === null || root === undefined || notebook.startsWith('/')) {
     return null;
   }

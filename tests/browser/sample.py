@@ -31,10 +31,21 @@ from nbops.settings import load_settings
 from nbops.store import open_store
 from nbops_serving.manifest import Column, Signature
 
+SOURCES = {
+    "cell-1": "%load_ext nbops",
+    "cell-2": "def clean(raw):\n    return raw.dropna().drop_duplicates()",
+    "parameters": "depth: int = 4  # 1..16\nlr: float = 0.1  # 1e-4..1 log\nkind = 'gini'  # {gini, entropy}",
+    "cell-4": "features = clean(raw)",
+    "cell-3": "raw = pd.read_parquet('churn.parquet')\nraw.head()",
+    "cell-5": "model = make_pipeline(StandardScaler(), RandomForestClassifier()).fit(features, target)",
+    "cell-6": "model.score(test, answers) * 1",
+}
+"""The sample's notebook, of which cell 4 stands above cell 3, and cell 6 was edited since."""
+
 HOSTILE = '<img src=x onerror="window.hacked=true"><script>window.hacked=true</script>'
 
 
-def fill(folder: Path) -> None:
+def fill(folder: Path, *, hostile_names: bool = True) -> None:
     """Record runs, a sweep, modules, models and an endpoint in the project of a folder."""
     (folder / ".nbops").mkdir(parents=True, exist_ok=True)
     store = open_store(load_settings(folder, env={}))
@@ -67,8 +78,10 @@ def fill(folder: Path) -> None:
     )
     hostile = _run(HOSTILE, now - 2000, 1.0, note=HOSTILE)
     session = _run("churn.ipynb", now - 900, None, status="running", kind="session")
-    store.put(failed, hostile, session)
-    _values(store, hostile, {HOSTILE: HOSTILE}, {"<b>loss</b>": math.nan})
+    store.put(failed, session)
+    if hostile_names:
+        store.put(hostile)
+        _values(store, hostile, {HOSTILE: HOSTILE}, {"<b>loss</b>": math.nan})
     cells = _cells(session, now - 900)
     store.put(*cells)
     store.put(
@@ -137,6 +150,18 @@ def fill(folder: Path) -> None:
     for hour in range(6):
         store.put(_window(stored, now - 3600 * (6 - hour), hour, chance))
     store.close()
+
+
+def write_notebook(path: Path) -> None:
+    """Write the notebook that the sample's session ran."""
+    import nbformat
+
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source, id=cell_id) for cell_id, source in SOURCES.items()],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
+    notebook.cells[2].metadata.tags = ["parameters"]
+    nbformat.write(notebook, path)
 
 
 def _run(name: str, started_at: float, took: float | None, **fields: object) -> Run:

@@ -32,27 +32,11 @@ def write_notebook(path: Path, *sources: str) -> None:
     nbformat.write(notebook, path)
 
 
-SOURCES = {
-    "cell-1": "%load_ext nbops",
-    "cell-2": "def clean(raw):\n    return raw.dropna().drop_duplicates()",
-    "parameters": "depth: int = 4  # 1..16\nlr: float = 0.1  # 1e-4..1 log\nkind = 'gini'  # {gini, entropy}",
-    "cell-4": "features = clean(raw)",
-    "cell-3": "raw = pd.read_parquet('churn.parquet')\nraw.head()",
-    "cell-5": "model = make_pipeline(StandardScaler(), RandomForestClassifier()).fit(features, target)",
-    "cell-6": "model.score(test, answers) * 1",
-}
-"""The sample's notebook, of which cell 4 stands above cell 3, and cell 6 was edited since."""
-
-
 def write_sample(folder: Path) -> None:
     """Fill a project with something of everything."""
-    runpy.run_path(str(Path(__file__).parent / "sample.py"))["fill"](folder)
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source, id=cell_id) for cell_id, source in SOURCES.items()],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    )
-    notebook.cells[2].metadata.tags = ["parameters"]
-    nbformat.write(notebook, folder / "churn.ipynb")
+    sample = runpy.run_path(str(Path(__file__).parent / "sample.py"))
+    sample["fill"](folder)
+    sample["write_notebook"](folder / "churn.ipynb")
 
 
 def test_the_whole_panel_works_reads_well_and_shuts_nobody_out(lab: Lab) -> None:

@@ -14,7 +14,7 @@ export function openNotebook(context: IContext): ICommand {
     describedBy: textArgs({ notebook: trans.__('Path of the notebook, from the project’s folder') }),
     execute: async args => {
       const notebook = meant(context, args, 'notebook', 'notebook');
-      const path = notebook === undefined ? null : serverPath(project, notebook);
+      const path = notebook === undefined ? null : await serverPath(project, notebook);
       if (path !== null) {
         await app.commands.execute('docmanager:open', { path });
       }

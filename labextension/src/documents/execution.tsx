@@ -16,7 +16,7 @@ export async function openExecution(context: IContext, execution: string): Promi
   const cell = page.record as unknown as CellExecution;
   const run = (await context.client.call('records/runs', { id: cell.run_id }, { project }))[0] as
     Run | undefined;
-  const path = run?.notebook ? serverPath(context.project, run.notebook) : null;
+  const path = run?.notebook ? await serverPath(context.project, run.notebook) : null;
   if (path === null || cell.cell_id === null || !(await jumpToCell(context, path, cell.cell_id))) {
     openInMain(context, {
       again: { command: 'nbops:open-cell', args: { execution } },

@@ -2,7 +2,6 @@ import * as React from 'react';
 
 import { moment } from '../format';
 import { moduleIcon } from '../icons';
-import { serverPath } from '../project';
 import { Definition, ModulePage } from '../schema';
 import { IContext } from '../tokens';
 import { Document, openInMain } from './document';
@@ -45,7 +44,6 @@ class ModuleDocument extends Document<ModulePage> {
     if (this.parent) {
       this.parent.title.label = `${version.module} ${version.version}`;
     }
-    const path = serverPath(this.context.project, version.path);
     return (
       <article>
         <header className="nbops-Head">
@@ -68,10 +66,10 @@ class ModuleDocument extends Document<ModulePage> {
             </select>
           </label>
           <span className="nbops-Head-fact">{moment(version.created_at)}</span>
-          {path !== null && state.file !== 'missing' ? (
+          {state.file !== 'missing' ? (
             <button
               className="nbops-Link"
-              onClick={() => void app.commands.execute('docmanager:open', { path })}
+              onClick={() => void app.commands.execute('nbops:open-notebook', { notebook: version.path })}
             >
               {version.path}
             </button>

@@ -1,0 +1,35 @@
+// The pictures of docs/panel.md, taken from the real thing.
+
+import { run } from './lab.mjs';
+
+await run(async (tour, args) => {
+  const { page } = tour;
+  await page.setViewportSize({ width: 1120, height: 720 });
+  await tour.open();
+  await tour.notebook(args.notebook);
+  await tour.panel();
+  await tour.row('churn depth').waitFor();
+  await tour.execute('nbops:open-panel', { section: 'notebook' });
+  await page.locator('.nbops-ThisNotebook .nbops-Row').first().waitFor();
+  await page
+    .locator('.nbops-ThisNotebook .nbops-List')
+    .evaluate(list => (list.scrollTop = list.scrollHeight));
+  await page.getByText('edited').waitFor();
+  await tour.shot('panel-notebook');
+
+  await page.locator('.nbops-Runs .nbops-List').focus();
+  for (const key of ['End', ' ', 'ArrowUp', ' ', 'ArrowUp', ' ']) {
+    await page.keyboard.press(key);
+  }
+  await tour.execute('nbops:compare-runs');
+  await page.locator('.nbops-Table').waitFor();
+  await tour.shot('panel-compare');
+
+  await tour.execute('nbops:open-panel', { section: 'endpoints' });
+  await page.locator('[data-nbops-endpoint]').first().dispatchEvent('dblclick');
+  await page.locator('.nbops-Chart canvas').first().waitFor();
+  await page.waitForTimeout(600);
+  await tour.theme('JupyterLab Dark');
+  await page.waitForTimeout(600);
+  await tour.shot('panel-endpoint');
+});
