@@ -141,7 +141,7 @@ def arrow_rows(body: bytes) -> list[dict[str, Any]]:
         with pa.ipc.open_stream(body) as stream:
             table = stream.read_all()
         table.validate(full=True)
-        columns = {name: _json_values(column) for name, column in zip(table.column_names, table.columns, strict=True)}
+        columns = {name: json_values(column) for name, column in zip(table.column_names, table.columns, strict=True)}
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Refusal(400, "arrow_invalid", "the body is no Arrow IPC stream") from error
     names = list(columns)
@@ -150,7 +150,7 @@ def arrow_rows(body: bytes) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _json_values(column: Any) -> list[Any]:
+def json_values(column: Any) -> list[Any]:
     """Values as JSON would carry them: no NaN, times as text."""
     import pyarrow as pa
 

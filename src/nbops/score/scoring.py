@@ -1,0 +1,285 @@
+"""Scoring a file, batch by batch; a run that was cut off goes on where it stood."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nbops.errors import BundleError, UsageError
+from nbops.progress import Stage, stage
+from nbops.records import Bundle
+from nbops.score.tables import Source, format_of, open_sink, open_source
+from nbops_serving.batching import REFUSING
+from nbops_serving.bundle import OpenBundle, TamperedError, offer_modules, open_bundle
+from nbops_serving.manifest import Manifest
+from nbops_serving.plan import Answer
+from nbops_serving.problems import Refusal
+from nbops_serving.protocols import json_values
+from nbops_serving.rows import Reader, Row
+from nbops_serving.rungs import Rung, open_rung
+
+BATCH_ROWS = 20_000
+
+
+class Scored(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a file."""
+
+    path: str
+    rows: int
+    refused: int
+    """Rows that could not be answered; their ``error`` says why."""
+    resumed: int
+    """Rows that an earlier run had already answered."""
+
+
+class _Piece(msgspec.Struct, frozen=True):
+    """One answered batch, as it lies on the disk until all are there."""
+
+    rows: int
+    refused: int
+
+
+def score(
+    bundle: Bundle,
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    jobs: int = 1,
+    batch_rows: int = BATCH_ROWS,
+) -> Scored:
+    """Predict for every row of a file.
+
+    The output has the input's columns, then ``prediction``, ``probability_CLASS`` for each class where the model has
+    probabilities, ``model``, ``request_id`` and ``error``. It appears when it is whole. Answered batches are kept
+    beside it meanwhile: the same call after an interruption goes on with the first batch that is missing.
+
+    Args:
+        bundle: the model, as it was packed.
+        source: ``.parquet``, ``.csv``, ``.arrow`` (IPC file) or ``.arrows`` (IPC stream).
+        out: where the answers go; its name says the format.
+        jobs: processes that answer.
+        batch_rows: rows answered at a time; memory grows with this, not with the file.
+
+    Returns:
+        How many rows were answered and refused.
+
+    Raises:
+        UsageError: the file cannot be read, lacks columns of the model, or has some of the output's names.
+        BundleError: the bundle was altered.
+    """
+    given, target = Path(source), Path(out)
+    format_of(target)
+    opened = _opened(bundle.path, bundle.digest)[0]
+    signature = opened.manifest.signature
+    texts = [column.name for column in signature.columns if column.kind in ("text", "category", "datetime")]
+    table = open_source(given, texts=texts)
+    _check_columns(opened, table, given)
+    pieces = _Pieces(target, given, bundle, batch_rows)
+    with stage(f"Score {given.name}", total=table.rows, unit="rows") as now:
+        resumed = sum(piece.rows for piece in pieces.done.values())
+        rows, refused = 0, 0
+        for piece in pieces.answer(table, jobs=jobs, now=now):
+            rows, refused = rows + piece.rows, refused + piece.refused
+        pieces.join(len(pieces.done))
+    return Scored(path=str(target), rows=rows, refused=refused, resumed=resumed)
+
+
+def _check_columns(opened: OpenBundle, table: Source, source: Path) -> None:
+    signature = opened.manifest.signature
+    missing = [column.name for column in signature.columns if column.name not in table.columns and not column.optional]
+    if missing:
+        raise UsageError(
+            f"{source.name} lacks {', '.join(missing)}, which {opened.manifest.model} takes",
+            code="columns_missing",
+            hint=f"it has: {', '.join(table.columns[:20])}",
+        )
+    if len(set(table.columns)) != len(table.columns):
+        raise UsageError(f"two columns of {source.name} share a name", code="columns_ambiguous", hint="rename them")
+    taken = sorted(set(table.columns) & set(_added(opened)))
+    if taken:
+        raise UsageError(
+            f"{source.name} already has {', '.join(taken)}", code="columns_taken", hint=f"rename {' and '.join(taken)}"
+        )
+
+
+def _added(opened: OpenBundle) -> list[str]:
+    """Names of the columns that scoring adds."""
+    manifest = opened.manifest
+    classes = (manifest.signature.classes or []) if manifest.has_probabilities else []
+    return ["prediction", *(f"probability_{name}" for name in classes), "model", "request_id", "error"]
+
+
+class _Pieces:
+    """Answered batches beside the output, under a name that says of what: nothing else is ever joined to them."""
+
+    def __init__(self, target: Path, source: Path, bundle: Bundle, batch_rows: int) -> None:
+        self._target, self._bundle, self._batch_rows = target, bundle, batch_rows
+        state = source.stat()
+        key = f"{bundle.digest} {source.resolve()} {state.st_size} {state.st_mtime_ns} {batch_rows} {target.suffix}"
+        self._run = hashlib.sha256(key.encode()).hexdigest()[:16]
+        self._folder = target.with_name(f".{target.name}.{self._run}")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.done: dict[int, _Piece] = {}
+        for file in self._folder.glob("*.json"):
+            self.done[int(file.stem)] = msgspec.json.decode(file.read_bytes(), type=_Piece)
+
+    def answer(self, table: Source, *, jobs: int, now: Stage) -> Iterator[_Piece]:
+        """Answer what is missing, in any order of completion, and give every piece in the file's order."""
+        ask = functools.partial(_answer_batch, self._bundle.path, self._bundle.digest, str(self._folder), self._run)
+        if jobs == 1:
+            for number, batch in enumerate(_batches(table, self._batch_rows)):
+                yield self._keep(number, self.done.get(number) or ask(number, batch), now)
+            return
+        import joblib
+
+        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=2 * jobs)
+        tasks = (
+            joblib.delayed(_known_or_asked)(self.done.get(number), ask, number, batch)
+            for number, batch in enumerate(_batches(table, self._batch_rows))
+        )
+        for number, piece in enumerate(parallel(tasks)):
+            yield self._keep(number, piece, now)
+
+    def _keep(self, number: int, piece: _Piece, now: Stage) -> _Piece:
+        self.done[number] = piece
+        now.advance(piece.rows, note=f"{piece.refused:,} refused" if piece.refused else None)
+        return piece
+
+    def join(self, count: int) -> None:
+        """Write the output from its pieces, then put it in its place at once."""
+        beside = self._folder / f"whole{self._target.suffix}"
+        schema = self._piece(0).schema
+        with open_sink(beside, schema) as write:
+            for number in range(count):
+                write(self._piece(number).cast(schema))
+        beside.replace(self._target)
+        shutil.rmtree(self._folder)
+
+    def _piece(self, number: int) -> Any:
+        import pyarrow as pa
+
+        with pa.memory_map(str(self._folder / f"{number}.arrow")) as file:
+            return pa.ipc.open_file(file).read_all()
+
+
+def _batches(table: Source, rows: int) -> Iterator[Any]:
+    """The batches of a table; an empty one has one without rows, so that its output has columns all the same."""
+    import pyarrow as pa
+
+    is_empty = True
+    for batch in table.batches(rows):
+        is_empty = False
+        yield batch
+    if is_empty:
+        yield pa.RecordBatch.from_pylist([], schema=table.schema)
+
+
+def _known_or_asked(known: _Piece | None, ask: Any, number: int, batch: Any) -> _Piece:
+    piece: _Piece = known or ask(number, batch)
+    return piece
+
+
+@functools.lru_cache(maxsize=2)
+def _opened(path: str, digest: str) -> tuple[OpenBundle, Rung, Reader]:
+    """Open a bundle once per process."""
+    try:
+        opened = open_bundle(path, digest=digest)
+    except (TamperedError, OSError, ValueError) as error:
+        raise BundleError(
+            f"the bundle {digest[:12]} cannot be used: {error}", code="bundle_altered", hint="deploy or pack it again"
+        ) from error
+    offer_modules(opened)
+    manifest = opened.manifest
+    return opened, open_rung(opened), Reader(manifest.signature, manifest.policy, most_rows=2**31)
+
+
+def _answer_batch(path: str, digest: str, folder: str, run: str, number: int, batch: Any) -> _Piece:
+    """Answer one batch and leave it on the disk: its table first, then the note that it is whole."""
+    import pyarrow as pa
+
+    opened, rung, reader = _opened(path, digest)
+    known = set(reader.names)
+    columns = {name: json_values(batch.column(name)) for name in batch.schema.names if name in known}
+    objects = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    answers, errors = _answers(rung, reader, objects)
+    table = pa.Table.from_batches([batch])
+    for name, values in _results(opened, answers, errors, run, number):
+        table = table.append_column(name, values)
+    place = Path(folder)
+    written = place / f"{number}.{os.getpid()}"
+    with pa.ipc.new_file(written, table.schema) as writer:
+        writer.write_table(table)
+    written.replace(place / f"{number}.arrow")
+    piece = _Piece(len(objects), sum(error is not None for error in errors))
+    noted = place / f"{number}.{os.getpid()}.note"
+    noted.write_bytes(msgspec.json.encode(piece))
+    noted.replace(place / f"{number}.json")
+    return piece
+
+
+def _answers(
+    rung: Rung, reader: Reader, objects: list[dict[str, Any]]
+) -> tuple[list[tuple[Any, list[float] | None]], list[str | None]]:
+    """Answer all rows together; where that fails, halve until only the rows that fail are left alone."""
+    if not objects:
+        return [], []
+    try:
+        rows, _ = reader.check(objects)
+        whole = rung.answer(rows)
+    except (Refusal, *REFUSING) as error:
+        if len(objects) == 1:
+            said = error.title if isinstance(error, Refusal) else f"the model has no answer ({type(error).__name__})"
+            return [(None, None)], [said.removeprefix("row 0, ")]
+        middle = len(objects) // 2
+        first, second = _answers(rung, reader, objects[:middle]), _answers(rung, reader, objects[middle:])
+        return [*first[0], *second[0]], [*first[1], *second[1]]
+    return _paired(whole, rows), [None] * len(rows)
+
+
+def _paired(whole: Answer, rows: Sequence[Row]) -> list[tuple[Any, list[float] | None]]:
+    shares: Sequence[list[float] | None] = whole.probabilities or [None] * len(rows)
+    return list(zip(whole.predictions, shares, strict=True))
+
+
+def _results(
+    opened: OpenBundle,
+    answers: list[tuple[Any, list[float] | None]],
+    errors: list[str | None],
+    run: str,
+    number: int,
+) -> Iterator[tuple[str, Any]]:
+    import pyarrow as pa
+
+    manifest = opened.manifest
+    yield "prediction", _array([prediction for prediction, _ in answers], manifest)
+    if manifest.has_probabilities:
+        for place, name in enumerate(manifest.signature.classes or []):
+            shares = [None if each is None else each[place] for _, each in answers]
+            yield f"probability_{name}", pa.array(shares, pa.float64())
+    yield "model", pa.array([f"{manifest.model}@{manifest.version}"] * len(answers), pa.string())
+    yield "request_id", pa.array([f"{run}-{number}-{place}" for place in range(len(answers))], pa.string())
+    yield "error", pa.array(errors, pa.string())
+
+
+def _array(values: list[Any], manifest: Manifest) -> Any:
+    """Predictions as one Arrow column, whose type follows from the model and not from the batch."""
+    import pyarrow as pa
+
+    kinds = {type(value) for value in manifest.signature.classes or manifest.expected}
+    if manifest.signature.classes and kinds <= {bool}:
+        return pa.array(values, pa.bool_())
+    if manifest.signature.classes and kinds <= {int}:
+        return pa.array(values, pa.int64())
+    if manifest.signature.output == "number" or (kinds and kinds <= {int, float}):
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    said = [
+        value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode() for value in values
+    ]
+    return pa.array(said, pa.string())
