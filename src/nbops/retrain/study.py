@@ -29,6 +29,8 @@ Pruner = Literal["median", "halving", "hyperband", "none"]
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 PRUNERS: tuple[Pruner, ...] = get_args(Pruner)
 _PURPOSE = "search for parameters"
+# A driver that was killed in the middle of a write leaves Optuna's lock behind; a write takes milliseconds.
+_LOCK_GRACE_S = 5
 
 
 class Studied:
@@ -122,8 +124,10 @@ class Studied:
         return found
 
     def _opened(self, sweep: Sweep, goals: Sequence[Objective], pruner: str | None, settings: Settings) -> optuna.Study:
-        journal = self._optuna.storages.journal.JournalFileBackend(str(journal_of(settings)))
-        storage = self._optuna.storages.JournalStorage(journal)
+        path = str(journal_of(settings))
+        journals = self._optuna.storages.journal
+        lock = journals.JournalFileSymlinkLock(path, grace_period=_LOCK_GRACE_S)
+        storage = self._optuna.storages.JournalStorage(journals.JournalFileBackend(path, lock_obj=lock))
         directions = ["maximize" if goal.direction == "max" else "minimize" for goal in goals]
         verbosity = self._optuna.logging.get_verbosity()
         self._optuna.logging.set_verbosity(self._optuna.logging.WARNING)
