@@ -777,7 +777,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   restore: 'POST',
   gc: 'POST',
   extract: 'POST',
-  preview: 'GET',
+  preview: 'POST',
   modules: 'GET',
   history: 'GET',
   diff: 'GET',

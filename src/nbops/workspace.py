@@ -56,7 +56,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     notice: str | None
     """Why recording is off, when it is."""
     counts: dict[str, int]
-    """How many runs, models, endpoints, … the store has."""
+    """How many runs (those of the lists), models, endpoints, … the store has."""
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,7 +119,6 @@ def shelf_of(*, archived: bool, deleted: bool) -> Shelf:
 
 
 _COUNTED: dict[str, type[Record]] = {
-    "runs": Run,
     "cells": CellExecution,
     "module versions": ModuleVersion,
     "sweeps": Sweep,
@@ -241,7 +240,7 @@ class Workspace:
             run=run,
             cells=store.count(CellExecution, run_id=run.id) if run else 0,
             notice=live.notice if live else None,
-            counts={noun: store.count(kind) for noun, kind in _COUNTED.items()},
+            counts={"runs": store.count_runs(), **{noun: store.count(kind) for noun, kind in _COUNTED.items()}},
         )
 
     def sync(self) -> Synced:

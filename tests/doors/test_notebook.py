@@ -105,3 +105,29 @@ def test_verbs_options_ids_and_variables_are_completed(notebook: Notebook, typed
 
 def test_json_is_text(notebook: Notebook) -> None:
     assert notebook.value("%nbops runs --json").startswith("[")
+
+
+def test_a_session_is_tagged_while_it_runs_but_not_deleted(
+    notebook: Notebook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = notebook.value("%nbops tag last team=churn")
+    assert (run.status, run.tags) == ("running", {"team": "churn"})
+    assert [row.run.id for row in notebook.value('%nbops runs --where "tags.team = churn"')] == [run.id]
+
+    result = notebook.run("%nbops delete last")
+    assert type(result.error_in_exec).__name__ == "ConflictError"
+    assert f"({run.id}) cannot be deleted: it is still running" in capsys.readouterr().out
+
+
+def test_what_was_said_of_a_session_outlives_its_end(project: Path) -> None:
+    from nbops.workspace import Workspace
+
+    opened = Notebook()
+    opened.run("%load_ext nbops").raise_error()
+    run = opened.value("%nbops tag last team=churn")
+    opened.value('%nbops note last "clean ages"')
+    opened.run("%unload_ext nbops").raise_error()
+
+    with Workspace.opened(project) as workspace:
+        ended = workspace.store.get(type(run), run.id)
+    assert (ended.status, ended.tags, ended.note) == ("finished", {"team": "churn"}, "clean ages")

@@ -105,3 +105,39 @@ def test_doctor_names_a_damaged_store(project: Path, capsys: pytest.CaptureFixtu
     main(["doctor", "--json"])
     (store,) = [finding for finding in json.loads(capsys.readouterr().out) if finding["topic"] == "store"]
     assert (store["state"], bool(store["cure"])) == ("missing", True)
+
+
+def test_a_run_is_tagged_found_put_away_and_brought_back(runs: list[Run], capsys: pytest.CaptureFixture[str]) -> None:
+    def names(*words: str) -> list[str]:
+        capsys.readouterr()
+        assert main(["runs", *words, "--json"]) == 0
+        return [row["run"]["name"] for row in json.loads(capsys.readouterr().out)]
+
+    assert main(["tag", "first", "team=a", "stage=draft"]) == 0
+    assert "team=a, stage=draft" in capsys.readouterr().out
+    assert main(["tag", "first", "--remove", "stage"]) == 0
+    assert names("--where", 'tags.team = "a"') == ["first"]
+    assert main(["note", "first", "clean ages"]) == 0
+    assert main(["rename", "first", "baseline"]) == 0
+    assert main(["archive", "baseline"]) == 0
+    assert main(["delete", "second"]) == 0
+    assert (names(), names("--archived"), names("--deleted")) == ([], ["baseline"], ["second"])
+    assert main(["restore", "baseline", "second"]) == 0
+    assert names() == ["second", "baseline"]
+
+
+def test_collecting_shows_before_it_removes(
+    runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert main(["delete", "first"]) == 0
+    assert main(["gc"]) == 0
+    assert "nothing to collect; the trash keeps runs for 30 days" in capsys.readouterr().out
+    assert main(["gc", "--older-than", "0"]) == 0
+    shown = capsys.readouterr().out
+    assert "Would be removed" in shown
+    assert "nothing was changed; with --apply it goes" in shown
+    assert main(["gc", "--older-than", "0", "--apply"]) == 0
+    assert "Removed" in capsys.readouterr().out
+    assert main(["restore", runs[0].id]) == 1
+    assert "no run answers to" in capsys.readouterr().err

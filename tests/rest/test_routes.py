@@ -208,3 +208,25 @@ def test_no_described_list_may_be_longer_than_a_page() -> None:
 
 def test_a_foreign_error_keeps_its_text_for_the_log() -> None:
     assert "secret" not in problem_of(RuntimeError("secret")).detail
+
+
+def test_runs_are_tagged_put_away_and_brought_back(server: Server, write: Write) -> None:
+    write(server.folder / "second", name="housekept")
+
+    tagged = server.ask("POST", "tag", project="second", run="housekept 1", tags={"team": "a"})
+    assert (tagged.status_code, tagged.json()["tags"]) == (200, {"team": "a"})
+    for verb, flags in (("archive", {"archived": True}), ("delete", {"deleted": True})):
+        assert server.ask("POST", verb, project="second", runs=["housekept 1"]).status_code == 200
+        assert server.get("runs", project="second", where="tags.team = a") == []
+        found = server.get("runs", project="second", where="tags.team = a", **flags)
+        assert [row["run"]["name"] for row in found] == ["housekept 1"]
+        assert server.get("runs/count", project="second", where="tags.team = a", **flags) == {"total": 1}
+        assert server.ask("POST", "restore", project="second", runs=["housekept 1"]).status_code == 200
+    assert len(server.get("runs", project="second", where="tags.team = a")) == 1
+
+
+def test_a_collection_through_the_api_changes_nothing_unless_told(server: Server) -> None:
+    answer = server.ask("POST", "gc", project="second", older_than=0)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["applied"] is False

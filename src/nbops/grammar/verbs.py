@@ -38,8 +38,8 @@ RUN = Option(
     help="A run: id, unique start of an id, name or last.",
 )
 NAMED_RUN = Option(name="run", is_argument=True, is_required=True, completes="runs", help=RUN.help)
-ARCHIVED = Option(name="archived", kind="flag", help="The archived runs instead.")
-DELETED = Option(name="deleted", kind="flag", help="The runs in the trash instead.")
+ARCHIVED = Option(name="archived", kind="flag", default=False, help="The archived runs instead.")
+DELETED = Option(name="deleted", kind="flag", default=False, help="The runs in the trash instead.")
 ENDPOINT = Option(
     name="endpoint", is_argument=True, is_required=True, completes="endpoints", help="The endpoint's name."
 )
@@ -273,7 +273,7 @@ VERBS: tuple[Verb, ...] = (
         gives=Collected,
         changes=True,
         options=(
-            Option(name="apply", kind="flag", help="Really remove it; without, nothing is changed."),
+            Option(name="apply", kind="flag", default=False, help="Really remove it; without, nothing is changed."),
             Option(
                 name="older_than",
                 kind="number",
