@@ -187,3 +187,12 @@ def test_only_the_submodule_that_is_used_is_imported(take: Take) -> None:
     text = take("f", source).source
 
     assert [line for line in text.split("\n") if line.startswith("import")] == ["import xml.etree.ElementTree"]
+
+
+def test_a_module_beside_the_notebook_is_found_and_noted(take: Take, root: Path) -> None:
+    (root / "work").mkdir()
+    (root / "work/helpers.py").write_text("def twice(x): return 2 * x\n")
+
+    version = take("f", "from helpers import twice\ndef f(x): return twice(x)", notebook="work/n.ipynb")
+
+    assert any("helpers is found beside the notebook" in note for note in version.notes)

@@ -169,3 +169,19 @@ def _body(steps: list[Step], placed: list[Imported], texts: Mapping[Step, str]) 
         text += block.rstrip("\n") + "\n"
         was_definition = is_definition
     return text
+
+
+def imported_modules(source: str) -> list[str]:
+    """List the top-level modules that a text imports, but for Python's own.
+
+    Example:
+        >>> imported_modules("import os, numpy.linalg")
+        ['numpy']
+    """
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            names.add(node.module.partition(".")[0])
+    return sorted(names - sys.stdlib_module_names)

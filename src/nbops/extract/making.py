@@ -18,8 +18,15 @@ from nbops.clean.child import canonical, short
 from nbops.errors import ExtractError, NbopsError, UsageError
 from nbops.extract.carry import Carried, carry, write_artifacts
 from nbops.extract.closure import Blocker, Closure, Imported, close
-from nbops.extract.emit import module_text, ordered
-from nbops.extract.files import checked_name, module_path, only_one, search_folders, write_module
+from nbops.extract.emit import imported_modules, module_text, ordered
+from nbops.extract.files import (
+    checked_name,
+    module_path,
+    only_one,
+    search_folders,
+    source_folder,
+    write_module,
+)
 from nbops.extract.log import Log, Step
 from nbops.extract.recording import forget, recorded_calls, run_tests, write_tests
 from nbops.extract.versions import current, digest_of, edited_error, history, next_version, what_changed
@@ -427,8 +434,21 @@ def prove(plan: Plan, *, root: Path, notebook: str | None, namespace: Mapping[st
         report = _imported_alone(plan, root, notebook)
     plan.report = report
     _say_report(plan, report)
+    _note_neighbours(plan, root, notebook)
     if namespace is not None and not plan.blockers:
         _compare_values(plan, report, namespace)
+
+
+def _note_neighbours(plan: Plan, root: Path, notebook: str | None) -> None:
+    """Modules that only a notebook in the same folder can import are not there for everybody who imports this one."""
+    folder = (root / notebook).parent if notebook else root
+    if folder.absolute() in {root.absolute(), source_folder(root).absolute()}:
+        return
+    for name in imported_modules(plan.source):
+        if (folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file():
+            plan.notes.append(
+                f"{name} is found beside the notebook; put {folder} on the path of whoever imports this"
+            )
 
 
 def _imported_alone(plan: Plan, root: Path, notebook: str | None) -> ImportReport:

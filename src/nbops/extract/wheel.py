@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.metadata
 import shutil
@@ -16,6 +15,7 @@ import msgspec
 from packaging.version import Version
 
 from nbops.errors import ConflictError, ExtractError, NotFoundError
+from nbops.extract.emit import imported_modules
 from nbops.extract.files import source_folder
 from nbops.extract.recording import test_file, tests_folder
 from nbops.extract.versions import current, history
@@ -136,22 +136,6 @@ def requirements_of(versions: Sequence[ModuleVersion], store: Store) -> list[str
                 pins[name] = found or importlib.metadata.version(name)
     own = {version.module.partition(".")[0] for version in versions}
     return sorted(f"{name}=={number}" for name, number in pins.items() if name not in own)
-
-
-def imported_modules(source: str) -> list[str]:
-    """List the top-level modules that a text imports, but for Python's own.
-
-    Example:
-        >>> imported_modules("import os, numpy.linalg")
-        ['numpy']
-    """
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            names.add(node.module.partition(".")[0])
-    return sorted(names - sys.stdlib_module_names)
 
 
 def _recorded_packages(version: ModuleVersion, store: Store) -> Mapping[str, str]:
