@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nbops.deploy import docker_client
+from nbops.deploy import docker_client, image
 
 pytestmark = pytest.mark.docker
 
@@ -145,6 +145,30 @@ def test_the_parts_list_names_every_package_that_is_there(container: Any) -> Non
     assert names == set(json.loads(inside(container, script)))
     assert parts["components"][0]["version"] == container.labels["nbops.base.id"]
     assert all(component["purl"].startswith("pkg:pypi/") for component in parts["components"][1:])
+
+
+def test_a_new_server_takes_the_place_of_a_former_runtime_image(workshop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after an upgrade of nbops: images with the same packages and an older server are not piled up."""
+    # A lock of its own: other tests that run just now need their images.
+    monkeypatch.setattr(image, "_LOCK_LABEL", "nbops.test.lock")
+    source = image._server_source()
+    workshop.deploy(1)
+    former = workshop_runtime(workshop, 1)
+    workshop.stop()
+    monkeypatch.setattr(image, "_server_source", lambda: source | {"nbops_serving/upgraded.py": b""})
+    workshop.deploy(2)
+    with docker_client.connected() as client:
+        assert not client.images.list(name=former)
+        newer = workshop_runtime(workshop, 2)
+    workshop.stop()
+    with docker_client.connected() as client:
+        image.discard(client, newer)
+
+
+def workshop_runtime(workshop: Any, number: int) -> str:
+    with docker_client.connected() as client:
+        found = client.containers.get(workshop.deployment(number).handle["container"])
+        return str(found.image.labels["nbops.runtime"])
 
 
 def test_a_container_reaches_no_other_endpoint(workshop: Any) -> None:

@@ -84,6 +84,22 @@ def test_a_user_who_may_not_use_docker_is_told_how_to_be_allowed() -> None:
     assert done.stdout.strip() == 'docker_forbidden sudo usermod -aG docker "$USER"  # then log in again'
 
 
+@pytest.mark.parametrize(
+    ("said", "code", "hint"),
+    [
+        ("could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network",
+         "networks_full", "docker network prune"),
+        ("write /var/lib/docker/x: no space left on device", "disk_full", "docker system prune"),
+        ("driver failed: Bind for 127.0.0.1:8080 failed: port is already allocated",
+         "port_taken", "ss -ltnp 'sport = :8080'  # shows which"),
+    ],
+    ids=["networks", "disk", "port"],
+)  # fmt: skip
+def test_what_docker_refuses_is_said_with_the_cure(said: str, code: str, hint: str) -> None:
+    error = docker_client.refused(Exception(said))
+    assert (error.code, error.hint) == (code, hint)
+
+
 @pytest.mark.docker
 def test_a_missing_base_image_is_named_with_the_command_that_makes_it(settings: Settings) -> None:
     found = problem(msgspec.structs.replace(settings, base_image="nbops-base:never-made"))

@@ -95,6 +95,12 @@ def refused(error: BaseException) -> NbopsError:
             code="port_taken",
             hint=f"ss -ltnp 'sport = :{port}'  # shows which",
         )
+    if "non-overlapping IPv4 address pool" in said:
+        return DeployError(
+            "Docker has no addresses left for another network; each endpoint has its own",
+            code="networks_full",
+            hint="docker network prune",
+        )
     if "no space left on device" in said:
         return DeployError(f"Docker's disk is full: {said}", code="disk_full", hint="docker system prune")
     return DeployError(f"Docker refused: {said}")

@@ -150,7 +150,7 @@ class DockerEngine:
                 container.remove(force=True, v=True)
             if handle.get("volume"):
                 spool.discard(client, handle)
-            image.discard_model(client, str(handle["image"]))
+            image.discard(client, str(handle["image"]))
             docker_client.release_network(client, str(handle["network"]))
 
     def logs(self, handle: Handle, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:

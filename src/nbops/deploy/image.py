@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 SERVER_PACKAGES = ("httptools", "msgspec", "numpy", "uvicorn", "uvloop")
 """What ``nbops_serving`` itself imports; each in the version that the model asks for, else of this environment."""
 
+_LOCK_LABEL = "nbops.lock"
+"""Says which base and packages a runtime image has, whatever the server in it."""
+
 _FACTS = (
     "import json,platform,sys;"
     "print(json.dumps(['%d.%d' % sys.version_info[:2],platform.machine(),platform.libc_ver(),sys.executable]))"
@@ -167,6 +170,8 @@ ENTRYPOINT {json.dumps(command)}
         wheels.site_key(server_pins, base.target, complete=server_complete),
         wheels.site_key(own_pins, base.target, complete=complete),
     ]
+    lock = sha256(msgspec.json.encode([base.id, *sites])).hexdigest()[:20]
+    dockerfile += f"LABEL {_LOCK_LABEL}={lock}\n"
     what = [dockerfile, sites, sorted((path, sha256(data).hexdigest()) for path, data in own.items())]
     name = f"nbops-runtime:{sha256(msgspec.json.encode(what)).hexdigest()[:20]}"
     if client.images.list(name=name):
@@ -186,7 +191,16 @@ ENTRYPOINT {json.dumps(command)}
             add_bytes(tar, "sbom.cdx.json", parts.encode())
         context.seek(0)
         build(client, context, name, now)
+    _discard_former(client, lock, name)
     return name
+
+
+def _discard_former(client: DockerClient, lock: str, name: str) -> None:
+    """Remove images with the same packages and a former server, unless a model's image still stands on them."""
+    for former in client.images.list(name=name.partition(":")[0], filters={"label": f"{_LOCK_LABEL}={lock}"}):
+        for tag in former.tags:
+            if tag != name:
+                discard(client, tag)
 
 
 def build_model(client: DockerClient, base: BaseImage, launch: Launch, *, now: Stage) -> str:
@@ -238,15 +252,15 @@ LABEL {" ".join(f"{key}={_quoted(value)}" for key, value in labels.items())}
     return name
 
 
-def discard_model(client: DockerClient, name: str) -> None:
-    """Remove a model's image unless something still uses it; its runtime image stays for the next one."""
+def discard(client: DockerClient, name: str) -> None:
+    """Remove an image unless something still uses it."""
     docker = need("docker", to="deploy into a container")
     try:
         client.images.remove(name)
     except docker.errors.ImageNotFound:
         return
     except docker.errors.APIError as error:
-        if error.status_code != 409:  # another deployment of the same bundle runs on it
+        if error.status_code != 409:  # it is used
             raise
 
 

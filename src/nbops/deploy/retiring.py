@@ -26,11 +26,12 @@ class _Retirement(threading.Thread):
         self.problem: NbopsError | None = None
 
     def run(self) -> None:
-        """Stop the server; what goes wrong is kept for whoever next changes the endpoint."""
+        """Stop the server; what goes wrong is kept for whoever next changes the endpoint, and shown at once."""
         try:
             engine_named(self._deployment.engine, self._settings).stop(self._deployment.handle)
         except NbopsError as error:
             self.problem = error
+            raise
 
 
 # Project and endpoint → what is on its way out in this process.
