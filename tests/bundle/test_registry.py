@@ -253,3 +253,34 @@ def test_a_notebook_value_that_cannot_travel_is_named(tmp_path):
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert "priced uses 'prices', a DataFrame of the notebook that cannot travel with it" in done.stdout
+
+
+SHADOWED = """
+import types
+import pandas as pd
+from nbops.bundle.definitions import module_of
+X = y = frame = row = pd.DataFrame({"a": [1]})
+SCALE = 7.0
+class Ratio:
+    limit: float = 1.0
+    def fit(self, X, y=None):
+        return self
+    def transform(self, X):
+        frame = X.assign(b=SCALE)
+        return [row / np.pi for row in frame["b"]]
+import numpy as np
+name, text = module_of(["Ratio"])
+print(text)
+made = {}
+exec(text, made)
+print(len(made["Ratio"]().fit(X).transform(X)))
+"""
+
+
+def test_parameters_and_variables_are_not_taken_for_the_notebooks_own_of_the_same_name(tmp_path):
+    script = tmp_path / "notebook.py"
+    script.write_text(SHADOWED)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert "SCALE = 7.0" in done.stdout
+    assert "DataFrame" not in done.stdout
+    assert done.stdout.splitlines()[-1] == "1"

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nbops.errors import BundleError
+from nbops.source import analyse
 
 
 def module_of(names: Sequence[str]) -> tuple[str, str]:
@@ -140,8 +141,10 @@ def _classes(text: str) -> list[ast.ClassDef]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
 
 
-def _globals_of(text: str) -> set[str]:
-    return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+def _globals_of(text: str) -> frozenset[str]:
+    """Names looked up outside of a definition; its parameters and variables are its own."""
+    reads = [unit.reads for unit in analyse(text).units]
+    return frozenset().union(*(read.now | read.later | read.written for read in reads))
 
 
 def _import_of(name: str, module: str) -> str:
