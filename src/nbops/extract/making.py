@@ -446,9 +446,7 @@ def _note_neighbours(plan: Plan, root: Path, notebook: str | None) -> None:
         return
     for name in imported_modules(plan.source):
         if (folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file():
-            plan.notes.append(
-                f"{name} is found beside the notebook; put {folder} on the path of whoever imports this"
-            )
+            plan.notes.append(f"{name} is found beside the notebook; put {folder} on the path of whoever imports this")
 
 
 def _imported_alone(plan: Plan, root: Path, notebook: str | None) -> ImportReport:
