@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from nbops_serving.arrow import read_arrow
 from nbops_serving.manifest import Column, Manifest
 from nbops_serving.plan import Answer
 from nbops_serving.problems import Refusal, Violation, invalid_rows
@@ -50,7 +51,7 @@ def read_batch(reader: Reader, asked: Asked, body: bytes) -> Read:
     elif asked.media == CSV:
         rows, notes = reader.check(csv_rows(body, reader.signature.columns))
     elif asked.media == ARROW:
-        rows, notes = reader.check(arrow_rows(body))
+        rows, notes = read_arrow(reader, body)
     else:
         raise Refusal(415, "media_type", f"send the rows as {JSON}, {CSV} or {ARROW}")
     return Read(rows, notes)
@@ -125,41 +126,6 @@ _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "category": _text,
     "datetime": _text,
 }
-
-
-def arrow_rows(body: bytes) -> list[dict[str, Any]]:
-    """Read an Arrow IPC stream.
-
-    Raises:
-        Refusal: 415 where this server has no pyarrow, 400 for bytes that are no stream.
-    """
-    try:
-        import pyarrow as pa
-    except ImportError as error:
-        raise Refusal(415, "media_type", f"this server reads no Arrow; send {JSON} or {CSV}") from error
-    try:
-        with pa.ipc.open_stream(body) as stream:
-            table = stream.read_all()
-        table.validate(full=True)
-        columns = {name: json_values(column) for name, column in zip(table.column_names, table.columns, strict=True)}
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise Refusal(400, "arrow_invalid", "the body is no Arrow IPC stream") from error
-    names = list(columns)
-    if len(names) != table.num_columns:
-        raise Refusal(400, "arrow_invalid", "two columns of the stream share a name")
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def json_values(column: Any) -> list[Any]:
-    """Values as JSON would carry them: no NaN, times as text."""
-    import pyarrow as pa
-
-    if pa.types.is_floating(column.type):
-        return [None if value is None or math.isnan(value) else value for value in column.to_pylist()]
-    if pa.types.is_temporal(column.type):
-        return [None if value is None else value.isoformat() for value in column.to_pylist()]
-    values: list[Any] = column.to_pylist()
-    return values
 
 
 def read_invocation(reader: Reader, asked: Asked, body: bytes) -> Read:

@@ -130,6 +130,34 @@ def test_bytes_that_are_no_arrow_stream_are_refused(linear_server, body):
     assert ask(linear_server, "/predict", body, ARROW).status_code == 400
 
 
+def test_a_stream_of_countless_nulls_is_refused_before_it_is_built(linear_server):
+    table = pa.table({"age": pa.nulls(10_001), "spent": pa.nulls(10_001), "city": pa.nulls(10_001)})
+    answer = ask(linear_server, "/predict", stream(table), ARROW)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_many_rows")
+
+
+@pytest.mark.parametrize("codec", ["zstd", "lz4"])
+def test_a_compressed_stream_is_refused_before_it_grows(linear_server, codec):
+    table = pa.table({"age": [30], "spent": [1.0], "city": ["x" * 50_000_000]})
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as writer:
+        writer.write_table(table)
+    answer = ask(linear_server, "/predict", sink.getvalue(), ARROW)
+    assert (answer.status_code, answer.json()["code"]) == (415, "encoding")
+
+
+def test_an_arrow_stream_may_name_its_texts_by_a_dictionary(linear_server, customers, expected):
+    frame = customers.frame.head(5).astype({"city": "category"})
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    assert ask(linear_server, "/predict", stream(table), ARROW).json()["predictions"] == expected
+
+
+def test_what_training_never_saw_is_noted_in_a_stream_too(linear_server):
+    table = pa.table({"age": [30], "spent": [1e6], "city": ["Mars"]})
+    notes = ask(linear_server, "/predict", stream(table), ARROW).json()["notes"]
+    assert {note["code"] for note in notes} == {"unseen", "out_of_range"}
+
+
 def test_a_damaged_arrow_stream_is_refused(linear_server, customers):
     whole = stream(pa.Table.from_pandas(customers.frame.head(50), preserve_index=False))
     generator = np.random.default_rng(0)

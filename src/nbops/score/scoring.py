@@ -16,12 +16,12 @@ from nbops.errors import BundleError, UsageError
 from nbops.progress import Stage, stage
 from nbops.records import Bundle
 from nbops.score.tables import Source, format_of, open_sink, open_source
+from nbops_serving.arrow import json_values, plain_columns
 from nbops_serving.batching import REFUSING
 from nbops_serving.bundle import OpenBundle, TamperedError, offer_modules, open_bundle
 from nbops_serving.manifest import Manifest
 from nbops_serving.plan import Answer
 from nbops_serving.problems import Refusal
-from nbops_serving.protocols import json_values
 from nbops_serving.rows import Reader, Row
 from nbops_serving.rungs import Rung, open_rung
 
@@ -205,10 +205,7 @@ def _answer_batch(path: str, digest: str, folder: str, run: str, number: int, ba
     import pyarrow as pa
 
     opened, rung, reader = _opened(path, digest)
-    known = set(reader.names)
-    columns = {name: json_values(batch.column(name)) for name in batch.schema.names if name in known}
-    objects = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    answers, errors = _answers(rung, reader, objects)
+    answers, errors = _answer_plainly(rung, reader, batch) or _answers(rung, reader, _objects(reader, batch))
     table = pa.Table.from_batches([batch])
     for name, values in _results(opened, answers, errors, run, number):
         table = table.append_column(name, values)
@@ -217,16 +214,38 @@ def _answer_batch(path: str, digest: str, folder: str, run: str, number: int, ba
     with pa.ipc.new_file(written, table.schema) as writer:
         writer.write_table(table)
     written.replace(place / f"{number}.arrow")
-    piece = _Piece(len(objects), sum(error is not None for error in errors))
+    piece = _Piece(len(errors), sum(error is not None for error in errors))
     noted = place / f"{number}.{os.getpid()}.note"
     noted.write_bytes(msgspec.json.encode(piece))
     noted.replace(place / f"{number}.json")
     return piece
 
 
-def _answers(
-    rung: Rung, reader: Reader, objects: list[dict[str, Any]]
-) -> tuple[list[tuple[Any, list[float] | None]], list[str | None]]:
+_Answers = tuple[list[tuple[Any, list[float] | None]], list[str | None]]
+
+
+def _answer_plainly(rung: Rung, reader: Reader, batch: Any) -> _Answers | None:
+    """Answer a batch column by column; None where some value needs a closer look."""
+    columns = plain_columns(
+        batch.select([name for name in batch.schema.names if name in reader.names]), reader.signature.columns
+    )
+    if columns is None:
+        return None
+    rows = list(zip(*columns, strict=True))
+    try:
+        reader.notes(rows)  # raises where the policy rejects a value
+        return _paired(rung.answer(rows), rows), [None] * len(rows)
+    except (Refusal, *REFUSING):
+        return None
+
+
+def _objects(reader: Reader, batch: Any) -> list[dict[str, Any]]:
+    known = set(reader.names)
+    columns = {name: json_values(batch.column(name)) for name in batch.schema.names if name in known}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _answers(rung: Rung, reader: Reader, objects: list[dict[str, Any]]) -> _Answers:
     """Answer all rows together; where that fails, halve until only the rows that fail are left alone."""
     if not objects:
         return [], []
