@@ -76,6 +76,17 @@ def test_failing_cell_closes_its_run_as_failed(notebook: Notebook) -> None:
     assert notebook.value("%nbops show broken").record["status"] == "failed"
 
 
+def test_a_cell_that_leaves_the_folder_stays_in_its_project(
+    notebook: Notebook, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = tmp_path_factory.mktemp("away")
+    before = notebook.value("%nbops status")
+    monkeypatch.chdir(away)
+    after = notebook.value("%nbops status")
+    assert (after.project, after.run.id) == (before.project, before.run.id)
+    assert list(away.iterdir()) == []
+
+
 def test_last_is_this_session_even_after_a_named_run(notebook: Notebook) -> None:
     notebook.run("%%nbops run part\n1")
     assert notebook.value("%nbops show").record["kind"] == "session"

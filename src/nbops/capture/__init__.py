@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from nbops.capture.api import log_artifact, log_metric, log_metrics, log_param, log_params, run
 from nbops.capture.cells import active_run_id, current, notice, run_body, run_cell_as_run, start, stop
+from nbops.capture.here import root
 from nbops.capture.recorder import Recorder
 from nbops.capture.tracking import ActiveRun
 
@@ -22,6 +23,7 @@ __all__ = [
     "log_param",
     "log_params",
     "notice",
+    "root",
     "run",
     "run_body",
     "run_cell_as_run",

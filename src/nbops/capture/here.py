@@ -33,6 +33,12 @@ def session() -> Session:
     return _open_implicit()
 
 
+def root() -> str | None:
+    """The project of the session that is open, wherever a cell has gone with ``%cd``; None while there is none."""
+    open_session = _recorder.session if _recorder is not None else _implicit
+    return open_session.settings.root if open_session is not None else None
+
+
 def recorder() -> Recorder | None:
     """The recorder of this process, if cells are recorded."""
     return _recorder

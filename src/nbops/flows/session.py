@@ -39,7 +39,7 @@ def log_model(model: Any, *, name: str, sample: Any, trust: Collection[str] = ()
     """
     from nbops.flows.register import register_model
 
-    settings = load_settings()
+    settings = load_settings(capture.root())
     store = open_store(settings)
     recorder = capture.current()
     try:
@@ -72,7 +72,7 @@ def load_model(reference: str) -> Any:
     """
     from nbops.bundle import load
 
-    settings = load_settings()
+    settings = load_settings(capture.root())
     store = open_store(settings, read_only=True)
     try:
         return load(store.resolve(ModelVersion, reference), Blobs(settings.blobs))
@@ -98,7 +98,7 @@ def deploy(model: Any, *, name: str, sample: Any = None, engine: str | None = No
     """
     from nbops.flows.deploy import deploy_model
 
-    settings = load_settings()
+    settings = load_settings(capture.root())
     store = open_store(settings)
     recorder = capture.current()
     if not isinstance(model, str) and sample is None:

@@ -48,7 +48,7 @@ def line_magic(shell: InteractiveShell, line: str) -> Answer | None:
     Returns:
         The answer, which shows itself; None after ``--help``.
     """
-    workspace = Workspace.open(live=_live(shell))
+    workspace = Workspace.open(capture.root(), live=_live(shell))
 
     def do(verb: Verb, values: dict[str, Any], as_json: bool) -> Answer:
         with notebook():
@@ -141,5 +141,5 @@ def _live(shell: InteractiveShell) -> Live:
 
 
 def _candidates(nouns: str) -> list[str]:
-    with Workspace.opened(read_only=True) as workspace:
+    with Workspace.opened(capture.root(), read_only=True) as workspace:
         return names_of(workspace.store, nouns)
