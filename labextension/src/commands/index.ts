@@ -5,7 +5,7 @@ import { IContext } from '../tokens';
 import { compareRuns } from './compare-runs';
 import { copyId } from './copy-id';
 import { markRun } from './mark-run';
-import { openCell } from './open-cell';
+import { openCell, showExecution } from './open-cell';
 import { openNotebook } from './open-notebook';
 import { openPanel } from './open-panel';
 import { openRun } from './open-run';
@@ -30,6 +30,7 @@ const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand
   compareRuns,
   openNotebook,
   openCell,
+  showExecution,
   copyId,
   ...tidyRuns,
   extractFunctions,

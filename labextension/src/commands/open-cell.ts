@@ -17,3 +17,20 @@ export function openCell(context: IContext): ICommand {
     }
   };
 }
+
+export function showExecution(context: IContext): ICommand {
+  const { trans } = context;
+  return {
+    id: 'nbops:show-execution',
+    label: trans.__('Show Outputs of Cell'),
+    caption: trans.__('Show what was recorded of a cell, beside what it gave at other times'),
+    describedBy: textArgs({ execution: trans.__('Id of the cell’s execution') }),
+    execute: async args => {
+      const execution = meant(context, args, 'execution', 'execution');
+      if (execution !== undefined) {
+        const documents = await import('../documents');
+        documents.showExecution(context, execution);
+      }
+    }
+  };
+}

@@ -18,15 +18,20 @@ export async function openExecution(context: IContext, execution: string): Promi
     Run | undefined;
   const path = run?.notebook ? await serverPath(context.project, run.notebook) : null;
   if (path === null || cell.cell_id === null || !(await jumpToCell(context, path, cell.cell_id))) {
-    openInMain(context, {
-      again: { command: 'nbops:open-cell', args: { execution } },
-      id: `nbops-execution-${execution}`,
-      title: context.trans.__('Cell %1', cell.position),
-      caption: execution,
-      icon: nbopsIcon,
-      make: () => new ExecutionDocument(context, execution)
-    });
+    showExecution(context, execution);
   }
+}
+
+/** Show what was recorded of an execution, and what the same cell gave at other times. */
+export function showExecution(context: IContext, execution: string): void {
+  openInMain(context, {
+    again: { command: 'nbops:show-execution', args: { execution } },
+    id: `nbops-execution-${execution}`,
+    title: context.trans.__('Cell'),
+    caption: execution,
+    icon: nbopsIcon,
+    make: () => new ExecutionDocument(context, execution)
+  });
 }
 
 /** Bring a cell of a notebook into view and make it the active one; false when it is not there. */
@@ -51,7 +56,7 @@ export async function jumpToCell(context: IContext, path: string, cellId: string
   return true;
 }
 
-class ExecutionDocument extends Document<Page> {
+class ExecutionDocument extends Document<{ page: Page; others: CellExecution[] }> {
   constructor(
     context: IContext,
     private readonly _execution: string
@@ -62,11 +67,16 @@ class ExecutionDocument extends Document<Page> {
 
   protected override readonly tables = ['cells'];
 
-  protected ask(): Promise<Page> {
-    return this.context.client.call('show', { id: this._execution }, { project: this.context.project.path });
+  protected async ask(): Promise<{ page: Page; others: CellExecution[] }> {
+    const { client, project } = this.context;
+    const options = { project: project.path };
+    const page = await client.call('show', { id: this._execution }, options);
+    const { cell_id } = page.record as unknown as CellExecution;
+    const same = cell_id === null ? [] : await client.call('records/cells', { cell_id, limit: 7 }, options);
+    return { page, others: same.filter(cell => cell.id !== this._execution) };
   }
 
-  protected draw(page: Page): React.ReactElement {
+  protected draw({ page, others }: { page: Page; others: CellExecution[] }): React.ReactElement {
     const cell = page.record as unknown as CellExecution;
     const { trans, app } = this.context;
     return (
@@ -106,6 +116,7 @@ class ExecutionDocument extends Document<Page> {
             <Code label={trans.__('Output')} text={cell.outputs.text} />
           </Block>
         )}
+        {others.length > 0 && <Others cells={others} context={this.context} />}
         <Block title={trans.__('Where it ran')} isWide>
           <Facts
             facts={[
@@ -119,4 +130,30 @@ class ExecutionDocument extends Document<Page> {
       </article>
     );
   }
+}
+
+/** What the same cell gave when it ran otherwise, side by side. */
+function Others(props: { cells: CellExecution[]; context: IContext }): React.ReactElement {
+  const { trans, app } = props.context;
+  return (
+    <Block title={trans.__('Other executions of this cell')} isWide>
+      <div className="nbops-Blocks">
+        {props.cells.map(cell => (
+          <div key={cell.id}>
+            <button
+              className="nbops-Link"
+              onClick={() => void app.commands.execute('nbops:show-execution', { execution: cell.id })}
+            >
+              <StatusWord status={cell.status} trans={trans} /> {moment(cell.started_at)}
+            </button>
+            <Code
+              kind={cell.error ? 'error' : undefined}
+              label={trans.__('Output')}
+              text={cell.error ? `${cell.error.name}: ${cell.error.message}` : (cell.outputs?.text ?? '')}
+            />
+          </div>
+        ))}
+      </div>
+    </Block>
+  );
 }

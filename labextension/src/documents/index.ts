@@ -1,6 +1,6 @@
 export { openComparison } from './comparison';
 export { openEndpointDocument } from './endpoint';
-export { openExecution } from './execution';
+export { openExecution, showExecution } from './execution';
 export { openModelDocument } from './model';
 export { openModuleDocument } from './module';
 export { openRunDocument } from './run';

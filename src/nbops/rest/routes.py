@@ -44,9 +44,13 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """The answer where nothing was recorded yet; None: then there is no answer."""
 
 
+RUNS_CODE = frozenset({"preview"})
+"""Verbs that change nothing but may run what they look at: no link and no image tag may set them off."""
+
+
 def _verb_route(verb: Verb) -> Route:
     action: Action = "read"
-    if verb.changes:
+    if verb.changes or verb.name in RUNS_CODE:
         action = "write" if verb.topic in ("start", "runs") else "execute"
 
     def do(workspace: Workspace, values: dict[str, Any]) -> Any:
@@ -56,13 +60,13 @@ def _verb_route(verb: Verb) -> Route:
 
     return Route(
         name=verb.name,
-        method="POST" if verb.changes else "GET",
+        method="GET" if action == "read" else "POST",
         action=action,
         summary=verb.summary,
         options=verb.options,
         gives=verb.gives,
         do=do,
-        empty=[] if get_origin(verb.gives) is list and not verb.changes else None,
+        empty=[] if get_origin(verb.gives) is list and action == "read" else None,
     )
 
 

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+
+import { definitionsOf } from '../src/definitions';
+import { words } from '../src/kernel';
+import { Parameter } from '../src/schema';
+import { plan } from '../src/sweep';
+
+const parameter = (name: string, type: Parameter['type'], more: Partial<Parameter> = {}): Parameter =>
+  ({
+    name,
+    type,
+    low: null,
+    high: null,
+    choices: null,
+    is_optional: false,
+    default: null,
+    ...more
+  }) as Parameter;
+
+describe('a sweep form', () => {
+  const known = [
+    parameter('depth', 'int', { low: 1, high: 16 }),
+    parameter('lr', 'float'),
+    parameter('kind', 'str', { choices: ['gini', 'entropy'] }),
+    parameter('columns', 'list')
+  ];
+
+  it('runs once with nothing filled in', () => {
+    expect(plan(known, {})).toEqual({ param: {}, grid: {}, runs: 1, problem: null });
+  });
+
+  it('takes one value as fixed and several as a grid', () => {
+    expect(plan(known, { depth: '2, 4,8', lr: '0.1,1e-3', kind: 'gini' })).toEqual({
+      param: { kind: 'gini' },
+      grid: { depth: '2,4,8', lr: '0.1,1e-3' },
+      runs: 6,
+      problem: null
+    });
+  });
+
+  it('leaves lists whole', () =>
+    expect(plan(known, { columns: '[1, 2]' }).param).toEqual({ columns: '[1, 2]' }));
+
+  it.each([
+    [{ depth: '17' }, 'depth: 17 (int)'],
+    [{ depth: '1.5' }, 'depth: 1.5 (int)'],
+    [{ lr: 'fast' }, 'lr: fast (float)'],
+    [{ kind: 'other' }, 'kind: other (str)']
+  ])('refuses %j', (typed, problem) => expect(plan(known, typed as never).problem).toBe(problem));
+});
+
+it('finds definitions at the top level only', () => {
+  expect(
+    definitionsOf('import a\ndef one():\n    def inner(): ...\nclass Two: ...\nasync def three(): ...')
+  ).toEqual(['one', 'Two', 'three']);
+});
+
+it('lets no word of a line become another', () => {
+  expect(words('clean', 'pkg.module', "a'; rm -rf", '$(x)')).toBe(`clean pkg.module 'a'"'"'; rm -rf' '$(x)'`);
+});
