@@ -536,15 +536,22 @@ def _reads(unit: Unit) -> Reads:
             return _reads_of_tree(unit.node)
     seen = _Seen()
     own_lambda = unit.is_lambda
-    _scan(table, seen, in_function=False, read_before_bound=_read_first_in_classes(unit.node))
+    _scan(
+        table,
+        seen,
+        in_function=False,
+        read_before_bound=_read_first_in_classes(unit.node) if "class " in unit.bare else set(),
+    )
     _add_augmented(unit.node, seen)
     seen.now -= (_bound([unit.node])[0] | seen.top) - _read_before_bound(unit.node)
     if not isinstance(unit.node, _DEFINITIONS) and not own_lambda:
         seen.now |= seen.later  # a lambda handed to a call may run at once
-    seen.later |= _names_in_queries(unit.node)
+    # The text tells at once that most statements have none of these, and walking a tree is what costs here.
+    queried = _names_in_queries(unit.node) if "@" in unit.bare else set()
+    seen.later |= queried
     alive = _looked_up(unit)
     everything = seen.now | seen.later
-    dead = set() if alive is None else everything - alive - _names_in_queries(unit.node)
+    dead = set() if alive is None else everything - alive - queried
     soft = dead | (_names_in_string_annotations(unit.node) - (everything - dead))
     if own_lambda or isinstance(unit.node, _DEFINITIONS):
         soft -= unit.surely_binds
