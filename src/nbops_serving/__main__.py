@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 log=options.log,
                 workers=options.workers,
                 keys=options.keys,
+                tls_certificate=options.tls_certificate,
+                tls_key=options.tls_key,
                 limits=limits,
                 unseen=options.unseen,
                 out_of_range=options.out_of_range,
@@ -61,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get("NBOPS_API_KEYS_FILE") or None,
         help="ask for an API key of this file (default: $NBOPS_API_KEYS_FILE); see python -m nbops_serving.keys",
     )
+    parser.add_argument("--tls-certificate", metavar="FILE", help="speak HTTPS with this certificate chain, in PEM")
+    parser.add_argument("--tls-key", metavar="FILE", help="its private key, in PEM, unless the other file has it")
     parser.add_argument("--max-body", type=_positive, default=8 * 2**20, metavar="BYTES", help="largest request body")
     parser.add_argument("--max-rows", type=_positive, default=10_000, metavar="ROWS", help="most rows in one request")
     parser.add_argument(

@@ -396,11 +396,12 @@ def _head(head: Head, classes: list[Value] | None) -> Callable[[Floats], Answer]
 
 
 def _binary(scores: list[float], classes: list[Value]) -> Answer:
-    probabilities = []
-    for score in scores:
-        positive = _logistic(score)
-        probabilities.append([1.0 - positive, positive])
-    return Answer([classes[score > 0] for score in scores], probabilities)
+    exp = math.exp
+    try:
+        positive = [1.0 / (1.0 + exp(-score)) for score in scores]
+    except OverflowError:
+        positive = [_logistic(score) for score in scores]
+    return Answer([classes[score > 0] for score in scores], [[1.0 - share, share] for share in positive])
 
 
 def _logistic(score: float) -> float:

@@ -51,6 +51,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     log: str | None = None
     """Folder of the prediction log; None for no log."""
     workers: int = 1
+    tls_certificate: str | None = None
+    """File with the certificate chain in PEM; None to speak plain HTTP."""
+    tls_key: str | None = None
+    """File with its private key in PEM; None when the certificate's file has it."""
     keys: str | None = None
     """File of API keys; None to answer everybody who can reach the server."""
     limits: Limits = Limits()
@@ -184,6 +188,8 @@ def _work(options: Options, bundle: OpenBundle, bound: socket.socket, metrics: M
         date_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=30,
+        ssl_certfile=options.tls_certificate,
+        ssl_keyfile=options.tls_key,
     )
     server = _Server(config, app, parent=None if announce is None else os.getppid())
     problem: list[BaseException] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import ssl
 import subprocess
 import sys
 import time
@@ -268,6 +269,20 @@ def test_predictions_ask_for_a_key_where_there_are_keys(linear, start_server, tm
     time.sleep(1.2)
     assert (status(x_api_key=old), status(x_api_key=new)) == (401, 200)
     assert old not in file.read_text()
+
+
+def test_a_server_may_speak_https(linear, start_server, tmp_path):
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-keyout", str(key), "-out"]
+    subprocess.run([*made, str(certificate), *subject], check=True, capture_output=True)
+    server = start_server(linear.path, "--tls-certificate", str(certificate), "--tls-key", str(key))
+    address = server.address.replace("http://", "https://")
+    trusted = ssl.create_default_context(cafile=str(certificate))
+    answer = httpx.post(f"{address}/predict", json={"rows": [ROW]}, verify=trusted)
+    assert answer.status_code == 200
+    with pytest.raises(httpx.TransportError):
+        server.get("/health/live")
 
 
 def test_a_broken_file_of_keys_keeps_the_server_from_starting(linear, start_server, tmp_path):
