@@ -5,6 +5,8 @@ import { ProblemError, UNREACHABLE } from './problem';
 import { encode } from './query';
 import { API, METHODS, Problem, Routes } from './schema';
 
+const ATTEMPTS = 3;
+
 export interface ICallOptions {
   /** A folder or file below the server's root; its project is acted on. */
   project?: string;
@@ -53,17 +55,20 @@ export class Client {
       headers['X-Request-ID'] = options.request;
     }
     const body = method === 'GET' ? undefined : JSON.stringify(takes);
-    try {
-      return await ServerConnection.makeRequest(
-        url,
-        { method, body, headers, signal: options.signal },
-        this.settings
-      );
-    } catch (error) {
-      if (options.signal?.aborted) {
-        throw error;
+    const init = { method, body, headers, signal: options.signal };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await ServerConnection.makeRequest(url, init, this.settings);
+      } catch (error) {
+        if (options.signal?.aborted) {
+          throw error;
+        }
+        // A question may be asked again: a laptop that wakes or changes its network drops what is under way.
+        if (method !== 'GET' || attempt === ATTEMPTS) {
+          throw new ProblemError({ ...UNREACHABLE, detail: String((error as Error).message ?? error) });
+        }
+        await new Promise(resolve => setTimeout(resolve, 250 * attempt));
       }
-      throw new ProblemError({ ...UNREACHABLE, detail: String((error as Error).message ?? error) });
     }
   }
 }

@@ -82,6 +82,29 @@ export interface CellExecution {
   lineage: Lineage | null;
 }
 
+/** An execution, and what has become of it since. */
+export interface CellState {
+  id: string;
+  run_id: string;
+  position: number;
+  source: string;
+  status: 'cancelled' | 'error' | 'exited' | 'interrupted' | 'invalid' | 'ok' | 'running';
+  started_at: number;
+  ended_at: number | null;
+  cell_id: string | null;
+  execution_count: number | null;
+  error: CellError | null;
+  outputs: OutputSummary | null;
+  host: string;
+  pid: number;
+  lineage: Lineage | null;
+  stale: string[];
+  is_out_of_order: boolean;
+  is_edited: boolean;
+  is_deleted: boolean;
+  is_superseded: boolean;
+}
+
 /** One write, for those who follow the store. */
 export interface Change {
   seq: number;
@@ -370,6 +393,16 @@ export interface NotebookCells {
   executions: number;
 }
 
+/** What a result stands on. */
+export interface Origin {
+  of: string;
+  run_id: string;
+  verdict: 'clean' | 'tainted' | 'unknown';
+  reasons: Reason[];
+  steps: Step[];
+  cells: number;
+}
+
 /** What a cell showed, cut to a bounded size. */
 export interface OutputSummary {
   text: string;
@@ -470,6 +503,13 @@ export interface RandomState {
   after: string;
 }
 
+/** Why a result cannot be taken as it stands. */
+export interface Reason {
+  execution_id: string;
+  cell: string;
+  message: string;
+}
+
 /** What was taken back: one of the two. */
 export interface RolledBack {
   endpoint: Endpoint | null;
@@ -521,6 +561,15 @@ export interface Signature {
   takes?: 'array' | 'frame' | 'rows';
 }
 
+/** A notebook that was cut out of a session. */
+export interface Slice {
+  path: string;
+  of: string;
+  cells: number;
+  of_cells: number;
+  missing: string[];
+}
+
 /** What is true of this session and this project. */
 export interface Status {
   project: string;
@@ -530,6 +579,15 @@ export interface Status {
   cells: number;
   notice: string | null;
   counts: { [name: string]: number };
+}
+
+/** An execution that a result stands on. */
+export interface Step {
+  execution_id: string;
+  cell: string;
+  source: string;
+  reads: string[];
+  writes: string[];
 }
 
 /** Runs made by one search. */
@@ -639,8 +697,12 @@ export interface Routes {
   status: { takes: {}; gives: Status };
   /** List runs, newest first, or those that match an expression. */
   runs: { takes: { where?: string; order_by?: string; limit?: number; offset?: number; archived?: boolean; deleted?: boolean }; gives: RunSummary[] };
-  /** List the cells of a run in the order they ran. */
-  cells: { takes: { run?: string; limit?: number; offset?: number }; gives: CellExecution[] };
+  /** List the cells of a run in the order they ran, and say which are stale, edited or out of order. */
+  cells: { takes: { run?: string; limit?: number; offset?: number }; gives: CellState[] };
+  /** Say which cells a result stands on, and whether it can be trusted. */
+  lineage: { takes: { id?: string; metric?: string; variable?: string }; gives: Origin };
+  /** Write the cells that lead to a result, as they ran, as a notebook that runs. */
+  slice: { takes: { id?: string; metric?: string; variable?: string; output?: string }; gives: Slice };
   /** Open anything by its id or name: a run, cell, module, model, bundle, endpoint, window. */
   show: { takes: { id?: string }; gives: Page };
   /** Say what differs between runs: parameters, metrics, cells, packages, commits. */
@@ -767,6 +829,8 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   status: 'GET',
   runs: 'GET',
   cells: 'GET',
+  lineage: 'GET',
+  slice: 'POST',
   show: 'GET',
   compare: 'GET',
   tag: 'POST',

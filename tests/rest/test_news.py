@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,3 +100,16 @@ def test_stages_of_a_verb_are_told_with_the_callers_name_and_never_faster_than_t
     ]
     assert told[-1].done == 1000
     assert len(told) < 20
+
+
+def test_a_store_that_is_just_being_made_is_waited_for(tmp_path: Path, write: Write) -> None:
+    (tmp_path / ".nbops").mkdir()
+    (tmp_path / ".nbops" / "store.db").touch()
+    project = Project(load_settings(tmp_path, env={}))
+    making = threading.Timer(0.2, write, [tmp_path])
+    making.start()
+
+    assert project.reader().store.last_change() >= 0
+
+    making.join()
+    project.close()

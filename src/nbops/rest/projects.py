@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from nbops.errors import NbopsError, NotFoundError, UsageError
+from nbops.errors import NbopsError, NotFoundError, StoreVersionError, UsageError
 from nbops.settings import Settings, is_server, load_settings
 from nbops.workspace import Workspace
 
@@ -119,9 +119,21 @@ class Project:
                     raise NotFoundError(
                         f"nothing is recorded in {self.settings.root} yet", code="no_store", hint="%load_ext nbops"
                     )
-                self._reader = Workspace(self.settings, read_only=True)
+                self._reader = self._opened()
                 self._identity = identity
             return self._reader
+
+    def _opened(self) -> Workspace:
+        # A kernel that makes the store just now has made the file a moment before its tables.
+        for _ in range(PATIENCE):
+            workspace = Workspace(self.settings, read_only=True)
+            with contextlib.suppress(StoreVersionError):
+                workspace.store.last_change()
+                return workspace
+            time.sleep(0.05)
+        workspace = Workspace(self.settings, read_only=True)
+        workspace.store.last_change()
+        return workspace
 
     def state(self, server: ServerRoot) -> ProjectState:
         """Say where the project stands."""
@@ -167,6 +179,8 @@ class Project:
 
 
 MOST_CHANGES = 1000
+PATIENCE = 20
+"""How often a store is tried that has no tables yet, every 50 ms."""
 
 
 class Projects:
