@@ -290,6 +290,20 @@ def test_libraries_that_start_threads_are_refused_at_the_import(
     assert "these threads run after importing ['spinning']" in caplog.text
 
 
+def test_a_library_that_cannot_be_imported_is_left_to_the_notebook(
+    runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Any, write_notebook: Any
+) -> None:
+    # The name of a known library, so that it is preloaded, and broken in a way that is no ImportError.
+    (tmp_path / "statsmodels.py").write_text("raise ValueError('this build is broken')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("DRIVER", str(os.getpid()))
+
+    done = run(write_notebook("import os\nassert os.getppid() != int(os.environ['DRIVER'])", "import statsmodels"))
+
+    assert done.error is not None
+    assert (done.error.message, done.error.cell_index) == ("this build is broken", 1)
+
+
 @pytest.mark.parametrize(
     "command",
     [

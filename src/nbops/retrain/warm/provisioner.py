@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import re
@@ -16,6 +15,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -123,12 +123,16 @@ def born(cmd: list[str], preload: list[str], options: dict[str, Any]) -> WarmPro
         preload: libraries imported before the fork.
         options: what a cold kernel's ``Popen`` would get.
     """
-    split = _split(cmd)
+    split = _split(cmd) if sys.platform == "linux" else None
     if split is None or options.get("stdin") is not None or options.get("preexec_fn") is not None:
         return None
     interpreter, arguments = split
     env = dict(options["env"])
-    key = keys.key_of(interpreter, preload, env)
+    try:
+        key = keys.key_of(interpreter, preload, env)
+    except OSError as error:
+        log.warning("no warm kernel (%s); this one starts cold", error)
+        return None
     if time.monotonic() - _failed.get(key, -_FAILURE_KEPT_S) < _FAILURE_KEPT_S:
         return None
     birth = wire.Birth(arguments=arguments, env=env, cwd=str(options.get("cwd") or Path.cwd()), umask=_umask())
@@ -182,6 +186,8 @@ def _folder() -> Path:
 
 def _zygote(key: str, interpreter: list[str], preload: list[str], env: dict[str, str]) -> socket.socket:
     """Connect to the zygote of this key; the first who asks starts it, others wait for it."""
+    import fcntl  # Windows has none, and asks for this module all the same
+
     folder = _folder()
     path = folder / f"{key}.sock"
     with (folder / "lock").open("w") as lock:
@@ -204,6 +210,9 @@ def _connected(path: Path) -> socket.socket | None:
     except (ConnectionError, FileNotFoundError):
         connection.close()
         return None
+    except OSError:
+        connection.close()
+        raise
     _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     if user != os.getuid():
         connection.close()

@@ -225,8 +225,10 @@ def prepare(description: Description) -> None:
     os.environ["JPY_PARENT_PID"] = str(os.getpid())
     before = dict(os.environ)
     for name in (*_KERNEL_MODULES, *description.preload):
-        with contextlib.suppress(ImportError):
+        try:
             importlib.import_module(name)
+        except Exception:  # noqa: BLE001, S112 - the notebook's own import will raise it, where it can be read
+            continue
     _set_by_imports.update({name: value for name, value in os.environ.items() if before.get(name) != value})
     # OpenBLAS has a pool from its import on and drops it at the first fork, on both sides: that fork is now.
     pid = os.fork()
