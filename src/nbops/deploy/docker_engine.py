@@ -73,25 +73,26 @@ class DockerEngine:
                 arguments += ["--log", spool.FOLDER]
                 mounted = {name: {"bind": spool.MOUNT, "mode": "rw"}}
             docker_client.ensure_network(client, network, owned)
-            container = client.containers.create(
-                str(built["image"]),
-                arguments,
-                name=name,
-                labels=owned | {DEPLOYMENT_LABEL: launch.deployment_id} | launch.labels,
-                user=f"{user}:{group}",
-                network=network,
-                # Without a port, Docker takes a free one; the SDK's types do not know that.
-                ports={f"{SERVER_PORT}/tcp": (ports.HOST, launch.port)},  # type: ignore[dict-item]
-                volumes=mounted,
-                mem_limit=MEMORY_LIMIT,
-                memswap_limit=MEMORY_LIMIT,
-                pids_limit=PIDS_LIMIT,
-                # The first process of a container has no default for SIGTERM: without an init, a server that is asked
-                # to end before it listens to signals is only killed when the patience is over.
-                init=True,
-                **docker_client.HARDENED,
-            )
+            container = None
             try:
+                container = client.containers.create(
+                    str(built["image"]),
+                    arguments,
+                    name=name,
+                    labels=owned | {DEPLOYMENT_LABEL: launch.deployment_id} | launch.labels,
+                    user=f"{user}:{group}",
+                    network=network,
+                    # Without a port, Docker takes a free one; the SDK's types do not know that.
+                    ports={f"{SERVER_PORT}/tcp": (ports.HOST, launch.port)},  # type: ignore[dict-item]
+                    volumes=mounted,
+                    mem_limit=MEMORY_LIMIT,
+                    memswap_limit=MEMORY_LIMIT,
+                    pids_limit=PIDS_LIMIT,
+                    # The first process of a container has no default for SIGTERM: without an init, a server that is
+                    # asked to end before it listens to signals is only killed when the patience is over.
+                    init=True,
+                    **docker_client.HARDENED,
+                )
                 if not is_shared:
                     spool.prepare(container)
                 container.start()
@@ -107,7 +108,8 @@ class DockerEngine:
                     address=f"http://{ports.HOST}:{_published_port(container)}",
                 )
             except BaseException:
-                container.remove(force=True, v=True)
+                if container is not None:
+                    container.remove(force=True, v=True)
                 docker_client.release_network(client, network)
                 raise
 
