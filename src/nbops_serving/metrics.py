@@ -43,6 +43,7 @@ class Metrics:
         for name in self._slots():
             self._places[name] = len(self._places)
         self._stripe = len(self._places)
+        self._buckets, self._latency_sum = self._places["bucket", 0], self._places["latency_sum"]
         size = self._stripe * workers * _DOUBLE_BYTES
         self._all = memoryview(mmap.mmap(-1, size)).cast("d")
         self._mine = self._all[: self._stripe]
@@ -65,13 +66,13 @@ class Metrics:
             self._all[worker * self._stripe + self._places[name]] = 0
 
     def answered(self, route: str, status: int, seconds: float) -> None:
-        """Count one answered request; the time is kept for predictions."""
+        """Count one answered request; the time is that of a prediction, and 0 for any other."""
         mine, places = self._mine, self._places
-        key = (route, status)
-        mine[places[key if key in places else (route, 500)]] += 1
-        if route in ("predict", "invocations", "v2"):
-            mine[places["bucket", bisect_left(BOUNDS, seconds)]] += 1
-            mine[places["latency_sum"]] += seconds
+        place = places.get((route, status))
+        mine[places[route, 500] if place is None else place] += 1
+        if seconds:
+            mine[self._buckets + bisect_left(BOUNDS, seconds)] += 1
+            mine[self._latency_sum] += seconds
 
     def add(self, name: object, amount: float = 1) -> None:
         """Add to one counter, such as ``"rows"`` or ``("unseen", "city")``."""

@@ -7,6 +7,7 @@ match, its model is loaded, and it has answered the bundle's example rows as the
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import math
 import os
@@ -236,6 +237,10 @@ async def _load(
         writer=_writer(options, bundle, metrics),
         in_thread=seconds > SLOW_SECONDS,
     )
+    # What was loaded stays: the collector need not walk it again and again, and requests leave few cycles behind.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     app.take(serving)
     metrics.set("ready", 1)
     if announce is not None:
