@@ -372,7 +372,8 @@ def condition(text: str | None, dialect: Dialect, *, shelf: Shelf = "all") -> Co
     if text is None or not text.strip():
         return Condition(_SHELVES[shelf], [])
     writer = _Writer(text, dialect)
-    return Condition(f"{_SHELVES[shelf]} AND {writer.node(parse(text))}", writer.values)
+    # The plus keeps the shelf's own index out of it: what the expression asks for narrows down better.
+    return Condition(f"{_SHELVES[shelf].replace('r.', '+r.')} AND {writer.node(parse(text))}", writer.values)
 
 
 _SHELVES: dict[Shelf, str] = {

@@ -95,6 +95,8 @@ CREATE INDEX runs_by_sweep_id ON runs ("sweep_id");
 
 CREATE INDEX runs_by_status ON runs ("status");
 
+CREATE INDEX runs_by_deleted_at_archived_at_id ON runs ("deleted_at", "archived_at", "id");
+
 CREATE TRIGGER runs_put AFTER INSERT ON runs BEGIN
     INSERT INTO changes (noun, id, what) VALUES ('runs', new.id, '*');
 END;
