@@ -1,6 +1,6 @@
 """What every test may use, and the one rule for what is missing here.
 
-A test marked ``docker``, ``browser``, ``postgres`` or ``haproxy`` needs that component. Where it is not there, the test
+A test marked ``docker``, ``docker_files``, ``browser``, ``postgres`` or ``haproxy`` needs that component. Where it is not there, the test
 is skipped with a line that says what is missing; with ``NBOPS_REQUIRE_ALL=1`` every skip, whatever its reason, is a
 failure.
 """
@@ -11,6 +11,7 @@ import functools
 import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -44,6 +45,20 @@ def _missing_docker() -> str | None:
 
 
 @functools.cache
+def _missing_docker_files() -> str | None:
+    if reason := _missing_docker():
+        return reason
+    from nbops.deploy import docker_client, spool
+
+    with docker_client.connected() as client, tempfile.TemporaryDirectory() as folder:
+        if spool.shares_files(client, "nbops-base:bookworm", Path(folder)):
+            return None
+    return (
+        "the Docker daemon sees other files than this machine, so an edge cannot be a container: run beside the daemon"
+    )
+
+
+@functools.cache
 def _missing_browser() -> str | None:
     return None if shutil.which("chromium") else "no Chromium: apt-get install chromium"
 
@@ -61,6 +76,7 @@ def _missing_haproxy() -> str | None:
 
 MISSING: dict[str, Callable[[], str | None]] = {
     "docker": _missing_docker,
+    "docker_files": _missing_docker_files,
     "browser": _missing_browser,
     "postgres": _missing_postgres,
     "haproxy": _missing_haproxy,

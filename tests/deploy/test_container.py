@@ -10,7 +10,7 @@ import pytest
 
 from nbops.deploy import docker_client, image
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.docker_files]
 
 
 @pytest.fixture

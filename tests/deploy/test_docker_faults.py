@@ -136,7 +136,7 @@ def test_a_model_of_another_python_is_refused_with_the_cure(workshop: Any) -> No
     assert workshop.statuses() == ["1 failed"]
 
 
-@pytest.mark.docker
+@pytest.mark.docker_files
 @pytest.mark.parametrize("engine", ["docker"])
 def test_a_container_name_that_is_taken_is_named_with_its_cure(workshop: Any) -> None:
     network = docker_client.network_name(workshop.settings.root, "tiny")

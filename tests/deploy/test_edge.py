@@ -123,7 +123,7 @@ def test_without_haproxy_stop_and_deploy_keeps_the_address(workshop: Any, withou
     assert workshop.deploy(2).address == first.address
 
 
-@pytest.mark.docker
+@pytest.mark.docker_files
 @pytest.mark.haproxy
 @pytest.mark.parametrize("engine", ["docker"])
 def test_a_process_is_not_put_behind_a_containers_edge(workshop: Any) -> None:

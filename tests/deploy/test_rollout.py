@@ -152,7 +152,13 @@ def test_rollback_starts_the_older_version_again_when_it_was_killed(workshop: An
     assert ask(workshop.rollback()) == [5.0]
 
 
-@both_engines
+@pytest.mark.parametrize(
+    "engine",
+    [
+        pytest.param("process", marks=pytest.mark.haproxy),
+        pytest.param("docker", marks=[pytest.mark.docker_files, pytest.mark.haproxy]),
+    ],
+)
 def test_an_edge_killed_from_outside_shows_and_comes_back_on_its_address_with_the_next_deploy(workshop: Any) -> None:
     first = workshop.deploy(1)
     kill_edge(workshop, first)

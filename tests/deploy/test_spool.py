@@ -19,6 +19,7 @@ def engine() -> str:
     return "docker"
 
 
+@pytest.mark.docker_files
 def test_the_daemon_of_this_machine_is_asked_once_and_the_answer_is_kept(workshop: Any) -> None:
     with docker_client.connected() as client:
         base = image.base_image(client, workshop.settings.base_image)

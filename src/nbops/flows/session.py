@@ -93,8 +93,7 @@ def deploy(model: Any, *, name: str, sample: Any = None, engine: str | None = No
         The endpoint, with ``.name``, ``.address`` and ``.predict(rows)``.
 
     Raises:
-        DeployError: the engine cannot start it; what answered before goes on answering.
-        BundleError: a check failed.
+        DeployError: a check failed, or the engine cannot start it; what answered before goes on answering.
     """
     from nbops.flows.deploy import deploy_model
 
