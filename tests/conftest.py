@@ -1,8 +1,8 @@
 """What every test may use, and the one rule for what is missing here.
 
-A test marked ``docker``, ``docker_files``, ``browser``, ``postgres`` or ``haproxy`` needs that component. Where it is not
-there, the test is skipped with a line that says what is missing; with ``NBOPS_REQUIRE_ALL=1`` every skip, whatever its
-reason, is a failure.
+A test marked ``docker``, ``docker_files``, ``browser``, ``postgres`` or ``haproxy`` needs that component. Where it is
+not there, the test is skipped with a line that says what is missing; with ``NBOPS_REQUIRE_ALL=1`` every skip, whatever
+its reason, is a failure.
 """
 
 from __future__ import annotations
