@@ -21,13 +21,8 @@ from nbops.errors import NbopsError, UsageError
 
 SEAMS: dict[str, str] = {
     "engines": "engine",
-    "flavours": "flavour",
     "drift_tests": "drift test",
-    "rungs": "rung",
-    "stores": "store",
-    "runners": "runner",
     "checks": "check",
-    "notifiers": "notifier",
 }
 """Seam → what one of its members is called."""
 
