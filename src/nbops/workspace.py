@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from nbops.flows.doctor import Finding
     from nbops.flows.show import Page
     from nbops.keep import Collected
+    from nbops.lineage import CellState, Origin, Result, Slice
     from nbops.retrain.parameters import Parameter
     from nbops.source import SourceCell
     from nbops.store.blobs import Blobs
@@ -265,12 +266,48 @@ class Workspace:
         shelf = shelf_of(archived=archived, deleted=deleted)
         return self.store.search_runs(where, order_by=order_by, limit=limit, offset=offset, shelf=shelf)
 
-    def cells(self, run: str = "last", limit: int | None = 50, offset: int = 0) -> list[CellExecution]:
-        """List the cells of a run in the order they ran."""
+    def cells(self, run: str = "last", limit: int | None = 50, offset: int = 0) -> list[CellState]:
+        """List the cells of a run in the order they ran, and say what has become of each since."""
         from nbops.flows.show import cells_of
+        from nbops.lineage import judge, story_of
 
         found = self._run(run)
-        return cells_of(self.store, found, limit=limit, offset=offset)
+        shown = cells_of(self.store, found, limit=limit, offset=offset)
+        return judge(story_of(self.store, found, root=self.root), shown)
+
+    def lineage(self, id: str = "last", metric: str | None = None, variable: str | None = None) -> Origin:
+        """Say which cells a result stands on, and whether it can be trusted."""
+        from nbops.lineage import origin_of
+
+        result = self._result(id, metric, variable)
+        return origin_of(result.story, result.executions, of=result.of, run_id=result.run_id)
+
+    def slice(
+        self,
+        id: str = "last",
+        metric: str | None = None,
+        variable: str | None = None,
+        output: str = "slice.ipynb",
+    ) -> Slice:
+        """Write the cells that lead to a result as a notebook that runs."""
+        from nbops.lineage import write_slice
+
+        result = self._result(id, metric, variable)
+        return write_slice(result.story, result.executions, of=result.of, to=Path(output))
+
+    def _result(self, reference: str, metric: str | None, variable: str | None) -> Result:
+        from nbops.lineage import result_of
+
+        kinds: tuple[type[Run | ModelVersion | CellExecution], ...] = (Run, CellExecution, ModelVersion)
+        if "@" in reference:
+            kinds = (ModelVersion,)
+        for kind in kinds if reference != "last" else ():
+            with suppress(NotFoundError):
+                record = self.store.resolve(kind, reference)
+                break
+        else:
+            record = self._run(reference)
+        return result_of(self.store, record, root=self.root, metric=metric, variable=variable)
 
     def show(self, id: str = "last") -> Page:
         """Open anything by its id or name."""

@@ -71,7 +71,7 @@ class Follower:
     def __init__(self, shell: Any, root: str, *, budget_s: float = 0.05) -> None:
         self._shell = shell
         self._root = root
-        self._budget_s = budget_s
+        self.budget_s = budget_s
         self._origins: dict[str, _Origin] = {}
         self._random: dict[str, str] = {}
         self._watch: Watch | None = None
@@ -133,7 +133,7 @@ class Follower:
         if self._watch is None:
             from nbops.data import Watch
 
-            self._watch = Watch(budget_s=self._budget_s)
+            self._watch = Watch(budget_s=self.budget_s)
         if self._files is None:
             from nbops.capture.files import Files
 
@@ -142,10 +142,11 @@ class Follower:
 
     def _inert(self, opened: Open, *, is_ok: bool) -> Lineage:
         names, said = self._shell.user_ns, opened.mentions
-        edges = [self._edge(name, "", names) for name in said.reads] if said.reads else []
+        # A name that is not there is a builtin.
+        edges = [self._edge(name, "", names) for name in said.reads if name in names] if said.reads else []
         # A cell that failed may have bound only some of its names; those that are there are told.
         bound = said.binds if is_ok else [name for name in said.binds if name in names]
-        writes = [Written(name=name, evidence="named", digest=_plain_digest(names.get(name))) for name in bound]
+        writes = [Written(name=name, evidence="named", digest=_literal_digest(names.get(name))) for name in bound]
         for name in bound:
             self._origins[name] = _Origin(opened.execution_id, "named")
         return Lineage(edges=edges, writes=writes)
@@ -261,6 +262,16 @@ def _plain_digest(thing: object) -> str:
     if kind in _PLAIN:
         return f"{kind.__name__}:{thing!r}"[:64]
     return f"{kind.__name__}:{hash((_SALT, thing)):x}" if kind is str or kind is bytes else ""
+
+
+def _literal_digest(thing: object) -> str:
+    """What a cell made of literals; a list or dict costs more to tell than a number."""
+    if type(thing) in _PLAIN_OR_TEXT:
+        return _plain_digest(thing)
+    from nbops.data import digest
+
+    held = digest(thing, _LEAST_S)
+    return held.value if held.evidence == "digest" else ""
 
 
 def _random_states() -> dict[str, str]:

@@ -12,8 +12,8 @@ from nbops.flows.doctor import Finding
 from nbops.flows.show import Page
 from nbops.grammar.language import Option, Verb
 from nbops.keep import Collected
+from nbops.lineage import CellState, Origin, Slice
 from nbops.records import (
-    CellExecution,
     CheckResult,
     Deployment,
     Endpoint,
@@ -40,6 +40,15 @@ RUN = Option(
 NAMED_RUN = Option(name="run", is_argument=True, is_required=True, completes="runs", help=RUN.help)
 ARCHIVED = Option(name="archived", kind="flag", default=False, help="The archived runs instead.")
 DELETED = Option(name="deleted", kind="flag", default=False, help="The runs in the trash instead.")
+RESULT = Option(
+    name="id",
+    is_argument=True,
+    default="last",
+    completes="runs",
+    help="A run, a model such as churn@3, or a cell's id.",
+)
+METRIC = Option(name="metric", help="A metric of the run; its last value counts.")
+VARIABLE = Option(name="variable", help="A variable of the notebook, as the run left it.")
 ENDPOINT = Option(
     name="endpoint", is_argument=True, is_required=True, completes="endpoints", help="The endpoint's name."
 )
@@ -164,10 +173,32 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         name="cells",
         topic="runs",
-        summary="List the cells of a run in the order they ran.",
-        gives=list[CellExecution],
+        summary="List the cells of a run in the order they ran, and say which are stale, edited or out of order.",
+        gives=list[CellState],
         options=(RUN, LIMIT, OFFSET),
         examples=("cells", "cells last --json"),
+    ),
+    Verb(
+        name="lineage",
+        topic="runs",
+        summary="Say which cells a result stands on, and whether it can be trusted.",
+        gives=Origin,
+        options=(RESULT, METRIC, VARIABLE),
+        examples=("lineage last --metric accuracy", "lineage churn@3"),
+    ),
+    Verb(
+        name="slice",
+        topic="runs",
+        summary="Write the cells that lead to a result, as they ran, as a notebook that runs.",
+        gives=Slice,
+        changes=True,
+        options=(
+            RESULT,
+            METRIC,
+            VARIABLE,
+            Option(name="output", short="-o", kind="path", default="slice.ipynb", help="The notebook to write."),
+        ),
+        examples=("slice last --metric accuracy -o slice.ipynb", "slice churn@3"),
     ),
     Verb(
         name="show",

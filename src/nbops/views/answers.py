@@ -16,6 +16,7 @@ from nbops.flows.demo import Journey
 from nbops.flows.doctor import Finding
 from nbops.flows.show import Page
 from nbops.keep import Collected
+from nbops.lineage import CellState, Origin, Slice
 from nbops.records import (
     CellExecution,
     CheckResult,
@@ -149,10 +150,12 @@ def _cells(answer: Sequence[CellExecution]) -> list[Part]:
             seconds(cell.started_at, cell.ended_at) if cell.ended_at or cell.status == "running" else "",
             first_line(cell.source),
             f"{cell.error.name}: {cell.error.message}" if cell.error else "",
+            cell.marks if isinstance(cell, CellState) else "",
         ]
         for cell in answer
     ]
-    return [Table(["", "count", "status", "took", "source", "error"], rows, frozenset({0, 3}), frozenset({2}))]
+    columns = ["", "count", "status", "took", "source", "error", "since then"]
+    return [Table(columns, rows, frozenset({0, 3}), frozenset({2}))]
 
 
 def _modules(answer: Sequence[ModuleVersion]) -> list[Part]:
@@ -286,6 +289,7 @@ _LISTS: dict[type, Callable[[Any], list[Part]]] = {
     RunSummary: _runs,
     Run: _run_records,
     CellExecution: _cells,
+    CellState: _cells,
     ModuleVersion: _modules,
     ModuleState: _module_states,
     Parameter: _parameters,
@@ -592,3 +596,27 @@ def _(answer: Journey) -> list[Part]:
         Facts([(name, value) for name, value in answer.summary.items()]),
         *([Note(answer.notice, "busy")] if answer.notice else []),
     ]
+
+
+@view_of.register
+def _(answer: Origin) -> list[Part]:
+    facts = [("run", short(answer.run_id)), ("trust", answer.verdict)]
+    facts.append(("stands on", f"{len(answer.steps)} of {answer.cells} executions"))
+    parts: list[Part] = [Heading("Lineage", answer.of), Facts(facts)]
+    if answer.reasons:
+        parts.append(Heading("Tainted because"))
+        parts.append(Table(["cell", "reason"], [[reason.cell, reason.message] for reason in answer.reasons]))
+    rows = [
+        [step.cell, first_line(step.source), ", ".join(step.reads), ", ".join(step.writes)] for step in answer.steps
+    ]
+    return [*parts, Heading("Cells"), Table(["cell", "source", "reads", "writes"], rows)]
+
+
+@view_of.register
+def _(answer: Slice) -> list[Part]:
+    parts: list[Part] = [
+        Note(f"wrote {answer.path}: {answer.cells} of {answer.of_cells} executions lead to {answer.of}")
+    ]
+    if answer.missing:
+        parts.append(Note(f"made before recording began, and missing in it: {', '.join(answer.missing)}"))
+    return parts

@@ -1,0 +1,29 @@
+"""Questions about what was recorded: what a result stands on, whether it still holds, and the cells that lead to it.
+
+``capture`` keeps with each execution what it read and wrote. Here that is followed backwards: ``judge`` tells of each
+cell whether its result is stale, ran out of order, was edited or deleted since; ``origin_of`` gives a metric or model
+its trust mark with the reasons; ``write_slice`` writes the executions that lead to it as a notebook that runs.
+"""
+
+from __future__ import annotations
+
+from nbops.lineage.results import Result, result_of
+from nbops.lineage.slices import Slice, write_slice
+from nbops.lineage.states import CellState, judge
+from nbops.lineage.story import Story, story_of
+from nbops.lineage.trust import Origin, Reason, Step, origin_of
+
+__all__ = [
+    "CellState",
+    "Origin",
+    "Reason",
+    "Result",
+    "Slice",
+    "Step",
+    "Story",
+    "judge",
+    "origin_of",
+    "result_of",
+    "story_of",
+    "write_slice",
+]

@@ -1,0 +1,73 @@
+"""The smallest notebook that leads to a result: the executions that it stands on, as and in the order they ran."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nbops.errors import UsageError
+from nbops.lineage.story import Story, label
+from nbops.records import CellExecution
+
+
+class Slice(msgspec.Struct, frozen=True, kw_only=True):
+    """A notebook that was cut out of a session."""
+
+    path: str
+    of: str
+    """The result that it leads to."""
+    cells: int
+    of_cells: int
+    """How many executions the session has."""
+    missing: list[str]
+    """Names that were there before recording began: the notebook cannot make them."""
+
+
+def write_slice(story: Story, targets: Sequence[CellExecution], *, of: str, to: Path) -> Slice:
+    """Write the executions that lead to a result as a notebook.
+
+    A cell that ran several times with an effect stands there several times, with the text that ran each time. One that
+    failed is marked, so that the rest still runs.
+
+    Args:
+        story: the session it was made in.
+        targets: the executions that made the result.
+        of: what the result is called.
+        to: the notebook to write; one that is there is replaced.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError: no cell is known that made it, or ``to`` is not a notebook's name.
+    """
+    nbformat: Any = import_module("nbformat")
+    new: Any = import_module("nbformat.v4")
+
+    if not targets:
+        raise UsageError(f"no recorded cell made {of}", hint="nbops cells last")
+    if to.suffix != ".ipynb":
+        raise UsageError(f"{to} is not the name of a notebook", hint=f"--output {to.with_suffix('.ipynb')}")
+    chosen = story.leading_to(targets)
+    missing = sorted(
+        {edge.name for execution in chosen for edge in story.edges(execution) if edge.source_id not in story.by_id}
+    )
+    about = f"What leads to {of}: {len(chosen)} of {len(story.executions)} recorded executions, as they ran."
+    if missing:
+        about += f"\n\nMade before recording began, and missing here: `{'`, `'.join(missing)}`."
+    cells = [new.new_markdown_cell(about)]
+    for execution in chosen:
+        cell = new.new_code_cell(execution.source)
+        cell.metadata["nbops"] = {"execution_id": execution.id, "cell": label(execution)}
+        if execution.status != "ok":
+            cell.metadata["tags"] = ["raises-exception"]
+        cells.append(cell)
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = new.new_notebook(cells=cells, metadata={"kernelspec": spec, "language_info": {"name": "python"}})
+    to.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, to)
+    return Slice(path=str(to), of=of, cells=len(chosen), of_cells=len(story.executions), missing=missing)
