@@ -11,8 +11,9 @@ import functools
 import os
 import shutil
 import socket
+import sys
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -113,12 +114,15 @@ def require() -> Callable[[str], None]:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty project folder with its own ``.nbops``, which is the current folder during the test."""
     folder = tmp_path / "project"
     (folder / ".nbops").mkdir(parents=True)
     monkeypatch.chdir(folder)
-    return folder
+    yield folder
+    if "nbops.capture.here" in sys.modules:
+        # A process has one session, which stays in its project; the next test has another project.
+        sys.modules["nbops.capture.here"].ended()
 
 
 @pytest.fixture
