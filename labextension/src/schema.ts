@@ -579,6 +579,7 @@ export interface Status {
   cells: number;
   notice: string | null;
   counts: { [name: string]: number };
+  doubts: string[];
 }
 
 /** An execution that a result stands on. */

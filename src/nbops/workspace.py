@@ -58,6 +58,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Why recording is off, when it is."""
     counts: dict[str, int]
     """How many runs (those of the lists), models, endpoints, … the store has."""
+    doubts: list[str] = []
+    """Cells of this run whose result may not stand as it is: ``In [2] stale: x``."""
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,6 +237,7 @@ class Workspace:
         live, store = self.live, self.store
         run = store.get(Run, live.run_id) if live is not None and live.run_id else None
         return Status(
+            doubts=self._doubts(run) if run else [],
             project=self.settings.root,
             store=store.location,
             recording=live is not None and live.recording,
@@ -243,6 +246,12 @@ class Workspace:
             notice=live.notice if live else None,
             counts={"runs": store.count_runs(), **{noun: store.count(kind) for noun, kind in _COUNTED.items()}},
         )
+
+    def _doubts(self, run: Run) -> list[str]:
+        from nbops.lineage import judge, label, story_of
+
+        states = judge(story_of(self.store, run, root=self.root))
+        return [f"{label(state)} {state.marks}" for state in states if state.marks]
 
     def sync(self) -> Synced:
         """Forward what the local journal still holds to the team's store."""

@@ -211,3 +211,13 @@ def test_the_setting_leaves_lineage_out(project: Path, bare: Any, monkeypatch: p
     bare("x = [1]")
     assert capture.current().follower is None
     assert capture.current().cells()[-1].lineage is None
+
+
+def test_loading_twice_records_each_cell_once(shell: Any) -> None:
+    shell("x = [1]")
+    shell("from nbops import capture; capture.start(get_ipython())")
+    shell("y = x[0]")
+    recorder = capture.current()
+    assert recorder is not None
+    assert [(cell.position, cell.status) for cell in recorder.cells()] == [(1, "ok"), (2, "ok"), (3, "ok")]
+    assert written(recorder.cells()[-1].lineage) == {"y"}

@@ -58,3 +58,10 @@ def test_a_rerun_marks_the_execution_before_it_as_superseded(session: Any) -> No
     session.run(a="x = 1")
     session.run(a="x = 2")
     assert [cell.is_superseded for cell in session.workspace.cells("last")] == [True, False]
+
+
+def test_status_names_the_cells_to_look_at(session: Any) -> None:
+    session.run(n="%load_ext nbops", **STORY)
+    session.run(a="x = [2]")
+    status = session.ip.run_line_magic("nbops", "status").value
+    assert status.doubts == ["In [3] stale: x", "In [4] stale: y", "In [5] out of order"]

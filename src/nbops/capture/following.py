@@ -88,9 +88,9 @@ class Follower:
         opened.before = {name: id(thing) for name, thing in self._shell.user_ns.items()}
         return opened
 
-    def before(self, execution_id: str, info: Any) -> Open | None:
+    def before(self, execution_id: str, info: Any, *, is_inner: bool) -> Open | None:
         """Look at the namespace before an execution; None for what runs inside another one, or is not followed."""
-        if not self.is_on or self._open is not None:
+        if not self.is_on or (is_inner and self._open is not None):
             return None
         try:
             self._open = self._begun(execution_id, info)

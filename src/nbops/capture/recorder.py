@@ -103,8 +103,8 @@ class Recorder:
 
     def attach(self) -> None:
         """Start to record; the cell that is running is recorded from here on."""
-        if self._is_leaving:
-            # unload and load again within one cell, as %reload_ext does: the session goes on
+        if self.is_on:
+            # loaded twice, or unloaded and loaded again within one cell, as %reload_ext does: the session goes on
             self._is_leaving = False
             return
         events = self.shell.events
@@ -187,7 +187,11 @@ class Recorder:
         self.session.execution_id = cell.id
         followed: Followed | None = None
         if self.follower is not None:
-            followed = self.follower.loading(cell.id) if is_loading else self.follower.before(cell.id, info)
+            followed = (
+                self.follower.loading(cell.id)
+                if is_loading
+                else self.follower.before(cell.id, info, is_inner=bool(self._running))
+            )
         self._running.append(_Open(info, cell, self._outlets.begin(self.settings.output_bytes), followed))
 
     def _close(self, ended: _Open, status: CellStatus, error: CellError | None) -> None:

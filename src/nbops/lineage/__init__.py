@@ -10,7 +10,7 @@ from __future__ import annotations
 from nbops.lineage.results import Result, result_of
 from nbops.lineage.slices import Slice, write_slice
 from nbops.lineage.states import CellState, judge
-from nbops.lineage.story import Story, story_of
+from nbops.lineage.story import Story, label, story_of
 from nbops.lineage.trust import Origin, Reason, Step, origin_of
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Step",
     "Story",
     "judge",
+    "label",
     "origin_of",
     "result_of",
     "story_of",

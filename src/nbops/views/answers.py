@@ -312,6 +312,9 @@ def _(answer: Status) -> list[Part]:
     facts = [("project", answer.project), ("store", answer.store), ("recording", recording)]
     if answer.run is not None:
         facts.append(("run", f"{short(answer.run.id)} {answer.run.name}, {answer.cells} cells"))
+    if answer.doubts:
+        shown = "; ".join(answer.doubts[:5])
+        facts.append(("to look at", f"{shown} …" if len(answer.doubts) > 5 else shown))
     facts.append(("holds", ", ".join(f"{count} {noun}" for noun, count in answer.counts.items())))
     return [Facts(facts)]
 
