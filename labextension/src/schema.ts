@@ -553,21 +553,20 @@ export interface RunSummary {
   cells: number;
 }
 
+/** What became of a file. */
+export interface Scored {
+  path: string;
+  rows: number;
+  refused: number;
+  resumed: number;
+}
+
 /** What goes into a model and what comes out. */
 export interface Signature {
   columns: Column[];
   output?: 'class' | 'number' | 'value';
   classes?: (string | number | boolean)[] | null;
   takes?: 'array' | 'frame' | 'rows';
-}
-
-/** A notebook that was cut out of a session. */
-export interface Slice {
-  path: string;
-  of: string;
-  cells: number;
-  of_cells: number;
-  missing: string[];
 }
 
 /** What is true of this session and this project. */
@@ -702,8 +701,6 @@ export interface Routes {
   cells: { takes: { run?: string; limit?: number; offset?: number }; gives: CellState[] };
   /** Say which cells a result stands on, and whether it can be trusted. */
   lineage: { takes: { id?: string; metric?: string; variable?: string }; gives: Origin };
-  /** Write the cells that lead to a result, as they ran, as a notebook that runs. */
-  slice: { takes: { id?: string; metric?: string; variable?: string; output?: string }; gives: Slice };
   /** Open anything by its id or name: a run, cell, module, model, bundle, endpoint, window. */
   show: { takes: { id?: string }; gives: Page };
   /** Say what differs between runs: parameters, metrics, cells, packages, commits. */
@@ -754,6 +751,8 @@ export interface Routes {
   check: { takes: { model: string }; gives: CheckResult[] };
   /** Give a model version an alias such as production. */
   promote: { takes: { model?: string; alias?: string; best?: string }; gives: Model };
+  /** Predict for every row of a file, batch by batch, resumable. */
+  score: { takes: { model: string; source: string; out: string; jobs?: number }; gives: Scored };
   /** Put a model behind a stable address, checked before it takes any traffic. */
   deploy: { takes: { model: string; name?: string; engine?: 'docker' | 'process'; sample?: string }; gives: Endpoint };
   /** List endpoints with what runs behind them. */
@@ -831,7 +830,6 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   runs: 'GET',
   cells: 'GET',
   lineage: 'GET',
-  slice: 'POST',
   show: 'GET',
   compare: 'GET',
   tag: 'POST',
@@ -857,6 +855,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   models: 'GET',
   check: 'POST',
   promote: 'POST',
+  score: 'POST',
   deploy: 'POST',
   endpoints: 'GET',
   deployments: 'GET',

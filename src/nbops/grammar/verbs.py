@@ -25,6 +25,7 @@ from nbops.records import (
     Window,
 )
 from nbops.retrain.parameters import Parameter
+from nbops.score import Scored
 from nbops.store.interface import RunSummary
 from nbops.workspace import Cancelled, Prediction, RolledBack, Status, Synced
 
@@ -192,6 +193,7 @@ VERBS: tuple[Verb, ...] = (
         summary="Write the cells that lead to a result, as they ran, as a notebook that runs.",
         gives=Slice,
         changes=True,
+        doors=("shell", "notebook"),
         options=(
             RESULT,
             METRIC,
@@ -541,6 +543,27 @@ VERBS: tuple[Verb, ...] = (
             Option(name="best", metavar="SWEEP", completes="sweeps", help="The model of this sweep's best run."),
         ),
         examples=("promote churn@3 production", "promote --best churn", "promote --best churn staging"),
+    ),
+    Verb(
+        name="score",
+        topic="models",
+        summary="Predict for every row of a file, batch by batch, resumable.",
+        gives=Scored,
+        changes=True,
+        options=(
+            MODEL,
+            Option(
+                name="source",
+                is_argument=True,
+                is_required=True,
+                kind="path",
+                metavar="FILE",
+                help="Rows as .parquet, .csv, .arrow or .arrows.",
+            ),
+            Option(name="out", short="-o", is_required=True, kind="path", metavar="FILE", help="Where the answers go."),
+            Option(name="jobs", short="-j", kind="integer", default=1, help="How many processes answer."),
+        ),
+        examples=("score churn@3 customers.parquet -o scored.parquet",),
     ),
     Verb(
         name="deploy",
