@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from nbops.keep import Collected
     from nbops.lineage import CellState, Origin, Result, Slice
     from nbops.retrain.parameters import Parameter
+    from nbops.score import Scored
     from nbops.source import SourceCell
     from nbops.store.blobs import Blobs
 
@@ -657,6 +658,15 @@ class Workspace:
         named = self.store.resolve(Model, version.model)
         self.store.update(Model, named.id, aliases={**named.aliases, alias: version.number})
         return self.store.get(Model, named.id)
+
+    def score(self, model: str, source: str, out: str, jobs: int = 1) -> Scored:
+        """Predict for every row of a file, batch by batch, resumable."""
+        from nbops.bundle import pack
+        from nbops.score import score
+
+        version = self.store.resolve(ModelVersion, model)
+        bundle = pack(version, store=self.store, blobs=self.blobs, root=self.root)
+        return score(bundle, source, out, jobs=jobs)
 
     def _best(self, sweep: Sweep) -> ModelVersion:
         """The model that a sweep's best run logged."""

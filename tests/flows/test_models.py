@@ -76,3 +76,13 @@ def test_promotion_that_makes_no_sense_shows_one_that_does(workspace: Workspace,
     with pytest.raises(UsageError) as caught:
         workspace.promote(model, alias)
     assert "nbops promote" in (caught.value.hint or "")
+
+
+def test_file_is_scored_by_the_stored_model(workspace: Workspace, project: Path) -> None:
+    nbops.log_model(LinearRegression().fit(ROWS, ROWS.sum(axis=1)), name="line", sample=ROWS)
+    (project / "rows.csv").write_text("x0,x1\n1,2\n3,4\n")
+    scored = workspace.score("line", "rows.csv", "out.csv")
+    assert (scored.rows, scored.refused) == (2, 0)
+    header, *lines = (project / "out.csv").read_text().splitlines()
+    column = header.replace('"', "").split(",").index("prediction")
+    assert [round(float(line.split(",")[column])) for line in lines] == [3, 7]

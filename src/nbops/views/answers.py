@@ -31,6 +31,7 @@ from nbops.records import (
     Window,
 )
 from nbops.retrain.parameters import Parameter
+from nbops.score import Scored
 from nbops.store.interface import RunSummary
 from nbops.views.parts import Code, Facts, Heading, Note, Part, Table
 from nbops.workspace import Cancelled, Prediction, RolledBack, Status, Synced
@@ -582,6 +583,13 @@ def _(answer: Window) -> list[Part]:
         Facts([fact for fact in facts if fact[1]]),
         Table(columns, rows, frozenset({3, 4}), frozenset({1})),
     ]
+
+
+@view_of.register
+def _(answer: Scored) -> list[Part]:
+    facts = [("rows", f"{answer.rows:,}"), ("refused", f"{answer.refused:,}" if answer.refused else "")]
+    facts.append(("answered before", f"{answer.resumed:,}" if answer.resumed else ""))
+    return [Heading("Scored", answer.path), Facts([fact for fact in facts if fact[1]])]
 
 
 @view_of.register
