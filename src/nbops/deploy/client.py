@@ -189,19 +189,29 @@ def _refusal(status: int, answer: bytes, address: str) -> NbopsError:
         problem = msgspec.json.decode(answer, type=dict[str, Any])
     except msgspec.DecodeError:
         problem = {}
-    said = problem.get("detail") or problem.get("title") or answer[:300].decode("utf-8", errors="replace")
+    said = str(problem.get("detail") or problem.get("title") or answer[:300].decode("utf-8", errors="replace"))
     errors = problem.get("errors")
-    if isinstance(errors, list):
-        said = "; ".join([str(said), *(_error_line(error) for error in errors[:5])])
+    if isinstance(errors, list) and errors:
+        more = [f"and {len(errors) - 5} more"] if len(errors) > 5 else []
+        said = "; ".join([*(_error_line(error) for error in errors[:5]), *more])
     if status in {400, 413, 415, 422}:
-        return UsageError(f"the server refuses these rows ({status}): {said}", code="rows_refused")
+        return UsageError(
+            f"the server refuses these rows ({status}): {said}",
+            code="rows_refused",
+            hint=f"{address}/manifest names its columns",
+        )
     return DeployError(f"{address} answered {status}: {said}", code="endpoint_failed")
 
 
 def _error_line(error: object) -> str:
-    if isinstance(error, Mapping):
-        return ", ".join(f"{key} {value}" for key, value in error.items())
-    return str(error)
+    """One violation as people write it: ``row 0, field 'age': a text is no number (expected number)``."""
+    if not isinstance(error, Mapping):
+        return str(error)
+    row, field, expected = (error.get(key) for key in ("row", "field", "expected"))
+    place = [f"row {row}"] if row is not None else []
+    place += [f"field {field!r}"] if field is not None else []
+    said = ": ".join([part for part in (", ".join(place), str(error.get("message", ""))) if part])
+    return f"{said} (expected {expected})" if expected else said
 
 
 def _plain(value: object) -> object:

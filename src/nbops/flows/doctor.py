@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -99,12 +100,20 @@ def _blobs(settings: Settings) -> Iterator[Finding]:
     )
 
 
-def _git(_: Settings) -> Iterator[Finding]:
-    if shutil.which("git"):
+def _git(settings: Settings) -> Iterator[Finding]:
+    folder = Path(settings.root)
+    if not shutil.which("git"):
+        yield Finding(
+            topic="git", state="warning", message="is not on PATH: runs have no commit", cure="apt-get install git"
+        )
+    elif any((above / ".git").exists() for above in (folder, *folder.parents)):
         yield Finding(topic="git", state="ok", message="commits are recorded with each run")
     else:
         yield Finding(
-            topic="git", state="warning", message="is not on PATH: runs have no commit", cure="apt-get install git"
+            topic="git",
+            state="warning",
+            message=f"{folder} is in no repository: runs have no commit",
+            cure=f"git init {shlex.quote(str(folder))}",
         )
 
 

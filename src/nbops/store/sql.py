@@ -18,6 +18,7 @@ from nbops.records import (
     Artifact,
     CellExecution,
     Deployment,
+    Endpoint,
     Metric,
     Model,
     ModelVersion,
@@ -25,6 +26,7 @@ from nbops.records import (
     Param,
     Record,
     Run,
+    Sweep,
     Window,
     new_id,
 )
@@ -215,7 +217,9 @@ class SqlStore:
         near = f"; did you mean {' or '.join(repr(name) for name in names)}?" if names else ""
         word = _word(kind)
         return NotFoundError(
-            f"no {word} answers to {reference!r}{near}", code=f"{word}_not_found", hint=_LISTS.get(kind, "nbops runs")
+            f"no {word.replace('_', ' ')} answers to {reference!r}{near}",
+            code=f"{word}_not_found",
+            hint=_LISTS.get(kind, "nbops runs"),
         )
 
     # ── versions, params, metrics ──────────────────────────────────────────────────────────────────────────────────
@@ -424,7 +428,8 @@ _REFERENCES = (
 
 _LISTS: dict[type[Record], str] = {
     Model: "nbops models", ModelVersion: "nbops models", ModuleVersion: "nbops modules",
-    Deployment: "nbops endpoints", CellExecution: "nbops cells last",
+    Deployment: "nbops endpoints", Endpoint: "nbops endpoints", CellExecution: "nbops cells last",
+    Sweep: "nbops sweeps",
 }  # fmt: skip
 
 
