@@ -11,12 +11,12 @@ import ast
 import functools
 import opcode
 import types
-import warnings
 from collections.abc import Iterator
 
 import msgspec
 
 from nbops.optional import loaded
+from nbops.quiet import quiet
 
 _MOST_PATHS = 50
 _LONGEST_PATH = 1_000
@@ -115,8 +115,7 @@ def _unwrapped(source: str, transformed: str) -> tuple[str, bool]:
 
 def _compiled(text: str, flags: int) -> types.CodeType | None:
     flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # IPython shows the cell's own SyntaxWarnings
+    with quiet():  # IPython shows the cell's own SyntaxWarnings
         try:
             code: types.CodeType = compile(text, "<cell>", "exec", flags, dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -35,6 +35,7 @@ from nbops.data.parts import (
 )
 from nbops.data.tokens import isinstance_of, token
 from nbops.optional import loaded
+from nbops.quiet import quiet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -197,7 +198,6 @@ class _Pickler(pickle.Pickler):
 
     def _trusted_parts(self, thing: Any) -> Any:
         import copyreg
-        import warnings
 
         kind = type(thing)
         if module_of(kind) in _COUNTING:
@@ -205,8 +205,7 @@ class _Pickler(pickle.Pickler):
         reduce: Callable[[Any], Any] | None = copyreg.dispatch_table.get(kind)
         try:
             if root_of(kind) == "itertools":
-                with warnings.catch_warnings():  # it is deprecated, and there is no other way to see where they are
-                    warnings.simplefilter("ignore")
+                with quiet():  # it is deprecated, and there is no other way to see where they are
                     return thing.__reduce__()
             parts = reduce(thing) if reduce is not None else thing.__reduce_ex__(5)
         except Exception:  # noqa: BLE001 - a hook in the user's cell: locks, sockets and handles all refuse in their way

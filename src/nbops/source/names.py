@@ -15,12 +15,12 @@ import importlib
 import re
 import symtable
 import textwrap
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Literal, cast
 
+from nbops.quiet import quiet
 from nbops.source.python import PlainCell, magic_call, plain
 
 Kind = Literal["function", "class", "import", "value", "effect"]
@@ -204,8 +204,7 @@ class Unit:
 
     def _compiled(self, nodes: list[ast.stmt]) -> CodeType | None:
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | (FUTURE_ANNOTATIONS if self.future else 0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet():
             try:
                 module = ast.Module(nodes, [])
                 return cast(CodeType, compile(module, "<unit>", "exec", flags, dont_inherit=True))
@@ -528,8 +527,7 @@ def _leaves(body: list[ast.stmt]) -> bool:
 
 
 def _reads(unit: Unit) -> Reads:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         try:
             table = symtable.symtable(unit.bare, "<unit>", "exec")
         except (SyntaxError, ValueError, RecursionError):

@@ -6,8 +6,9 @@ import ast
 import functools
 import re
 import textwrap
-import warnings
 from dataclasses import dataclass, field
+
+from nbops.quiet import quiet
 
 # These run their body in the notebook's namespace, so what it defines is defined in the notebook.
 TRANSPARENT_CELL_MAGICS = frozenset({"time", "capture", "prun", "nbops", "memit", "snakeviz", "heat", "scalene"})
@@ -67,8 +68,7 @@ def plain(source: str) -> PlainCell:
 
 
 def _parse(text: str) -> tuple[ast.Module | None, str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the notebook's own SyntaxWarnings were shown when its cell ran
+    with quiet():  # the notebook's own SyntaxWarnings were shown when its cell ran
         try:
             tree = compile(
                 text, "<cell>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
