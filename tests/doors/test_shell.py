@@ -141,3 +141,31 @@ def test_collecting_shows_before_it_removes(
     assert "Removed" in capsys.readouterr().out
     assert main(["restore", runs[0].id]) == 1
     assert "no run answers to" in capsys.readouterr().err
+
+
+def test_doctor_names_a_missing_drive_and_a_team_store_that_does_not_answer(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NBOPS_STORE", str(project / "drive" / "store.db"))
+    main(["doctor", "--json"])
+    (store,) = [finding for finding in json.loads(capsys.readouterr().out) if finding["topic"] == "store"]
+    assert (store["state"], "drive" in store["message"]) == ("missing", True)
+
+    monkeypatch.setenv("NBOPS_STORE", "postgresql://someone:secret@127.0.0.1:1/team")
+    main(["doctor", "--json"])
+    printed = capsys.readouterr().out
+    (team,) = [finding for finding in json.loads(printed) if finding["topic"] == "team store"]
+    assert team["state"] == "missing"
+    assert "secret" not in printed
+
+
+def test_doctors_cures_can_be_copied_whole(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / ".nbops" / "store.db").write_bytes(b"this is no database" * 500)
+    main(["doctor"])
+    assert f"nbops.store.rescue {project}/.nbops/store.db" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["runs", "--limit", "-3"], ["cells", "-n", "0"], ["runs", "--offset", "-1"]])
+def test_number_out_of_range_is_refused(project: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 1
+    assert "range" in capsys.readouterr().err

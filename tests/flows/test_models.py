@@ -86,3 +86,10 @@ def test_file_is_scored_by_the_stored_model(workspace: Workspace, project: Path)
     header, *lines = (project / "out.csv").read_text().splitlines()
     column = header.replace('"', "").split(",").index("prediction")
     assert [round(float(line.split(",")[column])) for line in lines] == [3, 7]
+
+
+def test_name_that_no_endpoint_can_bear_is_refused_before_anything_is_kept(workspace: Workspace) -> None:
+    fitted = LinearRegression().fit(ROWS, ROWS[:, 0])
+    with pytest.raises(UsageError, match="bad name!"):
+        nbops.deploy(fitted, name="bad name!", sample=ROWS)
+    assert workspace.models() == []

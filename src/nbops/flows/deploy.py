@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from nbops.bundle.evidence import Answers, Evidence
-from nbops.deploy import LiveEndpoint, Proof, Running, deploy
+from nbops.deploy import LiveEndpoint, Proof, Running, deploy, naming
 from nbops.errors import DeployError, UsageError
 from nbops.flows.check import measure, release
 from nbops.flows.register import register_model
@@ -129,6 +129,7 @@ def _version(
         raise UsageError(
             f"this {type(model).__name__} is not stored yet and needs a name", hint="nbops deploy MODEL --name NAME"
         )
+    naming.checked(name)  # before anything is kept under it
     return register_model(
         model, name=name, sample=sample, store=store, blobs=blobs, run_id=run_id, execution_id=execution_id
     )

@@ -58,9 +58,19 @@ def _versions(_: Settings) -> Iterator[Finding]:
 def _store(settings: Settings) -> Iterator[Finding]:
     from nbops.store import open_store
 
+    folder = settings.journal.parent
     if not settings.journal.exists():
+        if folder != settings.folder and not folder.is_dir():
+            yield Finding(
+                topic="store",
+                state="missing",
+                message=f"the folder of the store is not there: {folder}",
+                cure=f"mkdir -p {shlex.quote(str(folder))}",
+            )
+            return
         yield Finding(topic="store", state="ok", message=f"none yet; the first recorded cell makes {settings.journal}")
-        return
+        if not is_server(settings.store):
+            return
     try:
         store = open_store(settings, read_only=not is_server(settings.store))
     except NbopsError as error:
@@ -84,6 +94,22 @@ def _store(settings: Settings) -> Iterator[Finding]:
         yield Finding(topic="store", state="missing", message=error.message, cure=error.hint)
     finally:
         store.close()
+    if is_server(settings.store):
+        yield _team_store(settings)
+
+
+def _team_store(settings: Settings) -> Finding:
+    """The journal is well without it; whether the shared store answers is asked of itself."""
+    from nbops.store.postgres import PostgresStore
+
+    try:
+        shared = PostgresStore(settings.store, timeout_s=settings.connect_timeout_s)
+    except NbopsError as error:
+        return Finding(topic="team store", state="missing", message=error.message, cure=error.hint)
+    try:
+        return Finding(topic="team store", state="ok", message=f"{shared.location} answers")
+    finally:
+        shared.close()
 
 
 def _blobs(settings: Settings) -> Iterator[Finding]:

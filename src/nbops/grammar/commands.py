@@ -145,8 +145,8 @@ def _command(click: Any, verb: Verb, do: Do, *, prefix: str, candidates: Candida
 def _param(click: Any, option: Option, candidates: Candidates) -> click.Parameter:
     kind = {
         "text": click.STRING,
-        "integer": click.INT,
-        "number": click.FLOAT,
+        "integer": click.IntRange(min=None if option.minimum is None else int(option.minimum)),
+        "number": click.FloatRange(min=option.minimum),
         "flag": click.BOOL,
         "path": click.Path(),
         "choice": click.Choice(option.choices),

@@ -24,6 +24,8 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     is_required: bool = False
     default: Any = None
     choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    """The least a number may be."""
     short: str | None = None
     metavar: str | None = None
     completes: str | None = None

@@ -29,8 +29,8 @@ from nbops.score import Scored
 from nbops.store.interface import RunSummary
 from nbops.workspace import Cancelled, Prediction, RolledBack, Status, Synced
 
-LIMIT = Option(name="limit", kind="integer", default=50, short="-n", help="How many at most.")
-OFFSET = Option(name="offset", kind="integer", default=0, help="How many to pass over first.")
+LIMIT = Option(name="limit", kind="integer", minimum=1, default=50, short="-n", help="How many at most.")
+OFFSET = Option(name="offset", kind="integer", minimum=0, default=0, help="How many to pass over first.")
 RUN = Option(
     name="run",
     is_argument=True,
@@ -62,7 +62,9 @@ MODEL = Option(
 )
 FILE = Option(name="notebook", is_argument=True, kind="path", is_required=True, help="The notebook's file.")
 COLD = Option(name="cold", kind="flag", help="Start each kernel from nothing instead of forking a warm one.")
-TOTAL_TIMEOUT = Option(name="total_timeout", kind="number", metavar="SECONDS", help="How long all of it may take.")
+TOTAL_TIMEOUT = Option(
+    name="total_timeout", kind="number", minimum=0, metavar="SECONDS", help="How long all of it may take."
+)
 MODULE = Option(
     name="module",
     is_argument=True,
@@ -437,7 +439,7 @@ VERBS: tuple[Verb, ...] = (
                 metavar="NAME[=RANGE]",
                 help="Let a sampler choose this parameter from RANGE, or from what the notebook's comment says.",
             ),
-            Option(name="trials", short="-t", kind="integer", help="How many runs a search may make."),
+            Option(name="trials", short="-t", kind="integer", minimum=1, help="How many runs a search may make."),
             Option(
                 name="sampler",
                 kind="choice",
@@ -457,13 +459,13 @@ VERBS: tuple[Verb, ...] = (
                 metavar="max:METRIC",
                 help="What makes a run the best: max:NAME or min:NAME; several, parted by commas, give a front.",
             ),
-            Option(name="jobs", short="-j", kind="integer", default=2, help="How many runs at a time."),
+            Option(name="jobs", short="-j", kind="integer", minimum=1, default=2, help="How many runs at a time."),
             Option(name="name", help="A name for the sweep; the notebook's when not given."),
             Option(name="kernel", help="The kernel spec; the one the notebook asks for when not given."),
             COLD,
-            Option(name="timeout", kind="number", metavar="SECONDS", help="How long one run may take."),
+            Option(name="timeout", kind="number", minimum=0, metavar="SECONDS", help="How long one run may take."),
             TOTAL_TIMEOUT,
-            Option(name="retries", kind="integer", default=0, help="How often a failed run is tried again."),
+            Option(name="retries", kind="integer", minimum=0, default=0, help="How often a failed run is tried again."),
             Option(name="again", kind="flag", help="Run every point, even where an equal finished run stands."),
         ),
         examples=(
@@ -482,7 +484,13 @@ VERBS: tuple[Verb, ...] = (
             Option(
                 name="sweep", is_argument=True, is_required=True, completes="sweeps", help="The sweep's id or name."
             ),
-            Option(name="jobs", short="-j", kind="integer", help="How many runs at a time; as before when not given."),
+            Option(
+                name="jobs",
+                short="-j",
+                kind="integer",
+                minimum=1,
+                help="How many runs at a time; as before when not given.",
+            ),
             COLD,
             TOTAL_TIMEOUT,
         ),
@@ -561,7 +569,7 @@ VERBS: tuple[Verb, ...] = (
                 help="Rows as .parquet, .csv, .arrow or .arrows.",
             ),
             Option(name="out", short="-o", is_required=True, kind="path", metavar="FILE", help="Where the answers go."),
-            Option(name="jobs", short="-j", kind="integer", default=1, help="How many processes answer."),
+            Option(name="jobs", short="-j", kind="integer", minimum=1, default=1, help="How many processes answer."),
         ),
         examples=("score churn@3 customers.parquet -o scored.parquet",),
     ),
@@ -637,7 +645,10 @@ VERBS: tuple[Verb, ...] = (
         topic="endpoints",
         summary="Show the newest lines an endpoint's server wrote.",
         gives=str,
-        options=(ENDPOINT, Option(name="lines", kind="integer", default=100, short="-n", help="How many lines.")),
+        options=(
+            ENDPOINT,
+            Option(name="lines", kind="integer", minimum=1, default=100, short="-n", help="How many lines."),
+        ),
         examples=("logs churn -n 20",),
     ),
     Verb(
@@ -658,7 +669,10 @@ VERBS: tuple[Verb, ...] = (
         options=(
             ENDPOINT,
             Option(
-                name="hours", kind="number", help="Only the last hours; everything since the deploy when not given."
+                name="hours",
+                kind="number",
+                minimum=0,
+                help="Only the last hours; everything since the deploy when not given.",
             ),
         ),
         examples=("monitor churn", "monitor churn --hours 24"),

@@ -81,6 +81,8 @@ def _value(route: Route, option: Option, value: Any, root: ServerRoot) -> Any:
 
 
 def _checked(route: Route, option: Option, value: Any, root: ServerRoot) -> Any:
+    if option.minimum is not None and isinstance(value, int | float) and value < option.minimum:
+        raise UsageError(f"{option.name} is {option.minimum:g} or more, not {value}")
     if option.kind == "choice" and value not in option.choices:
         raise UsageError(
             f"{option.name} of {route.name} is one of {', '.join(option.choices)}, not {_short(value)}",

@@ -282,8 +282,11 @@ def _deployments(answer: Sequence[Deployment]) -> list[Part]:
 
 
 def _findings(answer: Sequence[Finding]) -> list[Part]:
-    rows = [[finding.topic, finding.state, finding.message, finding.cure or ""] for finding in answer]
-    return [Table(["what", "state", "found", "cure"], rows, status=frozenset({1}))]
+    rows = [[finding.topic, finding.state, finding.message] for finding in answer]
+    parts: list[Part] = [Table(["what", "state", "found"], rows, status=frozenset({1}))]
+    # Commands are for copying: whole, on lines of their own.
+    cures = [(finding.topic, finding.cure) for finding in answer if finding.cure]
+    return [*parts, Heading("What cures it"), Facts(cures)] if cures else parts
 
 
 _LISTS: dict[type, Callable[[Any], list[Part]]] = {

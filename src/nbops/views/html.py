@@ -12,6 +12,7 @@ from html import escape
 from nbops.views.parts import TONES, Code, Facts, Heading, Note, Part, Table
 
 _CELL = 120
+_FACT = 1000
 _SHEET = (
     "<style>.nbops{font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);overflow-x:auto}"
     ".nbops table{border-collapse:collapse;margin:2px 0}"
