@@ -16,6 +16,7 @@ await run(async tour => {
   await tour.execute('notebook:run-all-cells');
   await tour.row('first').waitFor({ timeout: 60_000 });
   await tour.row('accuracy = 0.5').waitFor();
+  await page.locator('.nbops-Runs .nbops-Row', { hasText: 'accuracy' }).first().waitFor();
   found.runs = await page.locator('.nbops-Runs .nbops-Row').allInnerTexts();
   await tour.shot('notebook7');
   // Notebook 7.6 has this one by itself, without any extension, when its settings are read for the first time.
