@@ -40,7 +40,7 @@ def notebook(namespace: Mapping[str, Any], root: str) -> str | None:
         The path, relative to the project when it is inside, with ``/`` between its parts; None outside a notebook.
 
     Example:
-        >>> notebook({"__vsc_ipynb_file__": "/work/churn/train.ipynb"}, "/work/churn")
+        >>> notebook({"__vsc_ipynb_file__": "/home/ana/churn/train.ipynb"}, "/home/ana/churn")
         'train.ipynb'
     """
     named = os.environ.get("NBOPS_NOTEBOOK") or namespace.get("__vsc_ipynb_file__")
