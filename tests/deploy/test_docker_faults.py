@@ -42,6 +42,26 @@ def test_a_docker_host_that_points_to_nothing_is_named_with_its_cure(settings: S
     assert nowhere in found.message
 
 
+@pytest.mark.parametrize(
+    ("is_installed", "code", "hint"),
+    [(True, "docker_down", "sudo systemctl start docker"), (False, "docker_missing", "sudo apt-get install docker.io")],
+    ids=["daemon stopped", "docker absent"],
+)
+def test_a_stopped_daemon_is_told_apart_from_docker_that_is_not_there(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_installed: bool, code: str, hint: str
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    if is_installed:
+        (programs / "dockerd").touch(mode=0o755)
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.setattr(docker_client, "_SYSTEM_PATH", str(programs))
+    monkeypatch.setattr(docker_client, "_SOCKET", f"unix://{tmp_path}/docker.sock")
+    found = problem(settings)
+    assert (found.code, found.hint) == (code, hint)
+
+
 def test_without_docker_the_process_engine_is_chosen_and_the_reason_is_given(settings: Settings, nowhere: str) -> None:
     engine, passed_over = choose(None, settings)
     assert engine.name == "process"

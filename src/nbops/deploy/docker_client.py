@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _SOCKET = "unix:///var/run/docker.sock"
+_SYSTEM_PATH = "/usr/sbin:/usr/local/sbin"
 _LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
 
 PROJECT_LABEL, ENDPOINT_LABEL, DEPLOYMENT_LABEL = "nbops.project", "nbops.endpoint", "nbops.deployment"
@@ -72,7 +73,7 @@ def unreachable(error: BaseException) -> NbopsError:
         return MissingError(
             f"no Docker engine answers at DOCKER_HOST={host}", code="docker_down", hint="unset DOCKER_HOST"
         )
-    if shutil.which("dockerd") or shutil.which("dockerd", path="/usr/sbin:/usr/local/sbin"):
+    if shutil.which("dockerd") or shutil.which("dockerd", path=_SYSTEM_PATH):
         return MissingError(
             "Docker is installed, but its daemon does not run", code="docker_down", hint="sudo systemctl start docker"
         )
