@@ -27,4 +27,4 @@ setup: ## set up without running anything
 
 lock: ## resolve requirements.lock anew from pyproject.toml
 	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
-		--extra onnx --extra postgres --extra s3 --extra search --group dev --output-file requirements.lock pyproject.toml
+		--extra dask --extra kubernetes --extra mlflow --extra onnx --extra postgres --extra ray --extra s3 --extra search --group dev --output-file requirements.lock pyproject.toml
