@@ -41,8 +41,8 @@ export class Project implements IDisposable {
     return this._problem;
   }
 
-  /** Another project, or another state of it. */
-  get changed(): ISignal<this, void> {
+  /** Something new is known of the project; true when it is another one than what was shown so far belongs to. */
+  get changed(): ISignal<this, boolean> {
     return this._changed;
   }
 
@@ -148,7 +148,7 @@ export class Project implements IDisposable {
       this._problem = asProblem(error);
     }
     if (before?.root !== this._state?.root || before?.store !== this._state?.store || this._problem) {
-      this._changed.emit();
+      this._changed.emit(this._becameAnother(path));
     } else if (before?.seq !== this._state?.seq) {
       // Written to while the event bus was not heard: a sleeping laptop, a restarted server.
       this._news.emit([]);
@@ -158,11 +158,28 @@ export class Project implements IDisposable {
     }
   }
 
+  /**
+   * Tell whether what is shown belongs to another project, and remember the one that is acted on from now on.
+   *
+   * Rows of this project are often there before the server has said what project it is; those stay, and so do marks
+   * that somebody set on them meanwhile.
+   */
+  private _becameAnother(path: string): boolean {
+    const { root, store } = this._state ?? {};
+    const shown = this._shown;
+    if (root === undefined) {
+      return false;
+    }
+    this._shown = { path, root, store };
+    return shown.root === undefined ? shown.path !== path : shown.root !== root || shown.store !== store;
+  }
+
   private readonly _lease: Poll;
-  private readonly _changed = new Signal<this, void>(this);
+  private readonly _changed = new Signal<this, boolean>(this);
   private readonly _news = new Signal<this, ReadonlyArray<string>>(this);
   private readonly _progress = new Signal<this, ProgressTold>(this);
   private _path = '';
+  private _shown: { path: string; root?: string; store?: string } = { path: '' };
   private _state: ProjectState | null = null;
   private _problem: Problem | null = null;
   private _viewers = 0;

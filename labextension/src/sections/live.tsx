@@ -71,8 +71,10 @@ export abstract class LiveSection extends ReactWidget implements ISectionContent
     }
   }
 
-  private _onProject(): void {
-    this.forget();
+  private _onProject(_: unknown, isAnother: boolean): void {
+    if (isAnother) {
+      this.forget();
+    }
     this.refreshWhenSeen();
   }
 
