@@ -207,16 +207,16 @@ class Follower:
 
     def _new_digests(self, changes: Changes, names: Mapping[str, Any], took_s: float) -> dict[str, str]:
         """What names hold that were written, as far as a small share of the cell's own time goes."""
-        from nbops.data import digest
+        from nbops.data import Allowance, digest
 
-        deadline = time.perf_counter() + min(max(_LEAST_S, took_s * _SHARE), _MOST_S)
+        allowed = Allowance(min(max(_LEAST_S, took_s * _SHARE), _MOST_S))
         found: dict[str, str] = {}
         for name in changes.writes:
             thing = names.get(name)
             plain = _plain_digest(thing)
             if plain:
                 found[name] = plain
-            elif type(thing) not in _PLAIN_OR_TEXT and (left := deadline - time.perf_counter()) > 0:
+            elif type(thing) not in _PLAIN_OR_TEXT and (left := allowed.left()) > 0:
                 held = digest(thing, left)
                 if held.evidence == "digest":
                     found[name] = held.value

@@ -8,6 +8,7 @@ ask.
 
 from __future__ import annotations
 
+from nbops.data.allowance import Allowance
 from nbops.data.changes import Changes, Watch
 from nbops.data.digest import Digest, digest
 from nbops.data.fingerprint import Fingerprint, fingerprint
@@ -16,6 +17,7 @@ from nbops.data.signature import signature_of
 from nbops.data.tokens import token
 
 __all__ = [
+    "Allowance",
     "Changes",
     "ColumnProfile",
     "Digest",

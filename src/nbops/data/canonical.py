@@ -7,8 +7,9 @@ be. ``Canonical`` hashes what is left without them.
 from __future__ import annotations
 
 import marshal
-import time
 from typing import TYPE_CHECKING, Any
+
+from nbops.data.allowance import Allowance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,12 +55,12 @@ class Canonical:
 
     Args:
         is_sampled: whether columns of Python objects are told by a few evenly spaced rows.
-        deadline: ``time.perf_counter()`` after which columns of Python objects are given up with OutOfTimeError.
+        allowed: what columns of Python objects may take before they are given up with OutOfTimeError.
     """
 
-    def __init__(self, *, is_sampled: bool, deadline: float) -> None:
+    def __init__(self, *, is_sampled: bool, allowed: Allowance) -> None:
         self.is_sampled = is_sampled
-        self._deadline = deadline
+        self._allowed = allowed
 
     def of_array(self, array: NDArray[Any]) -> bytes:
         """Digest of a numpy array of any dtype and strides, in C order; its shape is the caller's to add."""
@@ -100,7 +101,7 @@ class Canonical:
         if self.is_sampled and len(objects) > SAMPLED_ROWS:
             objects = objects[np.linspace(0, len(objects) - 1, SAMPLED_ROWS).astype(np.int64)]
         for start in range(0, len(objects), BLOCK // 8):
-            if not self.is_sampled and time.perf_counter() > self._deadline:
+            if not self.is_sampled and self._allowed.is_spent():
                 raise OutOfTimeError
             self._add_object_block(state, objects[start : start + BLOCK // 8])
 

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import functools
 import re
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
 
+from nbops.data.allowance import Allowance
 from nbops.data.digest import OPAQUE, Digest, digest, randomness
 from nbops.data.tokens import NOTHING, Reach, is_atom, reach, token
 
@@ -65,7 +65,8 @@ class Watch:
     """Follows one namespace from cell to cell.
 
     Args:
-        budget_s: seconds that digests may take before a cell, and again after it; what takes longer is sampled.
+        budget_s: seconds of processor time that digests may take before a cell, and again after it; what takes
+            longer is sampled.
 
     Example:
         >>> watch, names = Watch(), {"numbers": [1, 2], "other": [3]}
@@ -143,12 +144,11 @@ class Watch:
         """Add names whose content changed to ``writes``; return those of which that cannot be told."""
         unsure = []
         # As long again as before the cell, and more: a digest that was finished then should be finished now.
-        deadline = time.perf_counter() + 4 * self.budget_s
+        allowed = Allowance(4 * self.budget_s)
         for name, was in before.digests.items():
             if name in writes or name not in names:
                 continue
-            left = deadline - time.perf_counter()
-            now = was if was.evidence == "opaque" else digest(names[name], left, is_sampled=was.is_sample)
+            now = was if was.evidence == "opaque" else digest(names[name], allowed.left(), is_sampled=was.is_sample)
             if now.evidence == "opaque" or now.evidence != was.evidence:
                 unsure.append(name)
             elif now != was:
@@ -178,17 +178,16 @@ class Watch:
         return frozenset(read), list(touched | sharing)
 
     def _digests(self, names: dict[str, Any], reached: list[str], read: frozenset[str]) -> dict[str, Digest]:
-        started = time.perf_counter()
+        allowed = Allowance(4 * self.budget_s)
         digests = {}
         for name in reached:
             if name not in names or is_atom(names[name]):
                 continue  # what a token tells whole needs no digest
-            spent = time.perf_counter() - started
-            if spent > 4 * self.budget_s:
+            if (rest := allowed.left()) <= 0:
                 digests[name] = OPAQUE
                 continue
             # Names that the cell mentions come first and may take it all; one of the others leaves time for the rest.
-            left = max(self.budget_s - spent, self.budget_s / 100)
+            left = max(rest - 3 * self.budget_s, self.budget_s / 100)
             digests[name] = digest(names[name], left if name in read else min(left, self.budget_s / 5))
         return digests
 

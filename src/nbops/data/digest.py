@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import pickle
 import random
-import time
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from nbops.data.allowance import Allowance
 from nbops.data.parts import (
     SPECIAL_BY_ID,
     TRUSTED,
@@ -86,7 +86,7 @@ def digest(thing: Any, budget_s: float = 0.05, *, is_sampled: bool = False) -> D
 
     Args:
         thing: any object, however it is made.
-        budget_s: seconds this may take; what takes longer is sampled.
+        budget_s: seconds of processor time this may take; what takes longer is sampled.
         is_sampled: sample at once, to be compared with a digest that was sampled.
 
     Returns:
@@ -99,17 +99,16 @@ def digest(thing: Any, budget_s: float = 0.05, *, is_sampled: bool = False) -> D
         >>> digest(numbers) == before
         False
     """
-    started = time.perf_counter()
     if not is_sampled:
         try:
-            return _whole(thing, started + budget_s)
+            return _whole(thing, Allowance(budget_s))
         except _OutOfTimeError:
             pass
     return _sampled(thing, budget_s)
 
 
-def _whole(thing: Any, deadline: float) -> Digest:
-    sink = _Sink(deadline)
+def _whole(thing: Any, allowed: Allowance) -> Digest:
+    sink = _Sink(allowed)
     pickler = _Pickler(sink, thing)
     try:
         pickler.dump(thing)
@@ -123,18 +122,18 @@ def _whole(thing: Any, deadline: float) -> Digest:
 class _Sink:
     """Takes the pickle and keeps its hash."""
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, allowed: Allowance) -> None:
         import xxhash
 
         self.state = xxhash.xxh3_128()
-        self.deadline = deadline
+        self.allowed = allowed
 
     def write(self, data: Any) -> None:
         self.check()
         self.state.update(data)
 
     def check(self, ahead_bytes: int = 0) -> None:
-        if time.perf_counter() + ahead_bytes / BYTES_PER_SECOND > self.deadline:
+        if self.allowed.is_spent(ahead_bytes / BYTES_PER_SECOND):
             raise _OutOfTimeError
 
 
@@ -269,7 +268,7 @@ def _sampled(thing: Any, budget_s: float) -> Digest:
     if parts is None:
         return OPAQUE
     try:
-        whole = _whole((token(thing), parts), time.perf_counter() + max(budget_s, 0.05))
+        whole = _whole((token(thing), parts), Allowance(max(budget_s, 0.05)))
     except _OutOfTimeError:
         return OPAQUE
     return Digest(whole.value, "sampled", is_sample=True) if whole.value else OPAQUE

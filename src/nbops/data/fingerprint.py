@@ -9,12 +9,12 @@ Two versions can be compared only if both have the evidence ``digest``, or both 
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 
+from nbops.data.allowance import Allowance
 from nbops.data.canonical import SECONDS_PER_OBJECT, Canonical, OutOfTimeError, add_label, new_hash
 from nbops.data.columns import ACCEPTED
 from nbops.errors import UsageError
@@ -40,8 +40,8 @@ def fingerprint(table: Any, *, budget_s: float = 0.05) -> Fingerprint:
     Args:
         table: a DataFrame, Series, numpy array, scipy sparse matrix, Arrow table (or anything with
             ``__arrow_c_stream__``), or a list of dicts. Of a frame's index everything counts but unnamed integers.
-        budget_s: seconds that columns of Python objects may take; where they need longer, 4,096 evenly spaced rows of
-            them are hashed and the evidence is ``sampled``. All other columns are always hashed whole.
+        budget_s: seconds of processor time that columns of Python objects may take; where they need longer, 4,096
+            evenly spaced rows of them are hashed and the evidence is ``sampled``. All others are always hashed whole.
 
     Returns:
         The digest with its evidence, rows and column names.
@@ -59,13 +59,13 @@ def fingerprint(table: Any, *, budget_s: float = 0.05) -> Fingerprint:
     """
     parts = _parts_of(table)
     objects = sum(part.objects for part in parts.columns)
-    deadline = time.perf_counter() + 4 * budget_s
+    allowed = Allowance(4 * budget_s)
     # The estimate decides; the clock only stops objects that are far dearer than texts and numbers.
-    canonical = Canonical(is_sampled=objects * SECONDS_PER_OBJECT > budget_s, deadline=deadline)
+    canonical = Canonical(is_sampled=objects * SECONDS_PER_OBJECT > budget_s, allowed=allowed)
     try:
         digest = _digest(parts, canonical)
     except OutOfTimeError:
-        canonical = Canonical(is_sampled=True, deadline=deadline)
+        canonical = Canonical(is_sampled=True, allowed=allowed)
         digest = _digest(parts, canonical)
     return Fingerprint(
         digest=f"{'xxh3-sampled' if canonical.is_sampled else 'xxh3'}:{digest}",
