@@ -1,7 +1,7 @@
 """Choose-one seams: what others may bring, and how a name finds it.
 
-A seam is an entry point group: ``nbops.engines``, ``nbops.flavours``, ``nbops.drift_tests``, ``nbops.rungs``,
-``nbops.stores``. A package joins with a line in its ``pyproject.toml``::
+A seam is an entry point group, ``nbops.`` and a name of ``SEAMS``. A package joins with a line in its
+``pyproject.toml``::
 
     [project.entry-points."nbops.engines"]
     nomad = "our_package.nomad:NomadEngine"
@@ -23,8 +23,11 @@ SEAMS: dict[str, str] = {
     "engines": "engine",
     "drift_tests": "drift test",
     "checks": "check",
+    "flavours": "flavour",
+    "rungs": "rung",
 }
 """Seam → what one of its members is called."""
+_NAMED_BY_SETTING = {"flavours": "export NBOPS_FLAVOUR={}", "rungs": "export NBOPS_RUNG={}"}
 
 
 def look_up(seam: str, name: str, *, built_in: Mapping[str, str]) -> Any:
@@ -51,7 +54,7 @@ def look_up(seam: str, name: str, *, built_in: Mapping[str, str]) -> Any:
     found = _installed(seam).get(name)
     if found is None:
         raise _unknown(seam, name, built_in)
-    return _load(found, seam, name)
+    return _load(found[0], seam, name)
 
 
 def names(seam: str, *, built_in: Mapping[str, str]) -> list[str]:
@@ -64,12 +67,27 @@ def names(seam: str, *, built_in: Mapping[str, str]) -> list[str]:
     return sorted({*built_in, *_installed(seam)})
 
 
+def provider(seam: str, name: str, *, built_in: Mapping[str, str]) -> str | None:
+    """Name the distribution that brings a member of a seam; None for those that come with nbops.
+
+    Example:
+        >>> provider("engines", "docker", built_in={"docker": "x:y"})
+    """
+    if name in built_in:
+        return None
+    return _installed(seam).get(name, ("", None))[1]
+
+
 @cache
-def _installed(seam: str) -> dict[str, str]:
+def _installed(seam: str) -> dict[str, tuple[str, str | None]]:
+    """Name → reference and distribution."""
     # Slow, see above; installing a package into a running kernel needs a new kernel anyway.
     from importlib.metadata import entry_points
 
-    return {entry.name: entry.value for entry in entry_points(group=f"nbops.{seam}")}
+    return {
+        entry.name: (entry.value, entry.dist.name if entry.dist is not None else None)
+        for entry in entry_points(group=f"nbops.{seam}")
+    }
 
 
 def _load(reference: str, seam: str, name: str) -> Any:
@@ -98,5 +116,5 @@ def _unknown(seam: str, name: str, built_in: Mapping[str, str]) -> UsageError:
         f"there is no {word} {name!r}{advice} There are: {', '.join(known)}" if near else
         f"there is no {word} {name!r}; there are: {', '.join(known)}",
         code=f"{word.replace(' ', '_')}_unknown",
-        hint=f"--{word.replace(' ', '-')} {(near or known or [name])[0]}",
+        hint=_NAMED_BY_SETTING.get(seam, f"--{word.replace(' ', '-')} {{}}").format((near or known or [name])[0]),
     )  # fmt: skip

@@ -35,6 +35,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a cell's text output is kept in its record, in bytes."""
     engine: str = ""
     """The engine that deploys when none is named; empty: docker where it answers, else process."""
+    flavour: str = ""
+    """How models are stored; empty: in the safest flavour that holds them."""
+    rung: str = ""
+    """How models are computed where they are served; empty: by the fastest rung with the same answers."""
     base_image: str = "nbops-base:bookworm"
     """The image that containers are built on."""
     connect_timeout_s: float = 5.0

@@ -639,7 +639,13 @@ class Workspace:
         """Run every check on a model version and record the verdicts."""
         from nbops.flows.check import check
 
-        return check(self.store.resolve(ModelVersion, model), store=self.store, blobs=self.blobs, root=self.root)
+        return check(
+            self.store.resolve(ModelVersion, model),
+            store=self.store,
+            blobs=self.blobs,
+            root=self.root,
+            rung=self.settings.rung or None,
+        )
 
     def promote(self, model: str | None = None, alias: str = "production", best: str | None = None) -> Model:
         """Give a model version an alias such as production."""
@@ -665,7 +671,7 @@ class Workspace:
         from nbops.score import score
 
         version = self.store.resolve(ModelVersion, model)
-        bundle = pack(version, store=self.store, blobs=self.blobs, root=self.root)
+        bundle = pack(version, store=self.store, blobs=self.blobs, root=self.root, rung=self.settings.rung or None)
         return score(bundle, source, out, jobs=jobs)
 
     def _best(self, sweep: Sweep) -> ModelVersion:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import ModuleType
+from typing import Protocol
 
 from nbops_serving.manifest import MANIFEST, Manifest, read_manifest
 
@@ -20,6 +21,19 @@ MODULES = "modules"
 
 class TamperedError(Exception):
     """The bundle is not what its manifest, or whoever started the server, says."""
+
+
+class Contents(Protocol):
+    """What rungs are opened from: a bundle, or one that is about to be written."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What it says of itself."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of one of its files."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

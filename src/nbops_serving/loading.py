@@ -1,7 +1,8 @@
 """From a bundle's model file to an object that predicts: each flavour is read only after its bytes were checked.
 
 A pickle is read with a list of the only names it may load, written when the model was registered; anything else in it
-is refused before it is looked up. skops has its own list of trusted types. A function is imported by its name.
+is refused before it is looked up. skops has its own list of trusted types. A function is imported by its name. Other
+packages bring flavours under the entry point group ``nbops.flavours``; of those only ``read`` is called here.
 """
 
 from __future__ import annotations
@@ -9,19 +10,28 @@ from __future__ import annotations
 import importlib
 import io
 import pickle
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol
 
 import msgspec
 
-from nbops_serving.bundle import OpenBundle, TamperedError
+from nbops_serving.bundle import Contents
+from nbops_serving.seams import joined
 
 
 class ForbiddenTypeError(Exception):
     """A model file asks for something that nobody trusted."""
 
 
-def load_model(bundle: OpenBundle) -> Any:
+class Reader(Protocol):
+    """What reads one flavour."""
+
+    def __call__(self, data: bytes, types: Collection[str], aliases: Mapping[str, str], /) -> Any:
+        """Return the model that is in the bytes, or raise ForbiddenTypeError where they ask for more than ``types``."""
+        ...
+
+
+def load_model(bundle: Contents) -> Any:
     """Load the model of a bundle.
 
     Args:
@@ -31,14 +41,29 @@ def load_model(bundle: OpenBundle) -> Any:
         The estimator or function.
 
     Raises:
-        TamperedError: the model file is not the one of the manifest, or its flavour is unknown.
+        TamperedError: the model file is not the one of the manifest.
+        NotInstalledError: nothing here reads its flavour.
         ForbiddenTypeError: the file asks for something that is not in the manifest's ``types``.
     """
     manifest = bundle.manifest
-    reader = READERS.get(manifest.flavour)
-    if reader is None:
-        raise TamperedError(f"this server cannot read models of the flavour {manifest.flavour!r}")
-    return reader(bundle.read(manifest.model_file), manifest.types, manifest.aliases)
+    return reader_of(manifest.flavour)(bundle.read(manifest.model_file), manifest.types, manifest.aliases)
+
+
+def reader_of(flavour: str) -> Reader:
+    """Find what reads a flavour: the server's own, else that of another installed package.
+
+    Raises:
+        NotInstalledError: nothing here reads it.
+
+    Example:
+        >>> reader_of("pickle") is read_pickle
+        True
+    """
+    own = READERS.get(flavour)
+    if own is not None:
+        return own
+    found: Reader = joined("nbops.flavours", flavour, own=sorted(READERS)).read
+    return found
 
 
 def read_pickle(data: bytes, types: Collection[str], aliases: Mapping[str, str]) -> Any:
@@ -98,7 +123,7 @@ def read_function(data: bytes, types: Collection[str], aliases: Mapping[str, str
     return found
 
 
-READERS: dict[str, Callable[[bytes, Collection[str], Mapping[str, str]], Any]] = {
+READERS: dict[str, Reader] = {
     "skops": read_skops,
     "pickle": read_pickle,
     "function": read_function,

@@ -1,7 +1,8 @@
 """How a bundle's model is computed: the rungs of the ladder, fastest first, each with the same answers.
 
 ``plan`` applies the pipeline's numbers to plain arrays, ``onnx`` runs an exported graph, ``original`` calls the
-estimator itself. Which one serves was decided, and proven on training rows, when the bundle was made.
+estimator itself. Which one serves was decided, and proven on training rows, when the bundle was made. Other packages
+bring rungs under the entry point group ``nbops.rungs``; of those only ``open`` is called here.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from nbops_serving.bundle import OpenBundle
+from nbops_serving.bundle import Contents
 from nbops_serving.loading import load_model
 from nbops_serving.manifest import Dtype, Manifest, Signature
 from nbops_serving.plan import Answer, CompiledPlan, read_plan
 from nbops_serving.rows import Row, utc
+from nbops_serving.seams import joined
 
 PLAN_FILE = "plan.msgpack"
 ONNX_FILE = "model.onnx"
@@ -31,7 +33,7 @@ class Rung(Protocol):
         ...
 
 
-def open_rung(bundle: OpenBundle) -> Rung:
+def open_rung(bundle: Contents) -> Rung:
     """Build the rung that the manifest names.
 
     Args:
@@ -41,12 +43,12 @@ def open_rung(bundle: OpenBundle) -> Rung:
         The rung, ready to answer.
 
     Raises:
-        ValueError: this server has no such rung.
+        NotInstalledError: neither this server nor an installed package has such a rung.
     """
-    opener = RUNGS.get(bundle.manifest.rung)
-    if opener is None:
-        raise ValueError(f"this server has no rung {bundle.manifest.rung!r}; it has {', '.join(RUNGS)}")
-    return opener(bundle)
+    name = bundle.manifest.rung
+    opener = RUNGS.get(name) or joined("nbops.rungs", name, own=list(RUNGS)).open
+    opened: Rung = opener(bundle)
+    return opened
 
 
 class Original:
@@ -242,20 +244,20 @@ class Onnx:
         }
 
 
-def _open_plan(bundle: OpenBundle) -> Rung:
+def _open_plan(bundle: Contents) -> Rung:
     return CompiledPlan(read_plan(bundle.read(PLAN_FILE)))
 
 
-def _open_original(bundle: OpenBundle) -> Rung:
+def _open_original(bundle: Contents) -> Rung:
     return Original(load_model(bundle), bundle.manifest)
 
 
-def _open_onnx(bundle: OpenBundle) -> Rung:
+def _open_onnx(bundle: Contents) -> Rung:
     manifest = bundle.manifest
     return Onnx(bundle.read(ONNX_FILE), manifest.signature, has_probabilities=manifest.has_probabilities)
 
 
-RUNGS: dict[str, Callable[[OpenBundle], Rung]] = {
+RUNGS: dict[str, Callable[[Contents], Rung]] = {
     "plan": _open_plan,
     "onnx": _open_onnx,
     "original": _open_original,

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 import nbops
+from nbops.bundle.flavours import FLAVOURS
+from nbops.bundle.rung import RUNGS
 from nbops.deploy.engine import ENGINES
 from nbops.extending import SEAMS
 from nbops.flows.check import CHECKS
@@ -18,7 +20,7 @@ PROJECT: dict[str, Any] = tomllib.loads((Path(__file__).resolve().parents[2] / "
 GROUPS: dict[str, dict[str, str]] = PROJECT["project"]["entry-points"]
 
 
-TABLES = {"engines": ENGINES, "checks": CHECKS, "drift_tests": DRIFT_TESTS}
+TABLES = {"engines": ENGINES, "checks": CHECKS, "drift_tests": DRIFT_TESTS, "flavours": FLAVOURS, "rungs": RUNGS}
 
 
 @pytest.mark.parametrize(("seam", "table"), TABLES.items(), ids=TABLES)

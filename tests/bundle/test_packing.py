@@ -119,7 +119,8 @@ def test_a_wrong_plan_falls_to_the_original(shop, table, monkeypatch):
     from nbops_serving.rungs import Original
 
     evidence = _evidence(version, shop.blobs)
-    climbed = ladder.climb(lying, version, evidence, Original(honest, _manifest(version, evidence, Policy())))
+    start = _manifest(version, evidence, Policy())
+    climbed = ladder.climb(lying, version, evidence, Original(honest, start), start)
     assert climbed.rung == "original"
     assert "differs by" in climbed.gate.fallen["plan"]
 

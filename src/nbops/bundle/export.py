@@ -9,15 +9,32 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
+from nbops.bundle.evidence import Evidence
+from nbops.bundle.rung import NoRungError
+from nbops.records import ModelVersion
+from nbops_serving import rungs
 from nbops_serving.manifest import Signature
 
 _NEEDED = ("skl2onnx", "onnxruntime")
 
 
-class NoExportError(Exception):
+class NoExportError(NoRungError):
     """A model cannot be written as ONNX, or not here."""
+
+
+class OnnxRung:
+    """The model as a graph that onnxruntime runs."""
+
+    tolerance = 1e-5  # a graph computes in single precision
+    packages: Sequence[str] = ("onnxruntime",)
+    open = staticmethod(rungs.RUNGS["onnx"])
+
+    def build(self, model: Any, version: ModelVersion, evidence: Evidence | None) -> dict[str, bytes]:
+        """Write the graph; NoExportError where there is no converter for some part of the model."""
+        return {rungs.ONNX_FILE: export(model, version.signature, name=version.model)}
 
 
 def export(model: Any, signature: Signature, *, name: str) -> bytes:

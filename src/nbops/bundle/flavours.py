@@ -2,6 +2,8 @@
 
 Every flavour says what its bytes will load (``types``), so that whoever reads them can refuse anything else. Names of
 well-known libraries and of sources that travel with the model are trusted; others only when the user says so.
+
+A flavour is one class with both directions, ``Flavour``. To add one, see CONTRIBUTING.
 """
 
 from __future__ import annotations
@@ -9,15 +11,17 @@ from __future__ import annotations
 import builtins
 import pickle
 import types
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
 from nbops.bundle.origins import Origins
 from nbops.bundle.pickles import names_in
 from nbops.errors import BundleError
+from nbops.extending import look_up, names, provider
 from nbops.optional import loaded
+from nbops_serving import loading
 
 PICKLE_PROTOCOL = 5
 
@@ -72,30 +76,80 @@ _SHARP = (
 class Stored(msgspec.Struct, frozen=True):
     """A model as bytes."""
 
-    flavour: str
     data: bytes
     types: list[str]
-    """Everything the bytes load."""
+    """Everything the bytes load, as ``module.name``."""
 
 
-def store_model(model: Any, *, origins: Origins, trust: Collection[str] = ()) -> Stored:
+class Flavour(Protocol):
+    """A way to store models; made without arguments.
+
+    Where the model is served nbops is not there: the module of a flavour imports it inside ``store`` alone.
+    """
+
+    packages: Sequence[str]
+    """Distributions that reading needs, beside those whose names the model loads and the flavour's own."""
+
+    def store(self, model: Any, origins: Origins) -> Stored | None:
+        """Turn a model into bytes, or return None for one that it cannot hold whole.
+
+        The same model gives the same bytes. ``origins`` are the sources that will travel with it.
+        """
+        ...
+
+    def read(self, data: bytes, types: Collection[str], aliases: Mapping[str, str]) -> Any:
+        """Turn the bytes into the model again.
+
+        ``nbops_serving.loading.ForbiddenTypeError`` where they ask for a name that is not in ``types``, before it is
+        looked up; ``aliases`` says where names of the notebook (``__main__.Name``) are now.
+        """
+        ...
+
+
+FLAVOURS = {
+    "function": "nbops.bundle.flavours:Function",
+    "skops": "nbops.bundle.flavours:Skops",
+    "pickle": "nbops.bundle.flavours:Pickle",
+}
+"""Flavours that come with nbops, in the order in which they are asked; others join by the group ``nbops.flavours``."""
+_LAST = "pickle"  # it takes nearly everything, and says less than any other of what it will load
+
+
+def flavour_named(name: str) -> Flavour:
+    """Return the flavour of this name.
+
+    Raises:
+        UsageError: no flavour has this name.
+    """
+    flavour: Flavour = look_up("flavours", name, built_in=FLAVOURS)()
+    return flavour
+
+
+def packages_of(name: str) -> list[str]:
+    """List the distributions that reading a flavour needs, that of its own package included."""
+    brought_by = provider("flavours", name, built_in=FLAVOURS)
+    return [*flavour_named(name).packages, *([brought_by] if brought_by is not None else [])]
+
+
+def store_model(
+    model: Any, *, origins: Origins, trust: Collection[str] = (), flavour: str | None = None
+) -> tuple[str, Stored]:
     """Turn a model into bytes, in the safest flavour that holds it.
 
     Args:
         model: an estimator, or a function.
         origins: the sources that will travel with it; what they define is trusted.
         trust: names (``module.name``), or whole modules, that the user trusts besides.
+        flavour: the one to take; None asks one after the other.
 
     Returns:
-        The bytes and what they load.
+        The flavour's name, the bytes and what they load.
 
     Raises:
+        UsageError: no flavour has the name.
         BundleError: the model cannot be stored, or loads something that nobody trusted; the message lists it.
     """
-    if isinstance(model, types.FunctionType):
-        stored = _store_function(model)
-    else:
-        stored = _store_skops(model, origins) or _store_pickle(model)
+    name, stored = _stored(model, origins, flavour)
     unknown = [name for name in stored.types if not is_trusted(name, origins, trust)]
     if unknown:
         listed = ", ".join(unknown)
@@ -104,7 +158,26 @@ def store_model(model: Any, *, origins: Origins, trust: Collection[str] = ()) ->
             code="untrusted_types",
             hint=f"--trust {' --trust '.join(unknown)}",
         )
-    return stored
+    return name, stored
+
+
+def _stored(model: Any, origins: Origins, flavour: str | None) -> tuple[str, Stored]:
+    for name in _asked() if flavour is None else [flavour]:
+        stored = flavour_named(name).store(model, origins)
+        if stored is not None:
+            return name, stored
+    raise BundleError(
+        f"the flavour {flavour or _LAST} cannot hold this {type(model).__qualname__}",
+        code="model_not_storable",
+        hint="unset NBOPS_FLAVOUR",
+    )
+
+
+def _asked() -> Iterator[str]:
+    """Other packages' flavours come before the last resort; what is installed is looked at only when it gets there."""
+    yield from (name for name in FLAVOURS if name != _LAST)
+    yield from (name for name in names("flavours", built_in=FLAVOURS) if name not in FLAVOURS)
+    yield _LAST
 
 
 def is_trusted(name: str, origins: Origins, trust: Collection[str] = ()) -> bool:
@@ -129,42 +202,64 @@ def is_trusted(name: str, origins: Origins, trust: Collection[str] = ()) -> bool
     return name.partition(".")[0] in KNOWN and not name.startswith(_SHARP)
 
 
-def _store_function(model: types.FunctionType) -> Stored:
-    if "<" in model.__qualname__:
-        raise BundleError(
-            f"{model.__qualname__} cannot be deployed: it has no name at the top of a module or notebook",
-            code="function_unnamed",
-            hint="def it in a cell of its own, under a name",
-        )
-    reference = f"{model.__module__}:{model.__qualname__}"
-    return Stored("function", msgspec.json.encode(reference), [f"{model.__module__}.{model.__qualname__}"])
+class Function:
+    """A function is kept by its name; its module travels as source or is installed."""
+
+    packages: Sequence[str] = ()
+    read = staticmethod(loading.read_function)
+
+    def store(self, model: Any, origins: Origins) -> Stored | None:
+        """Keep a function's name; None for anything else."""
+        if not isinstance(model, types.FunctionType):
+            return None
+        if "<" in model.__qualname__:
+            raise BundleError(
+                f"{model.__qualname__} cannot be deployed: it has no name at the top of a module or notebook",
+                code="function_unnamed",
+                hint="def it in a cell of its own, under a name",
+            )
+        reference = f"{model.__module__}:{model.__qualname__}"
+        return Stored(msgspec.json.encode(reference), [f"{model.__module__}.{model.__qualname__}"])
 
 
-def _store_skops(model: Any, origins: Origins) -> Stored | None:
-    """Return None where skops cannot hold the model, or does not know all of it."""
-    if loaded("sklearn") is None or origins.sources:
-        return None  # skops would look for the notebook's own types under names that exist only there
-    import skops.io
+class Skops:
+    """scikit-learn's own models, without any code in their bytes."""
 
-    try:
-        data = skops.io.dumps(model)
-        unknown = skops.io.get_untrusted_types(data=data)
-    except (TypeError, ValueError, AttributeError, NotImplementedError, RecursionError, pickle.PicklingError):
-        return None  # skops has no way to write some part of it; the pickle below will say if nothing has
-    known = [str(name) for name in unknown if is_trusted(str(name), origins)]
-    return Stored("skops", data, sorted(known)) if len(known) == len(unknown) else None
+    packages: Sequence[str] = ("skops",)
+    read = staticmethod(loading.read_skops)
+
+    def store(self, model: Any, origins: Origins) -> Stored | None:
+        """Return None where skops cannot hold the model, or does not know all of it."""
+        if loaded("sklearn") is None or origins.sources:
+            return None  # skops would look for the notebook's own types under names that exist only there
+        import skops.io
+
+        try:
+            data = skops.io.dumps(model)
+            unknown = skops.io.get_untrusted_types(data=data)
+        except (TypeError, ValueError, AttributeError, NotImplementedError, RecursionError, pickle.PicklingError):
+            return None  # skops has no way to write some part of it; the last flavour will say if none has
+        known = [str(name) for name in unknown if is_trusted(str(name), origins)]
+        return Stored(data, sorted(known)) if len(known) == len(unknown) else None
 
 
-def _store_pickle(model: Any) -> Stored:
-    try:
-        data = pickle.dumps(model, protocol=PICKLE_PROTOCOL)
-        return Stored("pickle", data, names_in(data))
-    except (pickle.PicklingError, TypeError, AttributeError, RecursionError, ValueError) as error:
-        raise BundleError(
-            f"the {type(model).__qualname__} cannot be stored: {error}",
-            code="model_not_storable",
-            hint="give functions inside the model a name at the top of a cell; lambdas and open files cannot travel",
-        ) from error
+class Pickle:
+    """Anything that can be pickled; its reader loads the names that were listed and nothing else."""
+
+    packages: Sequence[str] = ()
+    read = staticmethod(loading.read_pickle)
+
+    def store(self, model: Any, origins: Origins) -> Stored | None:
+        """Pickle a model, or say why it cannot be: nobody is asked after this."""
+        try:
+            data = pickle.dumps(model, protocol=PICKLE_PROTOCOL)
+            return Stored(data, names_in(data))
+        except (pickle.PicklingError, TypeError, AttributeError, RecursionError, ValueError) as error:
+            raise BundleError(
+                f"the {type(model).__qualname__} cannot be stored: {error}",
+                code="model_not_storable",
+                hint="give functions inside it a name at the top of a cell; lambdas and open files cannot travel",
+            ) from error
 
 
 def loads_of(model: Any) -> Sequence[str]:

@@ -8,27 +8,21 @@ why. The last rung is the original itself; if even that answers otherwise, there
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 
 from nbops.bundle.evidence import Answers, Evidence
-from nbops.bundle.export import NoExportError, export
-from nbops.bundle.plans import NoPlanError, plan_of
+from nbops.bundle.rung import ORIGINAL, SAME, NoRungError, faster_than_original, rung_named
 from nbops.errors import BundleError
 from nbops.records import ModelVersion
-from nbops_serving.manifest import Gate
-from nbops_serving.plan import Answer, CompiledPlan, write_plan
+from nbops_serving.manifest import Gate, Manifest
+from nbops_serving.plan import Answer
 from nbops_serving.rows import Row
-from nbops_serving.rungs import ONNX_FILE, PLAN_FILE, Onnx, Original
+from nbops_serving.rungs import Original
 
-EXACT = 1e-12
-"""Largest relative difference of a plan: the last bits of a BLAS sum, whose order depends on the number of rows."""
-SAME = 1e-9
-"""Largest relative difference of the original: sums in another order, on another machine."""
-SINGLE_PRECISION = 1e-5
-"""Largest relative difference of an ONNX graph, which computes in single precision."""
 SINGLE_ROWS = 50
 """Rows that are also asked one at a time, as a server is."""
 
@@ -52,7 +46,27 @@ class Answering(Protocol):
         ...
 
 
-def climb(model: Any, version: ModelVersion, evidence: Evidence | None, original: Original) -> Climbed:
+@dataclass(frozen=True)
+class _Draft:
+    """A bundle that is not written yet, as a rung is opened from it."""
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a file."""
+        return self.files[name]
+
+
+def climb(
+    model: Any,
+    version: ModelVersion,
+    evidence: Evidence | None,
+    original: Original,
+    start: Manifest,
+    *,
+    rung: str | None = None,
+) -> Climbed:
     """Find the fastest rung with the same answers.
 
     Args:
@@ -60,26 +74,47 @@ def climb(model: Any, version: ModelVersion, evidence: Evidence | None, original
         version: its version.
         evidence: what the live model said; None when it was registered without a sample.
         original: the last rung, which every model has.
+        start: the manifest as far as it is known.
+        rung: the only one to try; None for all.
 
     Returns:
         The rung with its files and what was proven.
 
     Raises:
-        BundleError: even the model itself answers otherwise than it did in the notebook.
+        BundleError: even the model itself answers otherwise than it did in the notebook, or the rung that was asked
+            for cannot answer as it did.
+        UsageError: no rung has the name that was asked for.
     """
-    follow = _follows(version, evidence)
     fallen: dict[str, str] = {}
-    for name, (build, tolerance) in _RUNGS.items():
+    follow = _follows(version, evidence)
+    for name in faster_than_original() if rung is None else [rung]:
+        if name == ORIGINAL:
+            break
+        one = rung_named(name)
         try:
-            rung, files = build(model, version, evidence)
+            files = one.build(model, version, evidence)
             if evidence is None:
-                raise NoPlanError("there are no training rows to prove it on")
-            worst = prove(rung, evidence, tolerance=tolerance, single=True)
-        except (NoPlanError, NoExportError, _OtherAnswerError) as error:
+                raise NoRungError("there are no training rows to prove it on")
+            worst = prove(one.open(_Draft(start, files)), evidence, tolerance=one.tolerance, single=True)
+        except (NoRungError, _OtherAnswerError) as error:
             fallen[name] = str(error)
-            continue
-        gate = Gate(rows=_count(evidence), worst=worst, fallen=fallen)
-        return Climbed(name, files, gate, follow, max(tolerance, SAME))
+        except Exception as error:  # noqa: BLE001 - whatever another's code raises, the next rung answers and the gate says why
+            fallen[name] = f"{type(error).__name__}: {error}"
+        else:
+            gate = Gate(rows=_count(evidence), worst=worst, fallen=fallen)
+            return Climbed(name, files, gate, follow, max(one.tolerance, SAME))
+    if rung is not None and rung in fallen:
+        raise BundleError(
+            f"{version.model}@{version.number} cannot be served on the rung {rung!r}: {fallen[rung]}",
+            code="rung_refused",
+            hint="unset NBOPS_RUNG",
+        )
+    return _as_it_is(version, evidence, original, fallen, follow)
+
+
+def _as_it_is(
+    version: ModelVersion, evidence: Evidence | None, original: Original, fallen: dict[str, str], follow: bool
+) -> Climbed:
     worst = 0.0
     if evidence is not None:
         try:
@@ -91,27 +126,7 @@ def climb(model: Any, version: ModelVersion, evidence: Evidence | None, original
                 hint="fix its random state, or register it again with the sample it was fitted on",
             ) from error
     gate = Gate(rows=_count(evidence) if evidence else 0, worst=worst, fallen=fallen)
-    return Climbed("original", {}, gate, follow, SAME)
-
-
-def _plan(model: Any, version: ModelVersion, evidence: Evidence | None) -> tuple[Answering, dict[str, bytes]]:
-    plan = plan_of(model, version.signature)
-    return CompiledPlan(plan), {PLAN_FILE: write_plan(plan)}
-
-
-def _onnx(model: Any, version: ModelVersion, evidence: Evidence | None) -> tuple[Answering, dict[str, bytes]]:
-    graph = export(model, version.signature, name=version.model)
-    has_probabilities = bool(evidence and evidence.answers.probabilities)
-    try:
-        rung = Onnx(graph, version.signature, has_probabilities=has_probabilities)
-    except Exception as error:
-        raise NoExportError(f"onnxruntime cannot run it: {error}") from error
-    return rung, {ONNX_FILE: graph}
-
-
-_Build = Callable[[Any, ModelVersion, Evidence | None], tuple[Answering, dict[str, bytes]]]
-_RUNGS: dict[str, tuple[_Build, float]] = {"plan": (_plan, EXACT), "onnx": (_onnx, SINGLE_PRECISION)}
-"""What each rung is built by, and how far its answers may differ."""
+    return Climbed(ORIGINAL, {}, gate, follow, SAME)
 
 
 def _count(evidence: Evidence) -> int:

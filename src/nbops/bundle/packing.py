@@ -15,6 +15,7 @@ from nbops.bundle.evidence import Evidence
 from nbops.bundle.ladder import Climbed, climb
 from nbops.bundle.registry import load
 from nbops.bundle.requirements import SERVING, pins_of
+from nbops.bundle.rung import packages_of
 from nbops.errors import BundleError
 from nbops.progress import stage
 from nbops.records import Bundle, ModelVersion, new_id
@@ -27,11 +28,16 @@ from nbops_serving.rungs import Original
 EXAMPLE_ROWS = 5
 PROFILE = "profile.json"
 REQUIREMENTS = "requirements.txt"
-_FILES = {"skops": "model.skops", "pickle": "model.pickle", "function": "model.json"}
 
 
 def pack(
-    version: ModelVersion, *, store: Store, blobs: Blobs, root: str | os.PathLike[str], policy: Policy | None = None
+    version: ModelVersion,
+    *,
+    store: Store,
+    blobs: Blobs,
+    root: str | os.PathLike[str],
+    policy: Policy | None = None,
+    rung: str | None = None,
 ) -> Bundle:
     """Pack a version into a bundle under ``.nbops/bundles/<digest>/``.
 
@@ -44,12 +50,15 @@ def pack(
         root: the project's folder.
         policy: what to do with unseen categories, numbers out of range and extra fields; all are accepted, counted
             and said when not given.
+        rung: how it has to be computed; None takes the fastest rung whose answers are the same.
 
     Returns:
         The bundle, with the digest of its manifest.
 
     Raises:
-        BundleError: the model cannot be read back, or answers otherwise than it did in the notebook.
+        BundleError: the model cannot be read back, answers otherwise than it did in the notebook, or not at all on the
+            rung that was asked for.
+        UsageError: no rung has the name.
         NotFoundError: some of its bytes are gone.
     """
     with stage("Pack the model", total=3) as now:
@@ -58,7 +67,7 @@ def pack(
         evidence = _evidence(version, blobs)
         now.advance(note="prove the fastest rung")
         start = _manifest(version, evidence, policy or Policy())
-        climbed = climb(model, version, evidence, Original(model, start))
+        climbed = climb(model, version, evidence, Original(model, start), start, rung=rung)
         now.advance(note=f"write it: {climbed.rung}")
         files = _files(version, climbed, blobs)
         manifest = _finished(start, version, climbed, files)
@@ -107,7 +116,7 @@ def _manifest(version: ModelVersion, evidence: Evidence | None, policy: Policy) 
 def _files(version: ModelVersion, climbed: Climbed, blobs: Blobs) -> dict[str, bytes]:
     files = dict(climbed.files)
     if climbed.rung == "original":
-        files[_FILES[version.flavour]] = blobs.get(version.digest)
+        files[_model_file(version)] = blobs.get(version.digest)
         files.update({f"{MODULES}/{path}": blobs.get(digest) for path, digest in version.sources.items()})
     if version.profile_digest is not None:
         files[PROFILE] = blobs.get(version.profile_digest)
@@ -115,9 +124,13 @@ def _files(version: ModelVersion, climbed: Climbed, blobs: Blobs) -> dict[str, b
     return files
 
 
+def _model_file(version: ModelVersion) -> str:
+    return f"model.{version.flavour}"
+
+
 def _requirements(version: ModelVersion, rung: str) -> list[str]:
     """Pin what serves the bundle; the model's own packages stay as they were when it was registered."""
-    pins = {pin.partition("==")[0]: pin for pin in pins_of([*SERVING, *(["onnxruntime"] if rung == "onnx" else [])])}
+    pins = {pin.partition("==")[0]: pin for pin in pins_of([*SERVING, *packages_of(rung)])}
     if rung == "original":
         pins.update({pin.partition("==")[0]: pin for pin in version.requirements})
     return [pins[name] for name in sorted(pins)]
@@ -132,7 +145,7 @@ def _finished(start: Manifest, version: ModelVersion, climbed: Climbed, files: d
         requirements=_requirements(version, climbed.rung),
         files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
         modules=sorted(modules),
-        model_file=_FILES[version.flavour] if is_original else "",
+        model_file=_model_file(version) if is_original else "",
         types=version.types if is_original else [],
         aliases=version.aliases if is_original else {},
         classes_follow_probabilities=climbed.classes_follow_probabilities,

@@ -11,10 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast
 
+from nbops.bundle.evidence import Evidence
+from nbops.bundle.rung import NoRungError
 from nbops.bundle.trees import NoTreesError, boosting, forest
+from nbops.records import ModelVersion
 from nbops_serving import plan as made
+from nbops_serving import rungs
 from nbops_serving.manifest import Signature
 from nbops_serving.plan import Array, Branch, Head, Lookup, Numbers, Plan, Step, Tables, Value
+from nbops_serving.rungs import PLAN_FILE
 
 UNSEEN = "\x00 unseen"
 _ENCODERS = ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
@@ -35,8 +40,20 @@ _FUNCTIONS = (
 )
 
 
-class NoPlanError(Exception):
+class NoPlanError(NoRungError):
     """Some part of a model cannot be written as a plan."""
+
+
+class PlanRung:
+    """The pipeline's own numbers, applied to plain arrays."""
+
+    tolerance = 1e-12  # the last bits of a BLAS sum, whose order depends on the number of rows
+    packages: Sequence[str] = ()
+    open = staticmethod(rungs.RUNGS["plan"])
+
+    def build(self, model: Any, version: ModelVersion, evidence: Evidence | None) -> dict[str, bytes]:
+        """Write the plan; NoPlanError where the model has none."""
+        return {PLAN_FILE: made.write_plan(plan_of(model, version.signature))}
 
 
 def plan_of(model: Any, signature: Signature) -> Plan:

@@ -10,16 +10,17 @@ from typing import Any, cast
 import msgspec
 
 from nbops.bundle import evidence
-from nbops.bundle.flavours import loads_of, store_model
+from nbops.bundle.flavours import loads_of, packages_of, store_model
 from nbops.bundle.modules import offer_sources
 from nbops.bundle.origins import Origins, imports_of, origins_of
-from nbops.bundle.requirements import pins_for
+from nbops.bundle.requirements import pins_for, pins_of
 from nbops.errors import BundleError, StoreCorruptError, UsageError
 from nbops.progress import stage
 from nbops.records import ModelVersion, ModuleVersion, new_id
 from nbops.store.blobs import Blobs
 from nbops.store.interface import Store
-from nbops_serving.loading import READERS, ForbiddenTypeError
+from nbops_serving.loading import ForbiddenTypeError, reader_of
+from nbops_serving.seams import NotInstalledError
 
 MOST_PARAM_TEXT = 200
 
@@ -37,6 +38,7 @@ def register(
     modules: Sequence[ModuleVersion] = (),
     profile: bytes | None = None,
     trust: Collection[str] = (),
+    flavour: str | None = None,
 ) -> ModelVersion:
     """Keep a fitted model as the next version of a name.
 
@@ -53,6 +55,7 @@ def register(
         modules: extracted modules, which may hold functions and classes that the model needs.
         profile: profile of the training sample as JSON, which drift is measured against.
         trust: names, or whole modules, that the model's bytes may load although nbops does not know them.
+        flavour: how to store it; None takes the safest that holds it.
 
     Returns:
         The version, numbered by the store.
@@ -76,13 +79,13 @@ def register(
         loads = loads_of(model)
         origins = origins_of(loads, modules=modules)
         now.advance(note="store it")
-        stored = store_model(model, origins=origins, trust=trust)
+        stored_as, stored = store_model(model, origins=origins, trust=trust, flavour=flavour)
         version = ModelVersion(
             id=new_id(),
             model=name,
             number=0,
             digest=blobs.put(stored.data),
-            flavour=stored.flavour,
+            flavour=stored_as,
             signature=signature,
             type_name=_type_name(model),
             run_id=run_id,
@@ -95,11 +98,11 @@ def register(
             types=stored.types,
             aliases=origins.aliases,
             sources={path: blobs.put(text.encode()) for path, text in sorted(origins.sources.items())},
-            requirements=pins_for(_imported(loads, origins, stored.flavour, signature.takes)),
+            requirements=_requirements(loads, origins, stored_as, signature.takes),
             python=f"{sys.version_info.major}.{sys.version_info.minor}",
             created_at=time.time(),
         )
-        now.advance(note=f"{name}: {stored.flavour}, {len(stored.data):,} bytes")
+        now.advance(note=f"{name}: {stored_as}, {len(stored.data):,} bytes")
         return cast(ModelVersion, store.add_version(version))
 
 
@@ -108,13 +111,16 @@ def _type_name(model: Any) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _imported(loads: Sequence[str], origins: Origins, flavour: str, takes: str) -> list[str]:
+def _requirements(loads: Sequence[str], origins: Origins, flavour: str, takes: str) -> list[str]:
+    """Pin what loading and asking the model needs."""
+    return sorted({*pins_for(_imported(loads, origins, takes)), *pins_of(packages_of(flavour))})
+
+
+def _imported(loads: Sequence[str], origins: Origins, takes: str) -> list[str]:
     """List the top-level modules that the model imports when it is loaded and asked."""
     tops = {name.partition(".")[0] for name in loads}
     for text in origins.sources.values():
         tops.update(name.partition(".")[0] for name in imports_of(text))
-    if flavour == "skops":
-        tops.add("skops")
     if takes == "frame":
         tops.add("pandas")
     return sorted(tops - {"__main__", *origins.modules})
@@ -151,14 +157,15 @@ def load(version: ModelVersion, blobs: Blobs) -> Any:
         BundleError: the bytes were altered, ask for what nobody trusted, or need a package that is not there.
         NotFoundError: the bytes are gone.
     """
-    reader = READERS.get(version.flavour)
-    if reader is None:
-        raise BundleError(
-            f"{version.model}@{version.number} is stored as {version.flavour!r}, which this nbops cannot read",
-            code="flavour_unknown",
-            hint="pip install --upgrade nbops",
-        )
     label = f"{version.model}@{version.number}"
+    try:
+        reader = reader_of(version.flavour)
+    except NotInstalledError as error:
+        raise BundleError(
+            f"{label} is stored as {version.flavour!r}, which cannot be read here: {error}",
+            code="flavour_unknown",
+            hint=f"pip install {' '.join(version.requirements)}",
+        ) from error
     try:
         data = blobs.get(version.digest)
     except StoreCorruptError as error:

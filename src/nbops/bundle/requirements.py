@@ -13,6 +13,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 SERVING = ("msgspec", "numpy", "uvicorn", "httptools", "uvloop")
 """What the server itself needs on every rung."""
+OURSELVES = "nbops"
+"""Never goes along, though what joins a seam may require it: the server's own part of it is there anyway."""
 
 
 def pins_for(modules: Iterable[str]) -> list[str]:
@@ -51,7 +53,7 @@ def pins_of(distributions: Iterable[str]) -> list[str]:
     waiting = [_normal(name) for name in distributions]
     while waiting:
         name = waiting.pop()
-        if name in found:
+        if name in found or name == OURSELVES:
             continue
         try:
             distribution = importlib.metadata.distribution(name)

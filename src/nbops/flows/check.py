@@ -209,7 +209,13 @@ CHECKS = {
 
 
 def check(
-    version: ModelVersion, *, store: Store, blobs: Blobs, root: str | os.PathLike[str], endpoint: str | None = None
+    version: ModelVersion,
+    *,
+    store: Store,
+    blobs: Blobs,
+    root: str | os.PathLike[str],
+    endpoint: str | None = None,
+    rung: str | None = None,
 ) -> list[CheckResult]:
     """Run every check on a model version and record the verdicts.
 
@@ -219,6 +225,7 @@ def check(
         blobs: where the model's bytes are.
         root: the project's folder, whose ``pyproject.toml`` says what is demanded.
         endpoint: whose live version counts; None takes whichever endpoint serves this model.
+        rung: how it has to be computed; None takes the fastest rung whose answers are the same.
 
     Returns:
         One result per check, in the order they ran.
@@ -226,18 +233,24 @@ def check(
     Raises:
         SettingsError: ``[tool.nbops.checks]`` cannot be understood.
     """
-    return release(version, store=store, blobs=blobs, root=root, endpoint=endpoint)[1]
+    return release(version, store=store, blobs=blobs, root=root, endpoint=endpoint, rung=rung)[1]
 
 
 def release(
-    version: ModelVersion, *, store: Store, blobs: Blobs, root: str | os.PathLike[str], endpoint: str | None = None
+    version: ModelVersion,
+    *,
+    store: Store,
+    blobs: Blobs,
+    root: str | os.PathLike[str],
+    endpoint: str | None = None,
+    rung: str | None = None,
 ) -> tuple[Bundle | None, list[CheckResult]]:
     """Pack a version and check it; None for the bundle when packing itself failed, which is the first verdict."""
     from nbops.bundle import pack
 
     demands = _demands(Path(root))
     try:
-        bundle = pack(version, store=store, blobs=blobs, root=root)
+        bundle = pack(version, store=store, blobs=blobs, root=root, rung=rung)
     except BundleError as error:
         failed = _result(version, Parity.name, Finding("failed", str(error)))
         store.put(failed)

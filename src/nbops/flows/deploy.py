@@ -54,10 +54,19 @@ def deploy_model(
         UsageError: a model that is not stored yet was given no name.
     """
     version = _version(
-        model, name=name, sample=sample, store=store, blobs=blobs, run_id=run_id, execution_id=execution_id
+        model,
+        name=name,
+        sample=sample,
+        store=store,
+        blobs=blobs,
+        run_id=run_id,
+        execution_id=execution_id,
+        flavour=settings.flavour or None,
     )
     endpoint = name or version.model
-    bundle, results = release(version, store=store, blobs=blobs, root=settings.root, endpoint=endpoint)
+    bundle, results = release(
+        version, store=store, blobs=blobs, root=settings.root, endpoint=endpoint, rung=settings.rung or None
+    )
     red = [result for result in results if result.verdict == "failed"]
     if bundle is None or red:
         raise _stopped(version, red)
@@ -117,6 +126,7 @@ def _version(
     blobs: Blobs,
     run_id: str | None,
     execution_id: str | None,
+    flavour: str | None,
 ) -> ModelVersion:
     if isinstance(model, ModelVersion):
         return model
@@ -131,7 +141,14 @@ def _version(
         )
     naming.checked(name)  # before anything is kept under it
     return register_model(
-        model, name=name, sample=sample, store=store, blobs=blobs, run_id=run_id, execution_id=execution_id
+        model,
+        name=name,
+        sample=sample,
+        store=store,
+        blobs=blobs,
+        run_id=run_id,
+        execution_id=execution_id,
+        flavour=flavour,
     )
 
 

@@ -27,6 +27,7 @@ def register_model(
     run_id: str | None = None,
     execution_id: str | None = None,
     trust: Collection[str] = (),
+    flavour: str | None = None,
 ) -> ModelVersion:
     """Keep a fitted model as the next version of a name, with what is known of its training data.
 
@@ -40,6 +41,7 @@ def register_model(
         run_id: the run that fitted it.
         execution_id: the cell execution that fitted it.
         trust: dotted types or packages that the model may load although nbops does not know them.
+        flavour: how to store it; None takes the safest that holds it.
 
     Returns:
         The version, numbered by the store.
@@ -65,6 +67,7 @@ def register_model(
         modules=store.find(ModuleVersion, limit=200),
         profile=profile,
         trust=trust,
+        flavour=flavour,
     )
     if dataset is not None:
         # By the model's own names: a plain array has none of its own.

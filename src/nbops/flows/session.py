@@ -14,7 +14,9 @@ from nbops.store import open_store
 from nbops.store.blobs import Blobs
 
 
-def log_model(model: Any, *, name: str, sample: Any, trust: Collection[str] = ()) -> ModelVersion:
+def log_model(
+    model: Any, *, name: str, sample: Any, trust: Collection[str] = (), flavour: str | None = None
+) -> ModelVersion:
     """Keep a fitted model under a name, tied to the run and the cell that made it.
 
     Args:
@@ -24,6 +26,8 @@ def log_model(model: Any, *, name: str, sample: Any, trust: Collection[str] = ()
             types, ranges and the reference for drift are learnt from it.
         trust: dotted types or packages that nbops does not know and that you vouch for: loading a pickle of them runs
             their code. What is missing is listed by the error.
+        flavour: how to store it, such as ``"skops"``, ``"pickle"`` or one that another package brings; when not given
+            the setting ``flavour``, else the safest that holds it.
 
     Returns:
         The new version, numbered under its name.
@@ -48,6 +52,7 @@ def log_model(model: Any, *, name: str, sample: Any, trust: Collection[str] = ()
             name=name,
             sample=sample,
             trust=trust,
+            flavour=flavour or settings.flavour or None,
             store=store,
             blobs=Blobs(settings.blobs),
             run_id=capture.active_run_id(),
