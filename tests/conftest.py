@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["postgres_server"]
+pytest_plugins = ["postgres_server", "receivers"]
 
 REQUIRE_ALL = os.environ.get("NBOPS_REQUIRE_ALL") == "1"
 

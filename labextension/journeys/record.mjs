@@ -32,4 +32,15 @@ await run(async tour => {
   await page.locator('.nbops-Document .nbops-Head h1').waitFor({ timeout: 60_000 });
   found.reloaded = await page.locator('.nbops-Document .nbops-Head h1').innerText();
   await tour.row('first').waitFor();
+
+  // A link, as notices carry it, opens the run; a reload does not ask for it again.
+  await tour.execute('application:close');
+  await page.locator('.nbops-Document').waitFor({ state: 'detached' });
+  const run = await page.locator('[data-nbops-run]').first().getAttribute('data-nbops-run');
+  const link = new URL(process.env.NBOPS_LAB);
+  link.searchParams.set('nbops-run', run);
+  await page.goto(link.href);
+  await page.locator('.nbops-Document .nbops-Head h1').waitFor({ timeout: 60_000 });
+  found.linked = await page.locator('.nbops-Document .nbops-Head h1').innerText();
+  found.address_afterwards = new URL(page.url()).search;
 });

@@ -1,4 +1,4 @@
-import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ILayoutRestorer, IRouter, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
@@ -7,6 +7,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { Client } from './client';
 import { addCommands } from './commands';
+import { followLinks } from './links';
 import { NbopsPanel } from './panel';
 import { OpenDocuments } from './open-documents';
 import { Preferences } from './preferences';
@@ -26,6 +27,7 @@ const panel: JupyterFrontEndPlugin<INbopsPanel> = {
     ICommandPalette,
     INotebookTracker,
     IRenderMimeRegistry,
+    IRouter,
     ISettingRegistry,
     ITranslator
   ],
@@ -35,6 +37,7 @@ const panel: JupyterFrontEndPlugin<INbopsPanel> = {
     palette: ICommandPalette | null,
     notebooks: INotebookTracker | null,
     rendermime: IRenderMimeRegistry | null,
+    router: IRouter | null,
     settings: ISettingRegistry | null,
     maybeTranslator: ITranslator | null
   ): INbopsPanel => {
@@ -58,6 +61,9 @@ const panel: JupyterFrontEndPlugin<INbopsPanel> = {
     builtInSections(trans).forEach(section => widget.addSection(section));
     addCommands(context, widget, palette);
     followNotebook(context);
+    if (router) {
+      followLinks(app, router, context.project);
+    }
     restorer?.add(widget, 'nbops-panel');
     if (restorer) {
       context.documents.restoreWith(restorer);

@@ -738,9 +738,9 @@ export interface Routes {
   /** List the typed parameters of a notebook. */
   parameters: { takes: { notebook: string }; gives: Parameter[] };
   /** Run a notebook with parameters through papermill, once, over a grid, or in search of the best. */
-  retrain: { takes: { notebook: string; param?: { [name: string]: unknown }; grid?: { [name: string]: unknown }; search?: string[]; trials?: number; sampler?: 'tpe' | 'random' | 'cmaes' | 'nsga2' | 'qmc' | 'brute'; prune?: 'median' | 'halving' | 'hyperband' | 'none'; objective?: string; jobs?: number; name?: string; kernel?: string; cold?: boolean; timeout?: number; total_timeout?: number; retries?: number; again?: boolean }; gives: Sweep };
+  retrain: { takes: { notebook: string; param?: { [name: string]: unknown }; grid?: { [name: string]: unknown }; search?: string[]; trials?: number; sampler?: 'tpe' | 'random' | 'cmaes' | 'nsga2' | 'qmc' | 'brute'; prune?: 'median' | 'halving' | 'hyperband' | 'none'; objective?: string; jobs?: number; name?: string; kernel?: string; cold?: boolean; timeout?: number; total_timeout?: number; retries?: number; again?: boolean; notify?: string[] }; gives: Sweep };
   /** Go on with a sweep that was cut short; finished runs are not run again. */
-  resume: { takes: { sweep: string; jobs?: number; cold?: boolean; total_timeout?: number }; gives: Sweep };
+  resume: { takes: { sweep: string; jobs?: number; cold?: boolean; total_timeout?: number; notify?: string[] }; gives: Sweep };
   /** Cancel a sweep or a run that is under way, in whatever process. */
   cancel: { takes: { id: string }; gives: Cancelled };
   /** List sweeps with their best run. */

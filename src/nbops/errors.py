@@ -17,7 +17,8 @@
     ├── RetrainError           a notebook run that failed
     ├── BundleError            a model that cannot be packed, or a bundle that was altered
     ├── DeployError            an engine that could not start, reach or stop a container
-    └── MonitorError           a prediction log that cannot be measured
+    ├── MonitorError           a prediction log that cannot be measured
+    └── NotifyError            a notice that could not be delivered
 
 Each carries a stable ``code`` for programs, and a ``hint``: the cure, as a command where there is one.
 """
@@ -152,3 +153,9 @@ class MonitorError(NbopsError):
     """A prediction log that cannot be measured."""
 
     code = "monitor"
+
+
+class NotifyError(NbopsError):
+    """A notice that could not be delivered."""
+
+    code = "notice_refused"

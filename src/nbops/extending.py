@@ -25,6 +25,7 @@ SEAMS: dict[str, str] = {
     "checks": "check",
     "flavours": "flavour",
     "rungs": "rung",
+    "notifiers": "notifier",
 }
 """Seam → what one of its members is called."""
 _NAMED_BY_SETTING = {"flavours": "export NBOPS_FLAVOUR={}", "rungs": "export NBOPS_RUNG={}"}

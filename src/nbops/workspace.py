@@ -572,12 +572,15 @@ class Workspace:
         total_timeout: float | None = None,
         retries: int = 0,
         again: bool = False,
+        notify: Sequence[str] = (),
     ) -> Sweep:
         """Run a notebook with parameters through papermill, once, over a grid, or in search of the best."""
+        from nbops.flows.notices import listeners, tell_of_sweep
         from nbops.retrain import sweep
         from nbops.retrain.parameters import from_text, inspect
 
-        return sweep(
+        told = listeners(notify, self.settings)
+        ended = sweep(
             Path(notebook),
             store=self.store,
             settings=self.settings,
@@ -598,6 +601,8 @@ class Workspace:
             retries=retries,
             again=again,
         )
+        tell_of_sweep(ended, told, store=self.store, settings=self.settings)
+        return ended
 
     def parameters(self, notebook: str) -> list[Parameter]:
         """List the typed parameters of a notebook."""
@@ -606,14 +611,23 @@ class Workspace:
         return read(notebook)
 
     def resume(
-        self, sweep: str, jobs: int | None = None, cold: bool = False, total_timeout: float | None = None
+        self,
+        sweep: str,
+        jobs: int | None = None,
+        cold: bool = False,
+        total_timeout: float | None = None,
+        notify: Sequence[str] = (),
     ) -> Sweep:
         """Go on with a sweep that was cut short; finished runs are not run again."""
+        from nbops.flows.notices import listeners, tell_of_sweep
         from nbops.retrain import resume
 
-        return resume(
+        told = listeners(notify, self.settings)
+        ended = resume(
             sweep, store=self.store, settings=self.settings, jobs=jobs, cold=cold, total_timeout_s=total_timeout
         )
+        tell_of_sweep(ended, told, store=self.store, settings=self.settings)
+        return ended
 
     def cancel(self, id: str) -> Cancelled:
         """Cancel a sweep or a run that is under way, in whatever process."""

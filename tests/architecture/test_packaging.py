@@ -15,12 +15,20 @@ from nbops.deploy.engine import ENGINES
 from nbops.extending import SEAMS
 from nbops.flows.check import CHECKS
 from nbops.monitor.statistics import DRIFT_TESTS
+from nbops.notify import NOTIFIERS
 
 PROJECT: dict[str, Any] = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text("utf-8"))
 GROUPS: dict[str, dict[str, str]] = PROJECT["project"]["entry-points"]
 
 
-TABLES = {"engines": ENGINES, "checks": CHECKS, "drift_tests": DRIFT_TESTS, "flavours": FLAVOURS, "rungs": RUNGS}
+TABLES = {
+    "engines": ENGINES,
+    "checks": CHECKS,
+    "drift_tests": DRIFT_TESTS,
+    "flavours": FLAVOURS,
+    "rungs": RUNGS,
+    "notifiers": NOTIFIERS,
+}
 
 
 @pytest.mark.parametrize(("seam", "table"), TABLES.items(), ids=TABLES)

@@ -74,6 +74,8 @@ def test_a_cell_that_is_run_appears_in_the_open_panel(lab: Lab) -> None:
     assert [cell.split("\n")[0] for cell in found["cells"]] == ["1", "2", "3", "4"]
     assert "ZeroDivisionError" in found["cells"][3]
     assert found["reloaded"] == "first.ipynb"
+    assert found["linked"] == "first.ipynb"
+    assert "nbops-run" not in found["address_afterwards"]
 
 
 def test_notebook_7_has_the_same_panel(serve: Callable[[str], AbstractContextManager[Lab]]) -> None:

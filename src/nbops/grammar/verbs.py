@@ -65,6 +65,9 @@ COLD = Option(name="cold", kind="flag", help="Start each kernel from nothing ins
 TOTAL_TIMEOUT = Option(
     name="total_timeout", kind="number", minimum=0, metavar="SECONDS", help="How long all of it may take."
 )
+NOTIFY = Option(
+    name="notify", is_many=True, metavar="CHANNEL", help="Tell this channel of [tool.nbops.notify] when it has ended."
+)
 MODULE = Option(
     name="module",
     is_argument=True,
@@ -467,9 +470,10 @@ VERBS: tuple[Verb, ...] = (
             TOTAL_TIMEOUT,
             Option(name="retries", kind="integer", minimum=0, default=0, help="How often a failed run is tried again."),
             Option(name="again", kind="flag", help="Run every point, even where an equal finished run stands."),
+            NOTIFY,
         ),
         examples=(
-            "retrain churn.ipynb -p lr=0.1",
+            "retrain churn.ipynb -p lr=0.1 --notify team",
             "retrain churn.ipynb --grid depth=2,4,8 --grid lr=0.1,0.01 --objective max:accuracy --jobs 2",
             'retrain churn.ipynb --search depth --search "lr=1e-4..1 log" --trials 30 --objective max:accuracy',
         ),
@@ -493,6 +497,7 @@ VERBS: tuple[Verb, ...] = (
             ),
             COLD,
             TOTAL_TIMEOUT,
+            NOTIFY,
         ),
         examples=("resume churn",),
     ),
