@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 import opcode
+import re
 import types
 from collections.abc import Iterator
 
@@ -65,6 +66,8 @@ _HARMLESS = frozenset({
     "load_ext", "ls", "lsmagic", "markdown", "matplotlib", "mkdir", "nbops", "pdb", "perl", "pip", "pwd", "reload_ext",
     "ruby", "script", "set_env", "sh", "svg", "system", "sx", "unload_ext", "uv", "who", "whos", "writefile", "xmode",
 })  # fmt: skip
+_TIMEIT = re.compile(r"%%?timeit\b(?:\s+-[a-z]+(?:\s*\d+)?)*\s*")
+"""The magic and its options before what it runs."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -91,8 +94,9 @@ def mentions(source: str, transformed: str, flags: int = 0) -> Mentions:
     if code is None:
         return NONE
     walk = _Walk(code)
+    reads = walk.reads() | (_timed(source, flags) if "%timeit" in source else set())
     return Mentions(
-        reads=frozenset(walk.reads() - {"get_ipython"} if is_harmless else walk.reads()),
+        reads=frozenset(reads - {"get_ipython"} if is_harmless else reads),
         binds=frozenset(walk.binds),
         is_inert=_INERT.issuperset(code.co_code[::2]),
         paths=frozenset(_paths(code)),
@@ -111,6 +115,16 @@ def _unwrapped(source: str, transformed: str) -> tuple[str, bool]:
     wrapped = frozenset({"%time", "%%time", "%%capture"})
     others = [name for typed, name in zip(cell.magics, named, strict=False) if typed.split()[0] not in wrapped]
     return text, _HARMLESS.issuperset(others)
+
+
+def _timed(source: str, flags: int) -> set[str]:
+    """Names that ``%timeit`` looks up; what it binds stays in a function of its own."""
+    from nbops.source import plain
+
+    cell = plain(source)
+    lines = [_TIMEIT.sub("", typed) for typed in cell.magics if _TIMEIT.match(typed)]
+    code = _compiled("\n".join([*lines, cell.text if cell.opaque == "%%timeit" else ""]), flags)
+    return _Walk(code).reads() if code is not None else set()
 
 
 def _compiled(text: str, flags: int) -> types.CodeType | None:

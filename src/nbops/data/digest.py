@@ -55,6 +55,8 @@ _ELSEWHERE = frozenset({
 })  # fmt: skip
 # They have state, but none that is data: locks, open files, references that keep nothing.
 _HARMLESS = frozenset({"_io", "_thread", "_weakref", "logging", "threading", "weakref"})
+# Numbers in memory that processes share; they let themselves be pickled only while a process is started.
+_SHARED = frozenset({"multiprocessing.sharedctypes"})
 # Search trees that never change once made, though they count how often they are asked.
 _COUNTING = frozenset({"sklearn.neighbors._ball_tree", "sklearn.neighbors._kd_tree"})
 
@@ -155,7 +157,9 @@ class _Pickler(pickle.Pickler):
             return special(thing)
         if issubclass(kind, type):
             return class_parts(thing)
-        numpy, pyarrow = loaded("numpy"), loaded("pyarrow")
+        numpy, pyarrow, mmap = loaded("numpy"), loaded("pyarrow"), loaded("mmap")
+        if mmap is not None and kind is mmap.mmap and not thing.closed:
+            return mark, ("mmap", id(thing), self._bytes_digest(thing))
         if numpy is not None and isinstance_of(thing, numpy.ndarray):
             return self._array_parts(thing)
         if pyarrow is not None and isinstance_of(thing, pyarrow.Array, pyarrow.ChunkedArray):
@@ -208,10 +212,12 @@ class _Pickler(pickle.Pickler):
                     return thing.__reduce__()
             parts = reduce(thing) if reduce is not None else thing.__reduce_ex__(5)
         except Exception:  # noqa: BLE001 - a hook in the user's cell: locks, sockets and handles all refuse in their way
-            if root_of(kind) not in _HARMLESS:
+            if root_of(kind) not in _HARMLESS and module_of(kind) not in _SHARED:
                 return self._unknown(thing)
             return mark, (name_of(kind),), (getattr(thing, "__dict__", None),)
-        return (mark, (parts,)) if isinstance(parts, str) else parts
+        if isinstance(parts, str):
+            return mark, (parts,)
+        return _without_cache(parts) if root_of(kind) == "pandas" else parts
 
     def _unknown(self, thing: Any) -> Any:
         if thing is self._root:
@@ -226,7 +232,11 @@ class _Pickler(pickle.Pickler):
         about = (name_of(type(array)), str(plain.dtype), plain.shape)
         if plain.dtype.hasobject or plain.dtype.kind == "T":
             return mark, about, (plain.ravel().tolist(), attributes_of(array))
-        return mark, (*about, self._bytes_digest(_flat(plain, self._sink))), (attributes_of(array),)
+        attributes = attributes_of(array)
+        masked = loaded("numpy.ma")
+        if masked is not None and isinstance_of(array, masked.MaskedArray):
+            attributes = [(name, _fill(value, plain) if name == "_fill_value" else value) for name, value in attributes]
+        return mark, (*about, self._bytes_digest(_flat(plain, self._sink))), (attributes,)
 
     def _arrow_parts(self, array: Any) -> Any:
         pieces = array.chunks if hasattr(array, "chunks") else [array]
@@ -245,6 +255,21 @@ class _Pickler(pickle.Pickler):
             state.update(view[start : start + CHUNK])
             self._sink.check()
         return bytes(state.digest())
+
+
+def _without_cache(parts: Any) -> Any:
+    """What pandas' objects compute when they are looked at, as in ``groupby`` and ``rolling``, is no change."""
+    state = parts[2] if len(parts) > 2 else None
+    if not isinstance(state, dict) or "_cache" not in state:
+        return parts
+    return (*parts[:2], {name: value for name, value in state.items() if name != "_cache"}, *parts[3:])
+
+
+def _fill(value: Any, array: NDArray[Any]) -> Any:
+    """The fill value of a masked array, which is the dtype's own until somebody has asked for it."""
+    import numpy as np
+
+    return np.array(np.ma.default_fill_value(array.dtype), dtype=array.dtype) if value is None else value
 
 
 def _flat(array: NDArray[Any], sink: _Sink) -> NDArray[Any]:

@@ -6,8 +6,13 @@ them; here their attributes, slots and contents are read without running a line 
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
 import gc
+import io
+import os
+import stat
 import sys
 import sysconfig
 import types
@@ -57,7 +62,9 @@ def _code_parts(code: types.CodeType) -> Any:
 def _running_parts(thing: Any) -> Any:
     """A generator or coroutine: where it stands, and what it holds there."""
     frame = next(getattr(thing, name) for name in ("gi_frame", "cr_frame", "ag_frame") if hasattr(thing, name))
-    held = [one for one in gc.get_referents(thing) if type(one) is not types.FrameType]
+    # An async generator that was begun also holds a method of the event loop, which is nobody's data.
+    skipped = (types.FrameType, types.MethodType) if hasattr(thing, "ag_frame") else (types.FrameType,)
+    held = [one for one in gc.get_referents(thing) if type(one) not in skipped]
     return mark, (name_of(type(thing)), None if frame is None else frame.f_lasti), (held,)
 
 
@@ -99,6 +106,42 @@ def _builtin_parts(function: types.BuiltinFunctionType) -> Any:
     return mark, ("builtin", function.__qualname__), (None if type(owner) is types.ModuleType else owner,)
 
 
+def _file_parts(file: Any) -> Any:
+    """An open file by where it stands; what is no regular file, or no file of Python's own, by itself alone."""
+    about = (name_of(type(file)), id(file))
+    if not _is_plain_file(file):
+        return mark, about
+    place = -1
+    # A text file in the middle of a `for` loop does not tell its place; its buffer does, by the block.
+    for layer in (file, getattr(file, "buffer", file)):
+        with contextlib.suppress(OSError, ValueError):
+            place = layer.tell()
+            break
+    return mark, (*about, place)
+
+
+def _is_plain_file(file: Any) -> bool:
+    layers = [file]
+    with contextlib.suppress(ValueError, OSError, AttributeError):  # closed, or parted from its buffer
+        if type(file) is io.TextIOWrapper:
+            layers.append(file.buffer)
+        if type(layers[-1]) is not io.FileIO:
+            layers.append(layers[-1].raw)
+        # Any layer but the first may be an object of the user's, which is not asked.
+        return all(id(type(layer)) in _FILE_IDS for layer in layers) and stat.S_ISREG(
+            os.fstat(layers[-1].fileno()).st_mode
+        )
+    return False
+
+
+_FILES = (io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO)
+_FILE_IDS = frozenset(map(id, _FILES))
+
+
+def _context_parts(variable: contextvars.ContextVar[Any]) -> Any:
+    return mark, ("context", id(variable)), (variable.get(None),)
+
+
 _SPECIAL: dict[type, Callable[[Any], Any]] = {
     types.FunctionType: _function_parts,
     types.BuiltinFunctionType: _builtin_parts,
@@ -118,6 +161,8 @@ _SPECIAL: dict[type, Callable[[Any], Any]] = {
     types.WrapperDescriptorType: _named,
     types.ClassMethodDescriptorType: _named,
     memoryview: lambda view: (mark, ("memoryview", view.tobytes())),
+    contextvars.ContextVar: _context_parts,
+    **dict.fromkeys(_FILES, _file_parts),
     type({}.keys()): _held,
     type({}.values()): _held,
     type({}.items()): _held,
@@ -179,11 +224,9 @@ def keeps_to_itself(kind: type) -> bool:
 def attributes_of(thing: Any) -> list[tuple[str, Any]]:
     """The instance's dict and slots, read past whatever the class has put before them."""
     found: dict[str, Any] = {}
-    computed: set[str] = set()
-    for one in ancestors_of(type(thing)):
+    ancestors = ancestors_of(type(thing))
+    for one in ancestors:
         for name, value in class_namespace(one).items():
-            if type(value) is functools.cached_property:
-                computed.add(name)  # filled by looking at it
             if name == "__dict__" and type(value) is types.GetSetDescriptorType:
                 found |= value.__get__(thing) or {}
             elif type(value) is types.MemberDescriptorType and type.__dict__["__flags__"].__get__(one) & _HEAP_TYPE:
@@ -191,7 +234,25 @@ def attributes_of(thing: Any) -> list[tuple[str, Any]]:
                     found[name] = value.__get__(thing)
                 except AttributeError:  # an empty slot
                     continue
-    return [(name, value) for name, value in found.items() if name not in computed]
+    return [(name, value) for name, value in found.items() if not _is_computed(name, ancestors)]
+
+
+_HASHES = frozenset({"_assumptions", "_hash", "_mhash"})
+"""Where libraries keep the hash of an object once somebody has asked for it; sympy what it has found out of it, too."""
+
+
+def _is_computed(name: str, ancestors: tuple[type, ...]) -> bool:
+    """Whether an attribute is filled by looking at it: kept by a descriptor that gives way to it, or a kept hash."""
+    if name in _HASHES:
+        return module_of(ancestors[0]) != "__main__"
+    for one in ancestors:
+        descriptor = type(class_namespace(one).get(name))
+        if descriptor is functools.cached_property:
+            return True
+        if type.__dict__["__flags__"].__get__(descriptor) & _HEAP_TYPE:
+            methods = {method for each in ancestors_of(descriptor) for method in class_namespace(each)}
+            return "__get__" in methods and "__set__" not in methods
+    return False
 
 
 _CONTENT: dict[type, Callable[[Any], Any]] = {

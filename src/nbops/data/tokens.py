@@ -8,9 +8,11 @@ foreign class.
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import gc
 import types
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,7 +36,7 @@ def ids_of(*kinds: type) -> frozenset[int]:
 _ATOM_IDS = ids_of(*ATOMS)
 _TEXT_IDS = ids_of(str, bytes)
 _SIZED_IDS = ids_of(list, dict, set, bytearray, frozenset, tuple)
-_LEAF_IDS = _ATOM_IDS | ids_of(types.ModuleType, types.BuiltinFunctionType, types.CodeType, types.FrameType)
+_LEAF_IDS = _ATOM_IDS | ids_of(types.ModuleType, types.CodeType, types.FrameType)
 
 
 def is_atom(thing: Any) -> bool:
@@ -145,6 +147,11 @@ def _behind(thing: Any, seen: set[int]) -> list[Any]:
         return values if is_plain else [*values, *gc.get_referents(thing)]
     if type(thing) is memoryview:
         return [thing.obj]
+    if isinstance_of(thing, weakref.ref):
+        # It keeps nothing alive, and still what it points to can be changed through it.
+        return [weakref.ref.__call__(thing)]
+    if type(thing) is contextvars.ContextVar:
+        return [thing.get(None)]
     # The garbage collector knows what an object holds without asking the object.
     return gc.get_referents(thing)
 
@@ -171,13 +178,8 @@ def _behind_array(array: Any, seen: set[int]) -> list[Any]:
 def _behind_function(function: types.FunctionType, namespace: Mapping[str, Any] | None, uses: set[str]) -> list[Any]:
     if namespace is not None and function.__globals__ is namespace:
         uses |= names_of(function.__code__)
-    cells = []
-    for cell in function.__closure__ or ():
-        try:
-            cells.append(cell.cell_contents)
-        except ValueError:  # not bound yet
-            continue
-    return [*cells, function.__defaults__, function.__kwdefaults__, function.__dict__]
+    # The cells themselves: functions that share one see each other's `nonlocal`.
+    return [*(function.__closure__ or ()), function.__defaults__, function.__kwdefaults__, function.__dict__]
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -194,7 +196,9 @@ def _behind_class(kind: type) -> list[Any]:
     own = class_namespace(kind)
     if own.get("__module__") != "__main__":
         return []
-    return [*own.values(), *type.__dict__["__bases__"].__get__(kind)]
+    behind = [*own.values(), *type.__dict__["__bases__"].__get__(kind)]
+    # Making a subclass runs code of a metaclass of the user's. `type` itself would only tie all classes together.
+    return [*behind, type(kind)] if class_namespace(type(kind)).get("__module__") == "__main__" else behind
 
 
 def class_namespace(kind: type) -> Any:
