@@ -26,9 +26,14 @@ SEAMS: dict[str, str] = {
     "flavours": "flavour",
     "rungs": "rung",
     "notifiers": "notifier",
+    "stores": "store backend",
 }
 """Seam → what one of its members is called."""
-_NAMED_BY_SETTING = {"flavours": "export NBOPS_FLAVOUR={}", "rungs": "export NBOPS_RUNG={}"}
+_NAMED_BY_SETTING = {
+    "flavours": "export NBOPS_FLAVOUR={}",
+    "rungs": "export NBOPS_RUNG={}",
+    "stores": "export NBOPS_STORE={}://…",
+}
 
 
 def look_up(seam: str, name: str, *, built_in: Mapping[str, str]) -> Any:

@@ -24,7 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     root: str
     """The project's folder: the nearest one upwards that has ``.nbops``, else the current one."""
     store: str
-    """A path to the SQLite file, or ``postgresql://…`` of the team's store."""
+    """A path to the SQLite file (``sqlite:///path`` means the same), or ``postgresql://…`` of the team's store."""
     blobs: str
     """Folder or fsspec address under which bytes are kept by their hash."""
     record: bool = True
@@ -57,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def is_server(store: str) -> bool:
     """Tell an address of a shared store from a path to a local one."""
-    return store.startswith(("postgresql://", "postgres://"))
+    return "://" in store
 
 
 def find_root(start: Path) -> Path:
@@ -90,7 +90,9 @@ def load_settings(start: str | os.PathLike[str] | None = None, env: Mapping[str,
     values: dict[str, Any] = {**_pyproject(root), **_environment(env)}
     values["root"] = str(root)
     folder = root / STORE_FOLDER
-    values["store"] = _absolute(values.get("store") or folder / "store.db", root)
+    store = str(values.get("store") or folder / "store.db")
+    # As database libraries write the address of a file; the path is what everything else here is made of.
+    values["store"] = _absolute(store.removeprefix("sqlite:///"), root)
     values["blobs"] = _absolute(values.get("blobs") or folder / "blobs", root)
     return msgspec.convert(values, Settings)
 

@@ -16,6 +16,7 @@ from nbops.extending import SEAMS
 from nbops.flows.check import CHECKS
 from nbops.monitor.statistics import DRIFT_TESTS
 from nbops.notify import NOTIFIERS
+from nbops.store.shared import STORES
 
 PROJECT: dict[str, Any] = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text("utf-8"))
 GROUPS: dict[str, dict[str, str]] = PROJECT["project"]["entry-points"]
@@ -28,6 +29,7 @@ TABLES = {
     "flavours": FLAVOURS,
     "rungs": RUNGS,
     "notifiers": NOTIFIERS,
+    "stores": STORES,
 }
 
 

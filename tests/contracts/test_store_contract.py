@@ -1,4 +1,4 @@
-"""What every store promises, run over all of them: SQLite, PostgreSQL, and the journal in front of PostgreSQL."""
+"""What every store promises: SQLite, PostgreSQL, and the journal before PostgreSQL or another package's backend."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from other_packages import installed
 
 from nbops.errors import ConflictError, NotFoundError, StoreError, UsageError
 from nbops.records import (
@@ -33,6 +34,8 @@ from nbops.records import (
     Window,
     new_id,
 )
+from nbops.settings import load_settings
+from nbops.store import open_store
 from nbops.store.interface import Store
 from nbops.store.journaled import JournaledStore
 from nbops.store.postgres import PostgresStore
@@ -41,6 +44,7 @@ from nbops_serving.manifest import Column, Signature
 
 KINDS = [
     "sqlite",
+    "joined",
     pytest.param("postgres", marks=pytest.mark.postgres),
     pytest.param("journaled", marks=pytest.mark.postgres),
 ]
@@ -49,10 +53,76 @@ KINDS = [
 def opened(request: pytest.FixtureRequest, folder: Path) -> Any:
     if request.param == "sqlite":
         return SqliteStore(folder / "store.db")
+    if request.param == "joined":
+        (folder / "team").mkdir()
+        return JournaledStore(SqliteStore(folder / "store.db"), f"folder://{folder}/team")
     address = request.getfixturevalue("postgres_server").new_schema(f"s{new_id()}")
     if request.param == "postgres":
         return PostgresStore(address)
     return JournaledStore(SqliteStore(folder / "store.db"), address)
+
+
+FOLDER_STORE = '''
+"""Another package's backend: a SQLite file in a folder that several machines see."""
+import contextlib
+
+from nbops.store.shared import RefusedError
+from nbops.store.sql import LOG_PARAM
+from nbops.store.sqlite import SqliteStore
+from nbops.store.tables import KINDS, quoted, table_of
+from nbops.errors import ConflictError, NotFoundError
+
+
+class FolderStore(SqliteStore):
+    def __init__(self, address, *, read_only=False, timeout_s=5.0):
+        super().__init__(address.removeprefix("folder://") + "/shared.db", read_only=read_only, timeout_s=timeout_s)
+        self._write(lambda execute: execute(
+            "CREATE TABLE IF NOT EXISTS carried (run_id TEXT, number TEXT, PRIMARY KEY (run_id, number))", ()))
+
+    @contextlib.contextmanager
+    def turn(self):
+        with self._lock:
+            yield self
+
+    def apply(self, writes):
+        try:
+            self._write(lambda execute: [self._one(execute, write) for write in writes])
+        except ConflictError as error:
+            raise RefusedError(error.message) from error
+
+    def _one(self, execute, write):
+        values = tuple(write.row.values())
+        if write.noun == "params":
+            execute(LOG_PARAM, values)
+        elif write.noun == "metrics":
+            if execute("INSERT OR IGNORE INTO carried VALUES (?, ?)", (write.id, write.what)):
+                execute("INSERT INTO metrics (run_id, name, step, value, at) VALUES (?, ?, ?, ?, ?)", values)
+        elif write.what == "*":
+            execute(table_of(KINDS[write.noun]).upsert, values)
+        elif write.what == "-":
+            execute(f"DELETE FROM {write.noun} WHERE id = ?", (write.id,))
+            if write.noun == "runs":
+                for part in ("cells", "artifacts", "params", "metrics", "last_metrics", "tags"):
+                    execute(f"DELETE FROM {part} WHERE run_id = ?", (write.id,))
+                execute("UPDATE runs SET parent_id = NULL WHERE parent_id = ?", (write.id,))
+        else:
+            sets = ", ".join(f"{quoted(name)} = ?" for name in write.row)
+            execute(f"UPDATE {write.noun} SET {sets} WHERE id = ?", (*values, write.id))
+
+    def prune(self, keep):
+        self._write(lambda execute: execute(
+            "DELETE FROM changes WHERE seq <= (SELECT max(seq) FROM changes) - ?", (keep,)))
+
+    def news(self, *, timeout_s=None):
+        return iter(())
+'''
+
+
+@pytest.fixture(scope="module", autouse=True)
+def joined_backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Another package that brings the scheme ``folder``, for all tests of this module."""
+    with installed(tmp_path_factory.mktemp("site"), "folder_store", FOLDER_STORE, stores={"folder": "FolderStore"}):
+        yield
 
 
 @pytest.fixture(params=KINDS)
@@ -526,3 +596,46 @@ def test_summaries_show_params_last_metrics_and_cells(searched: Store) -> None:
     assert (summary.run, summary.params, summary.metrics, summary.cells) == (
         run, {"depth": 4, "on": True, "opt": "adam"}, {"acc": 0.9, "loss": 1.0}, 2,
     )  # fmt: skip
+
+
+# ── which backend an address means ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("address", ["sqlite:///{}/other.db", "{}/other.db"], ids=["address", "path"])
+def test_a_local_file_may_be_named_by_address_or_path(tmp_path: Path, address: str) -> None:
+    with open_store(load_settings(tmp_path, env={"NBOPS_STORE": address.format(tmp_path)})) as opened:
+        assert isinstance(opened, SqliteStore)
+        assert opened.path == tmp_path / "other.db"
+
+
+def test_the_scheme_of_an_address_chooses_another_packages_backend(tmp_path: Path) -> None:
+    (tmp_path / "team").mkdir()
+    settings = load_settings(tmp_path, env={"NBOPS_STORE": f"folder://{tmp_path}/team"})
+    with open_store(settings) as here:
+        assert isinstance(here, JournaledStore)
+        here.put(a_run(name="told"))
+        assert here.add_version(a_version()).number == 1  # type: ignore[attr-defined]
+    with SqliteStore(tmp_path / "team" / "shared.db", read_only=True) as shared:
+        assert [run.name for run in shared.find(Run)] == ["told"]
+
+
+def test_what_a_joined_backend_refuses_is_set_aside_and_the_rest_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "team").mkdir()
+    one, other = (JournaledStore(SqliteStore(tmp_path / name), f"folder://{tmp_path}/team") for name in "ab")
+    one.add_version(a_version())
+    taken = a_version(number=1)  # the number is somebody else's
+    other.journal.put(taken)
+    other.journal.put(a_run(name="after"))
+    synced = other.sync()
+
+    assert [row.partition(":")[0] for row in synced.refused] == [f"model_versions {taken.id}"]
+    assert (synced.waiting, one.find(Run)[0].name) == (0, "after")
+    one.close()
+    other.close()
+
+
+def test_an_address_that_nobody_opens_is_told_with_those_that_are_opened(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, env={"NBOPS_STORE": "mongodb://somewhere/nbops"})
+    with pytest.raises(StoreError, match=r"no store backend 'mongodb'; there are: .*postgresql, sqlite") as caught:
+        open_store(settings)
+    assert str(caught.value.hint).startswith("export NBOPS_STORE=")

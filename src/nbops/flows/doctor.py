@@ -100,10 +100,10 @@ def _store(settings: Settings) -> Iterator[Finding]:
 
 def _team_store(settings: Settings) -> Finding:
     """The journal is well without it; whether the shared store answers is asked of itself."""
-    from nbops.store.postgres import PostgresStore
+    from nbops.store.shared import open_shared
 
     try:
-        shared = PostgresStore(settings.store, timeout_s=settings.connect_timeout_s)
+        shared = open_shared(settings.store, timeout_s=settings.connect_timeout_s)
     except NbopsError as error:
         return Finding(topic="team store", state="missing", message=error.message, cure=error.hint)
     try:

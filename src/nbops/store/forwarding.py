@@ -5,24 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
 
 from nbops.records import NOUNS
 from nbops.store.blobs import without_password
-from nbops.store.sql import LOG_PARAM
+from nbops.store.shared import RefusedError, SharedStore, Turn, Write
 from nbops.store.sqlite import KEPT_CHANGES, SqliteStore
-from nbops.store.tables import KINDS, PARAM_COLUMNS, quoted, table_of
-
-if TYPE_CHECKING:
-    from nbops.store.postgres import PostgresStore
+from nbops.store.tables import KINDS, PARAM_COLUMNS, table_of
 
 _BATCH = 500
 _PRUNE_EVERY = 5_000
-_RUN_PARTS = ("cells", "artifacts", "params", "metrics", "last_metrics", "tags")
 Step = tuple[str, str, str]
 """(noun, id, what) as the change log has it."""
-Statement = tuple[str, Sequence[Any]]
 
 
 class Forwarder:
@@ -56,7 +50,7 @@ class Forwarder:
         )
         return ["{} {}: {}".format(*row) for row in rows]
 
-    def forward(self, shared: PostgresStore, *, until: threading.Event | None = None, again: bool = False) -> int:
+    def forward(self, shared: SharedStore, *, until: threading.Event | None = None, again: bool = False) -> int:
         """Tell the shared store everything that waits.
 
         Args:
@@ -89,13 +83,13 @@ class Forwarder:
         oldest = self.journal._rows("SELECT min(seq) FROM changes")[0][0]
         return oldest is not None and int(oldest) > (self._reached() or 0) + 1
 
-    def _all(self, shared: PostgresStore, until: threading.Event | None) -> int:
+    def _all(self, shared: SharedStore, until: threading.Event | None) -> int:
         newest, sent = self.journal.last_change(), 0
         for steps in self._everything():
             if until is not None and until.is_set():
                 return sent
-            with shared.transaction() as cursor:
-                self._apply(cursor, steps)
+            with shared.turn() as turn:
+                self._apply(turn, steps)
             sent += len(steps)
         self._reach(newest)
         return sent
@@ -114,28 +108,28 @@ class Forwarder:
             at = int(rows[-1][1])
             yield [("metrics", str(run), str(number)) for run, number in rows]
 
-    def _batch(self, shared: PostgresStore) -> int:
+    def _batch(self, shared: SharedStore) -> int:
         if not self.waiting():
             return 0
-        with shared.transaction() as cursor:
+        with shared.turn() as turn:
             # Read once this one has its turn: another process of this journal may just have told it newer rows, which
             # must not be overwritten by what was read before.
             reached = self._reached() or 0
             rows = self.journal._rows(
                 f"SELECT seq, noun, id, what FROM changes WHERE seq > ? ORDER BY seq LIMIT {_BATCH}", (reached,)
             )
-            self._apply(cursor, [(row[1], row[2], row[3]) for row in rows])
-            self._prune(cursor, len(rows))
+            self._apply(turn, [(row[1], row[2], row[3]) for row in rows])
+            self._prune(turn, len(rows))
         if rows:
             self._reach(int(rows[-1][0]))
         return len(rows)
 
-    def _prune(self, cursor: Any, sent: int) -> None:
+    def _prune(self, turn: Turn, sent: int) -> None:
         """Keep the shared change log as short as a journal's own."""
         self._sent += sent
         if self._sent >= _PRUNE_EVERY:
             self._sent = 0
-            cursor.execute("DELETE FROM changes WHERE seq <= (SELECT max(seq) FROM changes) - %s", (KEPT_CHANGES,))
+            turn.prune(KEPT_CHANGES)
 
     def _reach(self, seq: int) -> None:
         self.journal._write(
@@ -149,48 +143,34 @@ class Forwarder:
 
     # ── one batch ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _apply(self, cursor: Any, steps: list[Step]) -> None:
-        import psycopg
-
-        statements = self._statements(steps)
+    def _apply(self, turn: Turn, steps: list[Step]) -> None:
+        writes = self._writes(steps)
         try:
-            with cursor.connection.transaction():
-                _send(cursor, [statement for _, statement in statements])
-            return
-        except (psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError, psycopg.ProgrammingError):
-            pass
-        except psycopg.OperationalError as error:
-            if not isinstance(error, psycopg.errors.ProgramLimitExceeded):
-                raise
-        # Something in it is refused: send one by one and set that one aside, so that the rest is not held up.
-        for step, statement in statements:
-            self._one(cursor, step, statement)
+            turn.apply(writes)
+        except RefusedError:
+            # Send one by one and set that one aside, so that the rest is not held up.
+            for write in writes:
+                self._one(turn, write)
 
-    def _one(self, cursor: Any, step: Step, statement: Statement) -> bool:
-        import psycopg
-
+    def _one(self, turn: Turn, write: Write) -> bool:
         try:
-            with cursor.connection.transaction():
-                _send(cursor, [statement])
-        except psycopg.Error as error:
-            if cursor.connection.closed:
-                raise
-            reason = str(error).partition("\n")[0]
+            turn.apply([write])
+        except RefusedError as error:
+            values = (self.target, write.noun, write.id, write.what, str(error))
             self.journal._write(
                 lambda execute: execute(
-                    "INSERT OR REPLACE INTO refused (target, noun, id, what, reason) VALUES (?, ?, ?, ?, ?)",
-                    (self.target, *step, reason),
+                    "INSERT OR REPLACE INTO refused (target, noun, id, what, reason) VALUES (?, ?, ?, ?, ?)", values
                 )
             )
             return False
         return True
 
-    def _again(self, shared: PostgresStore) -> int:
+    def _again(self, shared: SharedStore) -> int:
         rows = self.journal._rows("SELECT noun, id, what FROM refused WHERE target = ?", (self.target,))
         sent = 0
         for row in rows:
-            with shared.transaction() as cursor:
-                taken = [self._one(cursor, *pair) for pair in self._statements([(row[0], row[1], row[2])])]
+            with shared.turn() as turn:
+                taken = [self._one(turn, write) for write in self._writes([(row[0], row[1], row[2])])]
             if all(taken):
                 self._forgive((row[0], row[1], row[2]))
                 sent += 1
@@ -200,8 +180,8 @@ class Forwarder:
         sql = "DELETE FROM refused WHERE target = ? AND noun = ? AND id = ? AND what = ?"
         self.journal._write(lambda execute: execute(sql, (self.target, *step)))
 
-    def _statements(self, steps: Iterable[Step]) -> list[tuple[Step, Statement]]:
-        """Turn changes into statements with the rows as they are now; one that is gone meanwhile has a later change."""
+    def _writes(self, steps: Iterable[Step]) -> list[Write]:
+        """Turn changes into writes with the rows as they are now; one that is gone meanwhile has a later change."""
         fields: dict[tuple[str, str], set[str]] = defaultdict(set)
         params: dict[tuple[str, str], None] = {}
         metrics: dict[tuple[str, int], None] = {}
@@ -214,9 +194,9 @@ class Forwarder:
                 fields[noun, key].update(what.split(",") if what.startswith(",") else (what,))
         return [*self._of_records(fields), *self._of_params(list(params)), *self._of_metrics(list(metrics))]
 
-    def _of_records(self, fields: dict[tuple[str, str], set[str]]) -> list[tuple[Step, Statement]]:
-        removed: list[tuple[Step, Statement]] = []
-        written: list[tuple[Step, Statement]] = []
+    def _of_records(self, fields: dict[tuple[str, str], set[str]]) -> list[Write]:
+        removed: list[Write] = []
+        written: list[Write] = []
         by_noun: dict[str, list[str]] = defaultdict(list)
         for noun, key in fields:
             by_noun[noun].append(key)
@@ -227,60 +207,36 @@ class Forwarder:
             for key in ids:
                 changed = fields[noun, key] - {""}
                 if "-" in changed:
-                    removed += [((noun, key, "-"), statement) for statement in _removal(noun, key)]
+                    removed.append(Write(noun, key, "-", {}))
                 if key not in rows:
                     continue
                 row = dict(zip(table.fields, rows[key], strict=True))
                 if changed & {"*", "-"}:
-                    written.append(((noun, key, "*"), (table.upsert, list(row.values()))))
+                    written.append(Write(noun, key, "*", row))
                 elif changed:
-                    names = [name for name in table.fields if name in changed]
-                    sql = f"UPDATE {noun} SET {', '.join(f'{quoted(name)} = ?' for name in names)} WHERE id = ?"
-                    written.append(((noun, key, "," + ",".join(names)), (sql, [*(row[n] for n in names), key])))
+                    some = {name: value for name, value in row.items() if name in changed}
+                    written.append(Write(noun, key, "," + ",".join(some), some))
         return removed + written
 
-    def _of_params(self, keys: list[tuple[str, str]]) -> list[tuple[Step, Statement]]:
-        from nbops.store.postgres import as_text
-
-        found: list[tuple[Step, Statement]] = []
+    def _of_params(self, keys: list[tuple[str, str]]) -> list[Write]:
+        found: list[Write] = []
         for run_id, name in keys:
             sql = f"SELECT {', '.join(PARAM_COLUMNS)} FROM params WHERE run_id = ? AND name = ?"
-            for run, own, value, number, kind, at in self.journal._rows(sql, (run_id, name)):
-                found.append((("params", run_id, name), (LOG_PARAM, (run, own, *as_text(value, number, kind), at))))
+            found += [
+                Write("params", run_id, name, dict(zip(PARAM_COLUMNS, row, strict=True)))
+                for row in self.journal._rows(sql, (run_id, name))
+            ]
         return found
 
-    def _of_metrics(self, keys: list[tuple[str, int]]) -> list[tuple[Step, Statement]]:
+    def _of_metrics(self, keys: list[tuple[str, int]]) -> list[Write]:
         marks = ", ".join("?" * len(keys))
         rows = self.journal._rows(
-            f"SELECT run_id, name, step, value, at, rowid FROM metrics WHERE rowid IN ({marks}) ORDER BY rowid",
+            f"SELECT {', '.join(_METRIC_COLUMNS)}, rowid FROM metrics WHERE rowid IN ({marks}) ORDER BY rowid",
             [number for _, number in keys],
         )
-        return [(("metrics", str(row[0]), str(row[5])), (_METRIC, row)) for row in rows]
+        return [
+            Write("metrics", str(row[0]), str(row[-1]), dict(zip(_METRIC_COLUMNS, row, strict=False))) for row in rows
+        ]
 
 
-_METRIC = (
-    "INSERT INTO metrics (run_id, name, step, value, at, number) VALUES (?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (run_id, number, name, at) DO NOTHING"
-)
-
-
-def _removal(noun: str, id: str) -> list[Statement]:
-    statements: list[Statement] = [(f"DELETE FROM {noun} WHERE id = ?", (id,))]
-    if noun == "runs":
-        statements += [(f"DELETE FROM {part} WHERE run_id = ?", (id,)) for part in _RUN_PARTS]
-        statements.append(("UPDATE runs SET parent_id = NULL WHERE parent_id = ?", (id,)))
-    return statements
-
-
-def _send(cursor: Any, statements: list[Statement]) -> None:
-    from nbops.store.postgres import marked, storable
-
-    # Neighbours of one form go over together, in one exchange.
-    start = 0
-    while start < len(statements):
-        sql, end = statements[start][0], start
-        while end < len(statements) and statements[end][0] == sql:
-            end += 1
-        rows = [[storable(value) for value in values] for _, values in statements[start:end]]
-        cursor.executemany(marked(sql), rows)
-        start = end
+_METRIC_COLUMNS = ("run_id", "name", "step", "value", "at")

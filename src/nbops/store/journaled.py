@@ -21,9 +21,9 @@ import msgspec
 from nbops.errors import NbopsError, NotFoundError, StoreError
 from nbops.records import Metric, Model, ModelVersion, Param, Record, Run
 from nbops.store.forwarding import Forwarder
-from nbops.store.interface import Change, RunSummary, Shelf
-from nbops.store.postgres import PostgresStore
-from nbops.store.sql import Execute, SqlStore, settles
+from nbops.store.interface import Change, RunSummary, Shelf, Store
+from nbops.store.shared import SharedStore, backend_of, open_shared
+from nbops.store.sql import Execute, settles
 from nbops.store.sqlite import SqliteStore
 from nbops.store.tables import quoted, table_of
 
@@ -57,16 +57,20 @@ class JournaledStore:
 
     Args:
         journal: this machine's SQLite store, open; it is closed with this store.
-        address: of the shared store, ``postgresql://…``.
+        address: of the shared store, ``postgresql://…`` or of another backend.
         timeout_s: how long to wait for the server, in seconds.
+
+    Raises:
+        StoreError: no store backend has the address's scheme.
     """
 
     def __init__(self, journal: SqliteStore, address: str, *, timeout_s: float = 5.0) -> None:
+        backend_of(address)  # before anything waits for a store that nobody can open
         self.journal = journal
         self.is_read_only = journal.is_read_only
         self.timeout_s = timeout_s
         self._address = address
-        self._shared: PostgresStore | None = None
+        self._shared: SharedStore | None = None
         self._plug = threading.RLock()
         self._pause_s, self._try_at = 0.0, 0.0
         self._noticed = False
@@ -89,7 +93,7 @@ class JournaledStore:
 
     # ── the plug ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def shared(self) -> PostgresStore:
+    def shared(self) -> SharedStore:
         """Return the shared store, or raise StoreError while it is unplugged (without asking it all the time)."""
         self._own()
         with self._plug:
@@ -102,7 +106,7 @@ class JournaledStore:
                     f"the store {self.location} cannot be reached", code="store_unreachable", hint="nbops sync"
                 )
             try:
-                self._shared = PostgresStore(self._address, read_only=self.is_read_only, timeout_s=self.timeout_s)
+                self._shared = open_shared(self._address, read_only=self.is_read_only, timeout_s=self.timeout_s)
             except StoreError as error:
                 self._unplugged(error)
                 raise
@@ -141,7 +145,7 @@ class JournaledStore:
         """Whether the shared store answered when it was last asked."""
         return self._shared is not None
 
-    def _read(self, ask: Callable[[SqlStore], T]) -> T:
+    def _read(self, ask: Callable[[Store], T]) -> T:
         """Ask the shared store after it was told everything, else the journal."""
         try:
             shared = self.shared()
@@ -382,7 +386,7 @@ class JournaledStore:
     def changes(self, since: int, *, limit: int = 1000) -> list[Change]:
         """Writes after sequence number ``since``, oldest first."""
 
-        def ask(store: SqlStore) -> list[Change]:
+        def ask(store: Store) -> list[Change]:
             if store is not self.journal:
                 return store.changes(since, limit=limit)
             base, here = self._news
@@ -394,7 +398,7 @@ class JournaledStore:
     def last_change(self) -> int:
         """Sequence number of the newest write."""
 
-        def ask(store: SqlStore) -> int:
+        def ask(store: Store) -> int:
             if store is not self.journal:
                 self._news = (store.last_change(), self.journal.last_change())
                 return self._news[0]
@@ -408,7 +412,7 @@ class JournaledStore:
         return self.last_change()
 
     def news(self, *, timeout_s: float | None = None) -> Iterator[str]:
-        """Give the table name of each write that any machine announces; see ``PostgresStore.news``."""
+        """Give the table name of each write that any machine announces; see ``nbops.store.shared.SharedStore``."""
         return self.shared().news(timeout_s=timeout_s)
 
     def check(self) -> list[str]:

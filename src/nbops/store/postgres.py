@@ -20,8 +20,9 @@ from nbops.optional import need
 from nbops.records import NOUNS, Param
 from nbops.store import migrations
 from nbops.store.blobs import without_password
+from nbops.store.shared import RefusedError, Turn, Write
 from nbops.store.sql import LOG_PARAM, Execute, Row, SqlStore, checked_name
-from nbops.store.tables import param_row, table_of
+from nbops.store.tables import KINDS, param_row, quoted, table_of
 
 if TYPE_CHECKING:
     import psycopg
@@ -173,18 +174,15 @@ class PostgresStore(SqlStore):
         if rows:
             self._write(lambda execute: [execute(LOG_PARAM, row) for row in rows])
 
-    def transaction(self) -> contextlib.AbstractContextManager[psycopg.Cursor[Row]]:
-        """Open one transaction for a forwarder, in which all forwarders take turns."""
-        return self._forwarding()
-
     @contextlib.contextmanager
-    def _forwarding(self) -> Iterator[psycopg.Cursor[Row]]:
+    def turn(self) -> Iterator[Turn]:
+        """Open a transaction in which no other forwarder has its turn."""
         self._own()
         with self._lock, self._mapped():
             connection = self._alive()
             with connection.transaction(), connection.cursor() as cursor:
                 cursor.execute(_TURNS)
-                yield cursor
+                yield _Turn(cursor)
 
     # ── news, end ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -305,6 +303,79 @@ class PostgresStore(SqlStore):
 
     def _is_unreachable(self, error: psycopg.Error) -> bool:
         return isinstance(error, self._broken())
+
+
+# ── forwarding ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_RUN_PARTS = ("cells", "artifacts", "params", "metrics", "last_metrics", "tags")
+_CARRIED_METRIC = (
+    "INSERT INTO metrics (run_id, name, step, value, at, number) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (run_id, number, name, at) DO NOTHING"
+)
+Statement = tuple[str, Sequence[Any]]
+
+
+class _Turn:
+    """See ``nbops.store.shared.Turn``."""
+
+    def __init__(self, cursor: psycopg.Cursor[Row]) -> None:
+        self._cursor = cursor
+
+    def apply(self, writes: Sequence[Write]) -> None:
+        """Apply all of them, or none."""
+        import psycopg
+
+        statements = [statement for write in writes for statement in _statements(write)]
+        try:
+            with self._cursor.connection.transaction():
+                _send(self._cursor, statements)
+        except psycopg.errors.ProgramLimitExceeded as error:
+            raise RefusedError(str(error).partition("\n")[0]) from error
+        except psycopg.OperationalError:
+            raise  # the server's trouble, not the row's: it is tried again
+        except psycopg.Error as error:
+            if self._cursor.connection.closed:
+                raise
+            raise RefusedError(str(error).partition("\n")[0]) from error
+
+    def prune(self, keep: int) -> None:
+        """Forget all but the newest changes."""
+        self._cursor.execute("DELETE FROM changes WHERE seq <= (SELECT max(seq) FROM changes) - %s", (keep,))
+
+
+def _statements(write: Write) -> list[Statement]:
+    noun, row = write.noun, write.row
+    if noun == "params":
+        run, name, value, number, kind, at = row.values()
+        return [(LOG_PARAM, (run, name, *as_text(value, number, kind), at))]
+    if noun == "metrics":
+        return [(_CARRIED_METRIC, (*row.values(), int(write.what)))]
+    if write.what == "*":
+        return [(table_of(KINDS[noun]).upsert, list(row.values()))]
+    if write.what == "-":
+        return _removal(noun, write.id)
+    sets = ", ".join(f"{quoted(name)} = ?" for name in row)
+    return [(f"UPDATE {noun} SET {sets} WHERE id = ?", [*row.values(), write.id])]
+
+
+def _removal(noun: str, id: str) -> list[Statement]:
+    statements: list[Statement] = [(f"DELETE FROM {noun} WHERE id = ?", (id,))]
+    if noun == "runs":
+        statements += [(f"DELETE FROM {part} WHERE run_id = ?", (id,)) for part in _RUN_PARTS]
+        statements.append(("UPDATE runs SET parent_id = NULL WHERE parent_id = ?", (id,)))
+    return statements
+
+
+def _send(cursor: psycopg.Cursor[Row], statements: list[Statement]) -> None:
+    # Neighbours of one form go over together, in one exchange.
+    start = 0
+    while start < len(statements):
+        sql, end = statements[start][0], start
+        while end < len(statements) and statements[end][0] == sql:
+            end += 1
+        rows = [[storable(value) for value in values] for _, values in statements[start:end]]
+        cursor.executemany(marked(sql), rows)
+        start = end
 
 
 def _version(connection: psycopg.Connection[Row]) -> int:

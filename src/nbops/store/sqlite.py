@@ -48,7 +48,7 @@ class SqliteStore(SqlStore):
 
     dialect = "sqlite"
 
-    def __init__(self, path: Path, *, read_only: bool = False, timeout_s: float = 5.0) -> None:
+    def __init__(self, path: str | Path, *, read_only: bool = False, timeout_s: float = 5.0) -> None:
         self.path = Path(path)
         self.location = str(self.path)
         self.is_read_only = read_only
