@@ -160,6 +160,7 @@ export interface Comparison {
   metrics: Difference[];
   facts: Difference[];
   packages: Difference[];
+  modules: Difference[];
   code: CellChange[];
 }
 
@@ -253,6 +254,7 @@ export interface Environment {
   platform: string;
   packages: { [name: string]: string };
   variables: { [name: string]: string };
+  machine: { [name: string]: string };
   created_at: number;
 }
 
@@ -278,6 +280,16 @@ export interface Garbage {
   what: string;
   count: number;
   size_bytes: number | null;
+}
+
+/** A module of the user's own that a run imported, as its file was then. */
+export interface ImportedModule {
+  name: string;
+  path: string;
+  digest: string;
+  version: string;
+  version_id: string | null;
+  execution_id: string | null;
 }
 
 /** What one execution did to the names, files and random state of its notebook. */
@@ -539,6 +551,9 @@ export interface Run {
   git_branch: string | null;
   git_dirty: boolean | null;
   output: string | null;
+  cwd: string | null;
+  modules: ImportedModule[];
+  thread_pools: ThreadPool[];
   tags: { [name: string]: string };
   note: string;
   archived_at: number | null;
@@ -639,6 +654,14 @@ export interface TestReport {
   output: string;
 }
 
+/** A native library that computes on threads of its own, as a run had it loaded. */
+export interface ThreadPool {
+  library: string;
+  version: string;
+  core: string;
+  threads: number;
+}
+
 /** A stretch of an endpoint's prediction log, measured against the profile of the model that answered. */
 export interface Window {
   id: string;
@@ -660,6 +683,7 @@ export interface Written {
   name: string;
   evidence: 'digest' | 'named' | 'opaque' | 'sampled' | 'token';
   digest: string;
+  version: string;
 }
 
 /** Something was written to an nbops store. */
@@ -794,7 +818,7 @@ export interface Routes {
   /** List Environment records, newest first, narrowed by their fields. */
   'records/environments': { takes: { id?: string; python?: string; platform?: string; order_by?: string; limit?: number; offset?: number }; gives: Environment[] };
   /** List Run records, newest first, narrowed by their fields. */
-  'records/runs': { takes: { id?: string; name?: string; kind?: 'session' | 'named' | 'notebook'; status?: 'running' | 'finished' | 'failed' | 'interrupted' | 'cancelled'; parent_id?: string; execution_id?: string; sweep_id?: string; cause?: string; notebook?: string; user?: string; host?: string; pid?: number; process?: string; environment_id?: string; git_commit?: string; git_branch?: string; git_dirty?: boolean; output?: string; note?: string; order_by?: string; limit?: number; offset?: number }; gives: Run[] };
+  'records/runs': { takes: { id?: string; name?: string; kind?: 'session' | 'named' | 'notebook'; status?: 'running' | 'finished' | 'failed' | 'interrupted' | 'cancelled'; parent_id?: string; execution_id?: string; sweep_id?: string; cause?: string; notebook?: string; user?: string; host?: string; pid?: number; process?: string; environment_id?: string; git_commit?: string; git_branch?: string; git_dirty?: boolean; output?: string; cwd?: string; note?: string; order_by?: string; limit?: number; offset?: number }; gives: Run[] };
   /** List CellExecution records, newest first, narrowed by their fields. */
   'records/cells': { takes: { id?: string; run_id?: string; position?: number; source?: string; status?: 'running' | 'ok' | 'error' | 'interrupted' | 'cancelled' | 'exited' | 'invalid'; cell_id?: string; execution_count?: number; host?: string; pid?: number; order_by?: string; limit?: number; offset?: number }; gives: CellExecution[] };
   /** List Artifact records, newest first, narrowed by their fields. */

@@ -72,7 +72,36 @@ class Environment(Record, frozen=True, kw_only=True):
     """Distribution name → version."""
     variables: dict[str, str] = {}
     """Settings that change numbers: hash seed, thread counts, time zone, locale."""
+    machine: dict[str, str] = {}
+    """``cpu``: the processor's name; ``cores``: how many of its cores the process may use."""
     created_at: float
+
+
+class ImportedModule(msgspec.Struct, frozen=True, kw_only=True):
+    """A module of the user's own that a run imported, as its file was then."""
+
+    name: str
+    """Dotted import name."""
+    path: str
+    """Of its file, relative to the project when inside."""
+    digest: str
+    """sha256 of the file."""
+    version: str = ""
+    """Number of the module version that the file held; empty for what was not taken from a notebook."""
+    version_id: str | None = None
+    execution_id: str | None = None
+    """The execution after which it was first seen so."""
+
+
+class ThreadPool(msgspec.Struct, frozen=True, kw_only=True):
+    """A native library that computes on threads of its own, as a run had it loaded."""
+
+    library: str
+    """``openblas``, ``openmp``, ``mkl``, ``blis``, …"""
+    version: str = ""
+    core: str = ""
+    """The kind of processor it computes for, which decides the last bits of a sum."""
+    threads: int
 
 
 class Run(Record, frozen=True, kw_only=True):
@@ -105,6 +134,12 @@ class Run(Record, frozen=True, kw_only=True):
     """Whether tracked files differed from the commit; None outside a repository."""
     output: str | None = None
     """Where the executed notebook was written, for papermill executions."""
+    cwd: str | None = None
+    """Folder that its process began in, relative to the project when inside."""
+    modules: list[ImportedModule] = []
+    """Modules of the user's own that it imported; one that was edited and imported again has several entries."""
+    thread_pools: list[ThreadPool] = []
+    """Native libraries with threads, as they were last seen."""
     tags: dict[str, str] = {}
     note: str = ""
     archived_at: float | None = None
@@ -138,6 +173,8 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
     digest: str = ""
     """What it holds now, where that took little time to tell; comparable within the session only."""
+    version: str = ""
+    """What it holds now, comparable with other sessions of the same project; empty where that took too long to tell."""
 
 
 class FileTouch(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from nbops.records import (
     Definition,
     Endpoint,
     Environment,
+    ImportedModule,
     Metric,
     Model,
     ModelVersion,
@@ -492,6 +493,8 @@ def searched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
             name=name, tags=tags, started_at=now - ages[name], ended_at=None if name == "d" else now - ages[name] + 10,
             status="running" if name == "d" else "finished", git_commit="abc" if name == "a" else None,
             notebook=f"books/{name}.ipynb", git_dirty={"a": True, "b": False}.get(name),
+            modules=[ImportedModule(name="churn.features", path="f.py", digest="e" * 64, version="1.1.0")]
+            if name == "b" else [],
         )  # fmt: skip
         store.put(run)
         store.log_params([Param(run_id=run.id, name=key, value=value, at=1.0) for key, value in params.items()])
@@ -555,7 +558,10 @@ def searched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         ("model != churn", ""),
         ("model = none", "bcd"),
         ("data = none", "abcd"),
-        ("module ~ features", ""),
+        ("module ~ features", "b"),
+        ("module = churn.features@1.1.0", "b"),
+        ("module = churn.features@1.0.0", ""),
+        ("module = none", "acd"),
     ],
 )
 def test_expressions_select(searched: Store, where: str, names: str) -> None:

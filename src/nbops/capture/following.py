@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from nbops.capture import mentions
+from nbops.capture import mentions, place
 from nbops.capture.mentions import Mentions
 from nbops.capture.notices import tell
 from nbops.optional import loaded
+from nbops.quiet import quiet
 from nbops.records import Edge, Evidence, Lineage, RandomState, Written
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Follower:
     def __init__(self, shell: Any, root: str, *, budget_s: float = 0.05) -> None:
         self._shell = shell
         self._root = root
+        self._key: bytes | None = None
         self.budget_s = budget_s
         self._origins: dict[str, _Origin] = {}
         self._random: dict[str, str] = {}
@@ -146,7 +148,7 @@ class Follower:
         edges = [self._edge(name, "", names) for name in said.reads if name in names] if said.reads else []
         # A cell that failed may have bound only some of its names; those that are there are told.
         bound = said.binds if is_ok else [name for name in said.binds if name in names]
-        writes = [Written(name=name, evidence="named", digest=_literal_digest(names.get(name))) for name in bound]
+        writes = [self._literal(name, names.get(name)) for name in bound]
         for name in bound:
             self._origins[name] = _Origin(opened.execution_id, "named")
         return Lineage(edges=edges, writes=writes)
@@ -169,9 +171,11 @@ class Follower:
         changes = self._watch.after(names)
         touched = self._files.end(self._paths(said, names), opened.began)
         edges = [self._edge(name, opened.held.get(name, ""), names) for name in changes.reads if name != "get_ipython"]
-        digests = self._new_digests(changes, names, time.time() - opened.began)
+        took_s = time.time() - opened.began
+        digests = self._new_digests(changes, names, took_s)
+        versions = self._new_versions(changes, names, took_s)
         writes = [
-            Written(name=name, evidence=evidence, digest=digests.get(name, ""))
+            Written(name=name, evidence=evidence, digest=digests.get(name, ""), version=versions.get(name, ""))
             for name, evidence in changes.writes.items()
         ]
         random_states = self._stirred(changes, opened, edges)
@@ -221,6 +225,34 @@ class Follower:
                 if held.evidence == "digest":
                     found[name] = held.value
         return found
+
+    def _new_versions(self, changes: Changes, names: Mapping[str, Any], took_s: float) -> dict[str, str]:
+        """What the same names hold for other sessions to compare with, for as long again."""
+        from nbops.data import version
+
+        deadline = time.perf_counter() + min(max(_LEAST_S, took_s * _SHARE), _MOST_S)
+        found: dict[str, str] = {}
+        for name in changes.writes:
+            thing = names.get(name)
+            # A number's digest says what it is already.
+            if type(thing) not in _PLAIN and name in names and (left := deadline - time.perf_counter()) > 0:
+                with quiet():
+                    found[name] = version(thing, key=self._texts_key(), budget_s=left)
+        return found
+
+    def _literal(self, name: str, thing: Any) -> Written:
+        """What a cell made of literals."""
+        held = ""
+        if type(thing) not in _PLAIN:
+            from nbops.data import version
+
+            held = version(thing, key=self._texts_key(), budget_s=_LEAST_S)
+        return Written(name=name, evidence="named", digest=_literal_digest(thing), version=held)
+
+    def _texts_key(self) -> bytes:
+        if self._key is None:
+            self._key = place.key(self._root)
+        return self._key
 
     def _stirred(self, changes: Changes, opened: Open, edges: list[Edge]) -> list[RandomState]:
         if not changes.randomness:

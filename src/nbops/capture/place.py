@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from nbops.settings import STORE_FOLDER
 
 
 def user() -> str:
@@ -27,6 +30,34 @@ def host() -> str:
     if hasattr(os, "uname"):
         return os.uname().nodename
     return os.environ.get("COMPUTERNAME", "")
+
+
+def folder(root: str) -> str | None:
+    """The current folder, relative to the project when inside (``.`` for the project itself); None where it is gone."""
+    try:
+        here = Path.cwd()
+    except OSError:
+        return None
+    return here.relative_to(root).as_posix() if here.is_relative_to(root) else str(here)
+
+
+def key(root: str) -> bytes:
+    """What texts are hashed with in this project, so that nobody who has only the store can guess them.
+
+    It is made at its first use and never leaves the project's folder; empty where it cannot be kept.
+    """
+    path = Path(root) / STORE_FOLDER / "key"
+    fresh = path.with_name(f"key.{os.getpid()}")
+    try:
+        if not path.exists():
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:  # noqa: PTH123 - with its mode
+                file.write(os.urandom(32))
+            with contextlib.suppress(FileExistsError):  # another kernel was first, and its key counts
+                os.link(fresh, path)
+            fresh.unlink()
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def notebook(namespace: Mapping[str, Any], root: str) -> str | None:

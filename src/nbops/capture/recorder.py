@@ -201,6 +201,7 @@ class Recorder:
         if self.follower is not None:
             lineage = self.follower.after(ended.followed, is_ok=status == "ok")
         self.session.writer.close_cell(ended.cell, status, error, self._outlets.end(ended.shown), lineage)
+        self.session.look_at_imports(ended.cell.id)
 
     def _outcome(self, result: Any) -> tuple[CellStatus, CellError | None]:
         if result is None:

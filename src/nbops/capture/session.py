@@ -13,10 +13,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from nbops.capture import place
+from nbops.capture.imports import Imports
 from nbops.capture.tracking import ActiveRun, run_record
 from nbops.capture.writer import Writer
 from nbops.errors import NotFoundError, StoreError
-from nbops.records import CellError, CellExecution, Run, RunKind, RunStatus, new_id
+from nbops.records import CellError, CellExecution, ModuleVersion, Run, RunKind, RunStatus, new_id
 from nbops.settings import Settings
 
 # Long enough for the cell that loads the extension to end, and short against any session worth describing.
@@ -50,6 +52,7 @@ class Session:
         self.pid = os.getpid()
         self.execution_id: str | None = None
         """The cell execution that runs just now."""
+        self._cwd = place.folder(settings.root)
         self.innermost: ActiveRun | None = None
         self._open_runs: dict[str, ActiveRun] = {}
         self._cause = environ.get("NBOPS_CAUSE") or "person"
@@ -60,6 +63,7 @@ class Session:
         if self.is_ours:
             # A driver elsewhere names a run that this store has not seen yet: it is made, and ended, here.
             self.enter(self.root, kind="notebook" if given else kind)
+        self._imports = Imports(settings.root, self._versions_of)
         self._leaving = threading.Event()
         self._watcher = threading.Thread(target=self._look_around, name="nbops-surroundings", daemon=True)
         self._watcher.start()
@@ -83,6 +87,7 @@ class Session:
             execution_id=self.execution_id,
             cause=self._cause,
             notebook=self.notebook,
+            cwd=self._cwd if run is self.root else None,
         )
         if run is self.root:
             self.writer.anchors = [begun]
@@ -96,6 +101,19 @@ class Session:
         if self.pid == os.getpid():
             self.writer.update(Run, run.id, status=status, ended_at=time.time(), error=error)
 
+    def look_at_imports(self, execution_id: str | None) -> None:
+        """Note which modules of the user's own were imported by now, so that a killed process has them too."""
+        if self._imports.look(execution_id):
+            self.writer.update(
+                Run, self.root.id, modules=self._imports.modules, thread_pools=self._imports.thread_pools
+            )
+
+    def _versions_of(self, digest: str) -> list[ModuleVersion]:
+        try:
+            return self.writer.store.find(ModuleVersion, digest=digest)
+        except StoreError:
+            return []  # it cannot be asked just now; the digest says all that is needed later
+
     def renamed(self, notebook: str) -> None:
         """Note the notebook's path when the front end tells it late."""
         self.notebook = notebook
@@ -108,6 +126,7 @@ class Session:
             return
         self._leaving.set()
         self._watcher.join(_LOOK_AROUND_LIMIT_S)
+        self.look_at_imports(None)
         for left in reversed([*self._open_runs.values()]):
             left.is_open = False
             self.leave(left, "interrupted", None)
@@ -135,4 +154,6 @@ class Session:
         self.writer.put(found)
         git = git_state(self.settings.root)
         facts: dict[str, Any] = {"git_commit": git.commit, "git_branch": git.branch, "git_dirty": git.dirty}
+        if not self.is_ours:
+            facts["cwd"] = self._cwd
         self.writer.update(Run, self.root.id, environment_id=found.id, **facts)

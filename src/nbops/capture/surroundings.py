@@ -5,6 +5,7 @@ All of it is collected away from the user's cells. Nothing but the settings name
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -23,7 +24,7 @@ VARIABLES = frozenset({
     "LC_ALL", "LC_COLLATE", "LC_CTYPE", "LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME",
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS", "LOKY_MAX_CPU_COUNT", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS",
-    "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS", "OPENBLAS_CORETYPE", "MKL_CBWR", "NPY_DISABLE_CPU_FEATURES",
 })  # fmt: skip
 
 _GIT_TIMEOUT_S = 10.0
@@ -59,6 +60,7 @@ def environment(variables: Mapping[str, str] | None = None) -> Environment:
         "platform": _platform(),
         "packages": packages(sys.path),
         "variables": {name: given[name] for name in sorted(VARIABLES & given.keys())},
+        "machine": _machine(),
     }
     digest = hashlib.sha256(msgspec.json.encode(facts, order="deterministic")).hexdigest()[:32]
     return msgspec.convert({"id": digest, "created_at": time.time(), **facts}, Environment)
@@ -72,6 +74,18 @@ def _platform() -> str:
     # The same words, without the process that platform.platform() starts to ask for the processor's name.
     about = os.uname()
     return f"{about.sysname}-{about.release}-{about.machine}-with-{''.join(platform.libc_ver())}"
+
+
+def _machine() -> dict[str, str]:
+    """The processor, and how many of its cores this process may use: they decide the last bits of long sums."""
+    import platform
+
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0
+    name = "" if sys.platform == "linux" else platform.processor()
+    with contextlib.suppress(OSError):
+        told = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text("utf-8"), re.MULTILINE)
+        name = told[1].strip() if told else name
+    return {"cpu": name or platform.machine(), "cores": str(usable)}
 
 
 def packages(path: Iterable[str]) -> dict[str, str]:

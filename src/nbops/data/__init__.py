@@ -1,9 +1,9 @@
 """What is known of data: a table's signature, version and profile; an object's token and digest.
 
 This room looks at data and never keeps it: ``signature_of`` says what a model takes and answers, ``fingerprint`` names
-the content of a table, ``profile_of`` sums it up in a few kilobytes that drift is measured against later. ``token``,
-``digest`` and ``Watch`` tell what a cell did to the objects of its notebook. Storing the results is left to those who
-ask.
+the content of a table and ``version`` that of any variable, ``profile_of`` sums a table up in a few kilobytes that
+drift is measured against later. ``token``, ``digest`` and ``Watch`` tell what a cell did to the objects of its
+notebook. Storing the results is left to those who ask.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from nbops.data.fingerprint import Fingerprint, fingerprint
 from nbops.data.profile import ColumnProfile, Profile, merged, profile_from_json, profile_of
 from nbops.data.signature import signature_of
 from nbops.data.tokens import token
+from nbops.data.version import version
 
 __all__ = [
     "Allowance",
@@ -31,4 +32,5 @@ __all__ = [
     "profile_of",
     "signature_of",
     "token",
+    "version",
 ]

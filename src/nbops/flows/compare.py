@@ -40,6 +40,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Status, duration, notebook, commit, Python."""
     packages: list[Difference]
     """Only packages whose version differs."""
+    modules: list[Difference] = []
+    """Modules of the project that the runs imported: the version, or the start of the file's sha256."""
     code: list[CellChange]
 
 
@@ -71,6 +73,7 @@ def compare(store: Store, references: Sequence[str]) -> Comparison:
         metrics=_differences([_last_values(store, run) for run in runs]),
         facts=_differences([_facts(run, environment) for run, environment in zip(runs, environments, strict=True)]),
         packages=[row for row in _differences([env.packages if env else {} for env in environments]) if row.differs],
+        modules=_differences([_modules(run) for run in runs]),
         code=_code(store, runs),
     )
 
@@ -92,9 +95,14 @@ def _facts(run: Run, environment: Environment | None) -> dict[str, Any]:
         "cause": run.cause,
         "commit": run.git_commit and run.git_commit[:12] + (" + edits" if run.git_dirty else ""),
         "python": environment.python if environment else None,
+        "cpu": environment.machine.get("cpu") if environment else None,
         "user": run.user,
         "host": run.host,
     }
+
+
+def _modules(run: Run) -> dict[str, str]:
+    return {module.name: module.version or module.digest[:12] for module in run.modules}
 
 
 def _differences(columns: Sequence[dict[str, Any]]) -> list[Difference]:

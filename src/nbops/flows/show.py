@@ -37,6 +37,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Runs that are a named part of this one."""
     artifacts: list[Artifact] = []
     modules: list[ModuleVersion] = []
+    """Versions that the run made; those that it imported stand in its record."""
     models: list[ModelVersion] = []
     environment: Environment | None = None
 
@@ -88,6 +89,9 @@ def with_surroundings(store: Store, run: Run) -> Run:
         git_commit=session[0].git_commit,
         git_branch=session[0].git_branch,
         git_dirty=session[0].git_dirty,
+        cwd=session[0].cwd,
+        modules=session[0].modules,
+        thread_pools=session[0].thread_pools,
     )
 
 

@@ -471,7 +471,7 @@ class _Writer:
 
     def presence(self, field: Field) -> tuple[str, list[object]]:
         if field.area == "run":
-            return _LINKED[field.name], []
+            return (_MODULES[self.dialect] if field.name == "module" else _LINKED[field.name]), []
         table = {"metrics": "last_metrics", "params": "params", "tags": "tags"}[field.area]
         return f"SELECT v.run_id FROM {table} v WHERE v.name = ?", [field.name]
 
@@ -559,8 +559,28 @@ class _Writer:
 
 _DURATION = "(CASE WHEN r.ended_at < r.started_at THEN 0.0 ELSE r.ended_at - r.started_at END)"
 
+# Modules that a run made, and those that it imported; a part of a session has imported what its session has.
+_IMPORTED = (
+    "SELECT v.run_id FROM (SELECT run_id, module, version FROM module_versions UNION ALL "
+    "SELECT n.id, COALESCE(w.module, {name}), COALESCE(w.version, {number}) FROM runs n "
+    "JOIN runs s ON s.id = COALESCE(n.parent_id, n.id) CROSS JOIN {each} "
+    "LEFT JOIN module_versions w ON w.id = {version} WHERE s.modules <> '[]') v WHERE v.run_id IS NOT NULL"
+)
+_MODULES: dict[Dialect, str] = {
+    "sqlite": _IMPORTED.format(
+        name="json_extract(m.value, '$.name')",
+        number="json_extract(m.value, '$.version')",
+        each="json_each(s.modules) m",
+        version="json_extract(m.value, '$.version_id')",
+    ),
+    "postgres": _IMPORTED.format(
+        name="m.value->>'name'",
+        number="m.value->>'version'",
+        each="jsonb_array_elements(s.modules::jsonb) m(value)",
+        version="m.value->>'version_id'",
+    ),
+}
 _LINKED = {
-    "module": "SELECT v.run_id FROM module_versions v WHERE v.run_id IS NOT NULL",
     "model": "SELECT v.run_id FROM model_versions v WHERE v.run_id IS NOT NULL",
     "data": "SELECT v.run_id FROM datasets v WHERE v.run_id IS NOT NULL",
 }

@@ -329,6 +329,8 @@ def _(answer: Page) -> list[Part]:
     title = record.get("name") or record.get("module") or record.get("model") or record.get("check") or ""
     parts: list[Part] = [Heading(f"{answer.noun} {title}".strip(), short(record.get("id")))]
     hidden = {"source", "traceback", "name", "id", "signature", "definitions", "process"}
+    if answer.noun == "Run":
+        hidden |= {"modules", "thread_pools"}
     facts = [
         (name, _value(name, value))
         for name, value in record.items()
@@ -342,6 +344,8 @@ def _(answer: Page) -> list[Part]:
     for title, rows in (("Models", answer.models), ("Modules", answer.modules), ("Cells", answer.cells)):
         if rows:
             parts += [Heading(title), *view_of(list(rows))]
+    if imported := record.get("modules") if answer.noun == "Run" else None:
+        parts += [Heading("Imported modules"), _imported(imported)]
     if answer.parts:
         rows_of_parts = [
             [short(run.id), run.name, run.status, seconds(run.started_at, run.ended_at)] for run in answer.parts
@@ -365,6 +369,11 @@ def _(answer: Page) -> list[Part]:
     if (error := record.get("error")) and isinstance(error, dict) and error.get("traceback"):
         parts.append(Code(error["traceback"]))
     return parts
+
+
+def _imported(modules: Sequence[dict[str, Any]]) -> Table:
+    rows = [[module["name"], module["version"], module["path"], module["digest"][:12]] for module in modules]
+    return Table(["module", "version", "file", "sha256"], rows)
 
 
 def _value(name: str, value: Any) -> str:
@@ -431,6 +440,7 @@ def _(answer: Comparison) -> list[Part]:
         ("Metrics", answer.metrics),
         ("Runs", answer.facts),
         ("Packages that differ", answer.packages),
+        ("Modules", answer.modules),
     ):
         if rows:
             parts += [Heading(title), _side_by_side(columns, rows)]

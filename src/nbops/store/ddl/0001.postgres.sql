@@ -35,6 +35,7 @@ CREATE TABLE environments (
     "platform" TEXT COLLATE "C" NOT NULL,
     "packages" TEXT COLLATE "C" NOT NULL,
     "variables" TEXT COLLATE "C" NOT NULL,
+    "machine" TEXT COLLATE "C" NOT NULL,
     "created_at" DOUBLE PRECISION NOT NULL
 );
 
@@ -63,6 +64,9 @@ CREATE TABLE runs (
     "git_branch" TEXT COLLATE "C",
     "git_dirty" BIGINT,
     "output" TEXT COLLATE "C",
+    "cwd" TEXT COLLATE "C",
+    "modules" TEXT COLLATE "C" NOT NULL,
+    "thread_pools" TEXT COLLATE "C" NOT NULL,
     "tags" TEXT COLLATE "C" NOT NULL,
     "note" TEXT COLLATE "C" NOT NULL,
     "archived_at" DOUBLE PRECISION,

@@ -39,6 +39,7 @@ CREATE TABLE environments (
     "platform" TEXT NOT NULL,
     "packages" TEXT NOT NULL,
     "variables" TEXT NOT NULL,
+    "machine" TEXT NOT NULL,
     "created_at" REAL NOT NULL
 );
 
@@ -51,6 +52,7 @@ CREATE TRIGGER environments_set AFTER UPDATE ON environments BEGIN
         CASE WHEN new."platform" IS NOT old."platform" THEN ',platform' ELSE '' END ||
         CASE WHEN new."packages" IS NOT old."packages" THEN ',packages' ELSE '' END ||
         CASE WHEN new."variables" IS NOT old."variables" THEN ',variables' ELSE '' END ||
+        CASE WHEN new."machine" IS NOT old."machine" THEN ',machine' ELSE '' END ||
         CASE WHEN new."created_at" IS NOT old."created_at" THEN ',created_at' ELSE '' END);
 END;
 CREATE TRIGGER environments_gone AFTER DELETE ON environments BEGIN
@@ -79,6 +81,9 @@ CREATE TABLE runs (
     "git_branch" TEXT,
     "git_dirty" INTEGER,
     "output" TEXT,
+    "cwd" TEXT,
+    "modules" TEXT NOT NULL,
+    "thread_pools" TEXT NOT NULL,
     "tags" TEXT NOT NULL,
     "note" TEXT NOT NULL,
     "archived_at" REAL,
@@ -122,6 +127,9 @@ CREATE TRIGGER runs_set AFTER UPDATE ON runs BEGIN
         CASE WHEN new."git_branch" IS NOT old."git_branch" THEN ',git_branch' ELSE '' END ||
         CASE WHEN new."git_dirty" IS NOT old."git_dirty" THEN ',git_dirty' ELSE '' END ||
         CASE WHEN new."output" IS NOT old."output" THEN ',output' ELSE '' END ||
+        CASE WHEN new."cwd" IS NOT old."cwd" THEN ',cwd' ELSE '' END ||
+        CASE WHEN new."modules" IS NOT old."modules" THEN ',modules' ELSE '' END ||
+        CASE WHEN new."thread_pools" IS NOT old."thread_pools" THEN ',thread_pools' ELSE '' END ||
         CASE WHEN new."tags" IS NOT old."tags" THEN ',tags' ELSE '' END ||
         CASE WHEN new."note" IS NOT old."note" THEN ',note' ELSE '' END ||
         CASE WHEN new."archived_at" IS NOT old."archived_at" THEN ',archived_at' ELSE '' END ||

@@ -1,0 +1,147 @@
+"""Which modules of the user's own a process has imported, and the native libraries it computes with.
+
+A module's text is part of what a number depends on, and its file may be another one tomorrow. It is looked for where
+``sys.modules`` has grown, and where a file that is known was written again and reloaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import ModuleType
+
+from nbops.optional import loaded
+from nbops.records import ImportedModule, ModuleVersion, ThreadPool
+
+_MOST_MODULES = 300
+# Who brings libraries with threads of their own.
+_COMPUTING = ("numpy", "scipy.linalg", "sklearn", "lightgbm", "xgboost", "torch", "numexpr")
+
+
+class Imports:
+    """What one process has imported so far.
+
+    Args:
+        root: the project's folder; paths inside it are told relative to it.
+        versions: gives the module versions of a file's content, by its sha256.
+    """
+
+    def __init__(self, root: str, versions: Callable[[str], list[ModuleVersion]]) -> None:
+        self._root = root
+        self._versions = versions
+        self._count = 0
+        self._seen: set[str] = set()
+        self._files: dict[str, tuple[str, int]] = {}
+        """Module → its file, and when that was written."""
+        self._computing: list[str] = []
+        self.modules: list[ImportedModule] = []
+        self.thread_pools: list[ThreadPool] = []
+        paths = sysconfig.get_paths()
+        own = Path(__file__).parents[1]
+        self._foreign = (
+            *(paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+            *(str(folder) + os.sep for folder in (own, own.with_name("nbops_serving"))),
+        )
+
+    def look(self, execution_id: str | None) -> bool:
+        """Look what was imported since the last look; True where something that is recorded changed.
+
+        Args:
+            execution_id: the execution that has just ended.
+        """
+        changed = self._edited(execution_id)
+        if len(sys.modules) == self._count:
+            return changed
+        self._count = len(sys.modules)
+        for name, module in list(sys.modules.items()):
+            if name not in self._seen:
+                self._seen.add(name)
+                changed |= self._is_new(name, module, execution_id)
+        return self._looked_at_threads() or changed
+
+    def _is_new(self, name: str, module: ModuleType | None, execution_id: str | None) -> bool:
+        # Read past lazy modules' __getattr__: looking must import nothing.
+        path = vars(module).get("__file__") if isinstance(module, ModuleType) else None
+        if name == "__main__" or type(path) is not str or not path.endswith(".py"):
+            return False
+        path = os.path.abspath(path)  # noqa: PTH100 - a Path would cost more for thousands of modules
+        if path.startswith(self._foreign) or "/site-packages/" in path or "/dist-packages/" in path:
+            return False
+        return self._note(name, path, execution_id)
+
+    def _edited(self, execution_id: str | None) -> bool:
+        """Known files that were written again: what reloads them (``%autoreload``) computes with another text now."""
+        found = [name for name, (path, written) in self._files.items() if _written_at(path) not in (0, written)]
+        noted = [self._note(name, self._files[name][0], execution_id) for name in found]
+        return any(noted)
+
+    def _note(self, name: str, path: str, execution_id: str | None) -> bool:
+        try:
+            text = Path(path).read_bytes()
+        except OSError:
+            return False
+        digest = hashlib.sha256(text).hexdigest()
+        self._files[name] = (path, _written_at(path))
+        known = [module.digest for module in self.modules if module.name == name]
+        if (known and known[-1] == digest) or len(self.modules) >= _MOST_MODULES:
+            return False
+        version = _of_module(name, self._versions(digest))
+        self.modules.append(
+            ImportedModule(
+                name=name,
+                path=_within(self._root, path),
+                digest=digest,
+                version=version.version if version is not None else "",
+                version_id=version.id if version is not None else None,
+                execution_id=execution_id,
+            )
+        )
+        return True
+
+    def _looked_at_threads(self) -> bool:
+        computing = [name for name in _COMPUTING if loaded(name) is not None]
+        if computing == self._computing:
+            return False
+        self._computing = computing
+        try:
+            import threadpoolctl
+        except ImportError:
+            return False
+        found = [
+            ThreadPool(
+                library=str(pool["internal_api"]),
+                version=str(pool.get("version") or ""),
+                core=str(pool.get("architecture") or ""),
+                threads=int(pool["num_threads"]),
+            )
+            for pool in threadpoolctl.threadpool_info()
+        ]
+        changed, self.thread_pools = found != self.thread_pools, found
+        return changed
+
+
+def _of_module(name: str, versions: Iterable[ModuleVersion]) -> ModuleVersion | None:
+    """The version that is this module, under its own name or under the one that belongs to its content alone."""
+    frozen = f"__{name.rpartition('__')[2]}"
+    for version in versions:
+        if version.module == name or name == f"{version.module.replace('.', '__')}{frozen}":
+            return version
+    return None
+
+
+def _written_at(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116 - asked after every cell
+    except OSError:
+        return 0
+
+
+def _within(root: str, path: str) -> str:
+    try:
+        return Path(path).relative_to(root).as_posix()
+    except ValueError:
+        return path
