@@ -35,8 +35,9 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     columns: list[Column]
     output: Literal["number", "class", "value"] = "value"
     classes: list[str | int | float | bool] | None = None
-    takes: Literal["frame", "array", "rows"] = "frame"
-    """What the model's ``predict`` is given: a DataFrame, a 2-D array, or a list of dicts."""
+    takes: Literal["frame", "array", "rows", "series", "values"] = "frame"
+    """What the model's ``predict`` is given: a DataFrame, a 2-D array, or a list of dicts; for a model of one column
+    also a Series or a 1-D array."""
 
 
 class Dtype(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -144,6 +144,8 @@ class Trees(msgspec.Struct, frozen=True, tag=True):
     """For a sum: the output that each tree adds to."""
     depth: int
     link: Literal["identity", "exponential", "logistic", "softmax", "proportions"]
+    zero_is_positive: bool = False
+    """Which of two classes a score of exactly zero means."""
 
 
 Head = Linear | Trees
@@ -381,7 +383,8 @@ def _head(head: Head, classes: list[Value] | None) -> Callable[[Floats], Answer]
         inverse = np.exp if head.link == "exponential" else None
         return lambda matrix: Answer((raw(matrix) if inverse is None else inverse(raw(matrix)))[:, 0].tolist())
     if head.link == "logistic":
-        return lambda matrix: _binary(raw(matrix)[:, 0].tolist(), classes)
+        least = 0.0 if isinstance(head, Trees) and head.zero_is_positive else math.ulp(0.0)
+        return lambda matrix: _binary(raw(matrix)[:, 0].tolist(), classes, least)
     if head.link == "sign":
         return lambda matrix: Answer(_signed(raw(matrix), classes))
     link = {"softmax": _softmax, "one-vs-rest": _one_vs_rest, "proportions": None}[head.link]
@@ -395,13 +398,13 @@ def _head(head: Head, classes: list[Value] | None) -> Callable[[Floats], Answer]
     return several
 
 
-def _binary(scores: list[float], classes: list[Value]) -> Answer:
+def _binary(scores: list[float], classes: list[Value], least: float) -> Answer:
     exp = math.exp
     try:
         positive = [1.0 / (1.0 + exp(-score)) for score in scores]
     except OverflowError:
         positive = [_logistic(score) for score in scores]
-    return Answer([classes[score > 0] for score in scores], [[1.0 - share, share] for share in positive])
+    return Answer([classes[score >= least] for score in scores], [[1.0 - share, share] for share in positive])
 
 
 def _logistic(score: float) -> float:

@@ -72,14 +72,26 @@ class Original:
     def answer(self, rows: Sequence[Row]) -> Answer:
         given = self._build(rows)
         if not self._has_probabilities:
-            predict = self._model.predict if hasattr(self._model, "predict") else self._model
-            return Answer(plain(predict(given), len(rows)))
+            return Answer(plain(predict_of(self._model)(given), len(rows)))
         probabilities = self._model.predict_proba(given)
         if self._follow and self._classes is not None:
             predictions = [self._classes[place] for place in probabilities.argmax(axis=1).tolist()]
         else:
             predictions = plain(self._model.predict(given), len(rows))
         return Answer(predictions, plain(probabilities, len(rows)))
+
+
+def predict_of(model: Any) -> Callable[[Any], Any]:
+    """Return what answers rows: ``predict``, or the function that the model is.
+
+    XGBoost's own boosters take a matrix of their own there, and what everybody else takes under another name.
+    """
+    for name in ("inplace_predict", "predict"):
+        if hasattr(model, name):
+            found: Callable[[Any], Any] = getattr(model, name)
+            return found
+    call: Callable[[Any], Any] = model
+    return call
 
 
 def _use_one_thread(model: Any) -> None:
@@ -134,7 +146,7 @@ def input_builder(signature: Signature, dtypes: list[Dtype]) -> Callable[[Sequen
     """Return what makes the model's own kind of input from rows: a DataFrame, an array or a list of dicts.
 
     Args:
-        signature: the columns and which of the three the model takes.
+        signature: the columns, and in which form the model takes them.
         dtypes: how each column was held in training; the usual one for its kind when empty.
 
     Returns:
@@ -146,6 +158,8 @@ def input_builder(signature: Signature, dtypes: list[Dtype]) -> Callable[[Sequen
     if signature.takes == "array":
         return _array_builder(dtypes)
     held = dtypes or [Dtype(name=_USUAL[column.kind]) for column in signature.columns]
+    if signature.takes in ("series", "values"):
+        return _single_builder(names[0], held[0], is_series=signature.takes == "series")
 
     def frame(rows: Sequence[Row]) -> Any:
         import pandas as pd
@@ -156,6 +170,22 @@ def input_builder(signature: Signature, dtypes: list[Dtype]) -> Callable[[Sequen
         )
 
     return frame
+
+
+def _single_builder(name: str, dtype: Dtype, *, is_series: bool) -> Callable[[Sequence[Row]], Any]:
+    def series(rows: Sequence[Row]) -> Any:
+        import pandas as pd
+
+        return pd.Series(_column(tuple(row[0] for row in rows), dtype), name=name)
+
+    def values(rows: Sequence[Row]) -> Any:
+        import numpy as np
+
+        # a text longer than any of training must not be cut to their width
+        width = "O" if dtype.name.startswith(("str", "<U", "object")) else dtype.name
+        return np.array([row[0] for row in rows], dtype=width)
+
+    return series if is_series else values
 
 
 _USUAL = {
@@ -227,7 +257,7 @@ class Onnx:
 
     def answer(self, rows: Sequence[Row]) -> Answer:
         label, *rest = self._session.run(self._wanted, self._feed(rows))
-        predictions = plain(label.reshape(-1), len(rows))
+        predictions = plain(label.reshape(-1) if label.size == len(rows) else label, len(rows))
         if self._classes is not None and self._classes and isinstance(self._classes[0], bool):
             predictions = [bool(value) for value in predictions]  # ONNX has no labels that are true or false
         return Answer(predictions, plain(rest[0], len(rows)) if rest else None)

@@ -10,11 +10,12 @@ import httpx
 import numpy as np
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.ensemble import BaggingClassifier
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 
 from nbops_serving.bundle import open_bundle
 
@@ -67,7 +68,7 @@ def test_a_graph_that_answers_otherwise_is_not_served(shop, table):
     """Single precision puts some values on the other side of a threshold; values chosen so that it does."""
     values = np.linspace(1, 1 + 1e-6, 200).reshape(-1, 1)
     target = (np.arange(200) // 3) % 2
-    model = GradientBoostingClassifier(n_estimators=5, random_state=0).fit(values * 1.0, target)
+    model = BaggingClassifier(DecisionTreeClassifier(), 5, random_state=0).fit(values * 1.0, target)
     wide = make_pipeline(StandardScaler(), model).fit(values, target)
     manifest = shop.manifest(wide, values)
     assert manifest.gate is not None

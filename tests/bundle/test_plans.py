@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
     GradientBoostingClassifier,
+    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
@@ -28,6 +31,8 @@ from sklearn.linear_model import (
     RidgeClassifier,
     SGDClassifier,
 )
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -45,6 +50,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from nbops.bundle.evidence import UNSEEN
 from nbops.bundle.plans import NoPlanError, plan_of
 from nbops.data import signature_of
+from nbops_serving.manifest import Dtype
 from nbops_serving.plan import CompiledPlan, RefusedRowError, read_plan, write_plan
 
 NUMBERS = ["n0", "n1", "n2", "n3"]
@@ -117,6 +123,19 @@ EXACT = [
     pytest.param(ordinal, HistGradientBoostingClassifier(max_iter=20), "two", "holes", id="boosting"),
     pytest.param(ordinal, HistGradientBoostingClassifier(max_iter=10), "three", "holes", id="boosting, three classes"),
     pytest.param(ordinal, HistGradientBoostingRegressor(max_iter=20), "number", "holes", id="boosting regression"),
+    pytest.param(dense, GradientBoostingClassifier(n_estimators=10), "two", "whole", id="gradient boosting"),
+    pytest.param(dense, GradientBoostingClassifier(n_estimators=5), "three", "whole", id="gradient boosting, three"),
+    pytest.param(
+        dense,
+        GradientBoostingRegressor(n_estimators=10, loss="huber"),
+        "number",
+        "whole",
+        id="gradient boosting regression",
+    ),
+    pytest.param(dense, LinearDiscriminantAnalysis(), "three", "whole", id="linear discriminant"),
+    pytest.param(
+        plain, GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2), "two", "whole", id="the best of a search"
+    ),
 ]
 
 
@@ -204,6 +223,23 @@ def test_a_category_that_the_pipeline_refuses_is_refused(table):
         compiled(pipeline, table.whole).answer(rows_of(row))
 
 
+def test_a_score_of_exactly_zero_means_the_class_that_it_means_to_the_model():
+    values, target = np.array([[0.0], [0.0], [1.0], [1.0]]), [0, 1, 0, 1]
+    model = GradientBoostingClassifier(n_estimators=1, max_depth=1).fit(values, target)
+    assert model.decision_function(values).tolist() == [0.0] * 4
+    assert compiled(model, values).answer([(0.0,)]).predictions == model.predict([[0.0]]).tolist()
+
+
+def test_a_value_that_a_column_of_categories_cannot_hold_counts_as_missing(table):
+    frame = table.holes.astype({"city": "category"})
+    pipeline = make_pipeline(imputed(), LogisticRegression()).fit(frame, table.two)
+    dtypes = [Dtype(name=str(dtype)) for dtype in frame.dtypes]
+    plan = CompiledPlan(plan_of(pipeline, signature_of(frame, model=pipeline), dtypes))
+    row = frame.head(1).assign(city=pd.Categorical([None], categories=frame["city"].cat.categories))
+    asked = rows_of(frame.head(1).astype(object).assign(city=UNSEEN))
+    assert plan.answer(asked).probabilities == pipeline.predict_proba(row).tolist()
+
+
 def test_columns_are_found_by_place_by_mask_and_by_selection(table):
     numbers = table.whole[NUMBERS]
     columns = make_column_transformer(
@@ -236,9 +272,9 @@ class OwnScaler(StandardScaler):
         (PolynomialFeatures(), RidgeClassifier()),
         (OwnScaler(), LogisticRegression()),
         (FunctionTransformer(lambda values: values * 2), LogisticRegression()),
-        (StandardScaler(), GradientBoostingClassifier(n_estimators=2)),
+        (GradientBoostingClassifier(n_estimators=2, init=GaussianNB()),),
     ],
-    ids=["support vectors", "polynomials", "a class of one's own", "a function of one's own", "gradient boosting"],
+    ids=["support vectors", "polynomials", "a class of one's own", "a function of one's own", "a start of one's own"],
 )
 def test_what_a_plan_does_not_know_has_none(steps, table):
     numbers = table.whole[NUMBERS]

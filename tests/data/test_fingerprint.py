@@ -274,7 +274,7 @@ def test_sets_and_texts_have_one_version_in_every_process():
     assert len(seen) == 1
 
 
-@pytest.mark.parametrize("thing", [3, "text", {"a": 1}, [1, 2], None])
+@pytest.mark.parametrize("thing", [3, "text", {"a": 1}, [1, [2]], None])
 def test_what_is_no_table_is_refused(thing):
     with pytest.raises(UsageError, match="a table is needed"):
         fingerprint(thing)

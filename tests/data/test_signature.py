@@ -199,13 +199,28 @@ def test_output_is_read_from_the_model(model, output, classes):
 
 
 @pytest.mark.parametrize(
+    ("sample", "name", "takes"),
+    [
+        pytest.param(pd.Series(["a b", "c"], name="review"), "review", "series", id="a Series"),
+        pytest.param(pd.Series(["a b", "c"]), "text", "series", id="a Series without a name"),
+        pytest.param(["a b", "c"], "text", "values", id="a list of texts"),
+        pytest.param(np.array(["a b", "c"]), "text", "values", id="an array of texts"),
+        pytest.param(np.array([1.5, 2.5]), "value", "values", id="an array of numbers"),
+    ],
+)
+def test_a_single_column_needs_no_table_around_it(sample, name, takes):
+    signature = signature_of(sample)
+    assert ([column.name for column in signature.columns], signature.takes) == ([name], takes)
+
+
+@pytest.mark.parametrize(
     ("sample", "message"),
     [
         ([], "an empty list"),
-        (np.array([1.0]), "shape \\(1,\\)"),
+        (np.zeros((1, 1, 1)), "shape \\(1, 1, 1\\)"),
         ({"a": [1]}, "got a dict"),
-        ([1, 2], "got a list"),
-        (pd.Series([1]), "got a pandas"),
+        ([1, [2]], "got a list"),
+        ("text", "got a str"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "share a name: a"),
         (pd.DataFrame({"a": [[1], [2]]}), "column 'a' holds values that a request cannot carry"),
         (pd.DataFrame({"a": pd.to_timedelta([1])}), "column 'a' holds"),

@@ -17,7 +17,7 @@ from nbops.data import signature_of
 from nbops.errors import BundleError
 from nbops.optional import loaded
 from nbops_serving.manifest import Dtype, Signature
-from nbops_serving.rungs import input_builder, plain
+from nbops_serving.rungs import input_builder, plain, predict_of
 
 MOST_ROWS = 1_000
 """Rows kept, spread evenly over the sample; those with a column's smallest and largest value come on top."""
@@ -87,9 +87,8 @@ def ask(model: Any, given: Any) -> Answers:
         Predictions, and class probabilities where it has them.
     """
     count = len(given)
-    predict = model.predict if hasattr(model, "predict") else model
     probabilities = plain(model.predict_proba(given), count) if has_probabilities(model) else []
-    return Answers(plain(predict(given), count), probabilities)
+    return Answers(plain(predict_of(model)(given), count), probabilities)
 
 
 def has_probabilities(model: Any) -> bool:
@@ -103,7 +102,7 @@ def as_frame_or_plain(sample: Any) -> Any:
     if isinstance(sample, list | tuple) or not hasattr(sample, "__arrow_c_stream__"):
         return sample
     pandas = loaded("pandas")
-    if pandas is not None and isinstance(sample, pandas.DataFrame):
+    if pandas is not None and isinstance(sample, pandas.DataFrame | pandas.Series):
         return sample
     import pyarrow
 
@@ -124,7 +123,7 @@ def _places(sample: Any, signature: Signature) -> list[int]:
     spread = dict.fromkeys(int(place * step) for place in range(min(count, MOST_ROWS)))
     if not isinstance(sample, list | tuple):
         for column in range(min(len(signature.columns), MOST_EXTREMES // 2)):
-            values = sample.iloc[:, column].to_numpy() if hasattr(sample, "iloc") else sample[:, column]
+            values = _column_of(sample, column)
             if getattr(values, "dtype", None) is not None and values.dtype.kind in "iuf":
                 finite = [
                     place for place in (int(values.argmin()), int(values.argmax())) if values[place] == values[place]
@@ -133,8 +132,16 @@ def _places(sample: Any, signature: Signature) -> list[int]:
     return list(spread)
 
 
+def _column_of(sample: Any, place: int) -> Any:
+    if sample.ndim == 1:
+        return sample.to_numpy() if hasattr(sample, "to_numpy") else sample
+    return sample.iloc[:, place].to_numpy() if hasattr(sample, "iloc") else sample[:, place]
+
+
 def rows_of(chosen: Any, signature: Signature) -> list[list[Any]]:
     """Return the rows as a client would send them: plain values, None where one is missing."""
+    if signature.takes in ("series", "values"):
+        return [[_plain(value)] for value in (chosen.tolist() if hasattr(chosen, "tolist") else chosen)]
     if isinstance(chosen, list | tuple):
         return [[_plain(row.get(column.name)) for column in signature.columns] for row in chosen]
     if hasattr(chosen, "iloc"):
@@ -158,7 +165,7 @@ def _plain(value: Any) -> Any:
 def dtypes_of(sample: Any, signature: Signature) -> list[Dtype]:
     """Say how each column was held in training, so that it is held like that again when rows are answered."""
     if hasattr(sample, "dtypes"):
-        return [_dtype(dtype) for dtype in sample.dtypes]
+        return [_dtype(dtype) for dtype in (sample.dtypes if sample.ndim == 2 else [sample.dtype])]
     if hasattr(sample, "dtype"):
         return [Dtype(name=str(sample.dtype))] * len(signature.columns)
     return []

@@ -54,15 +54,17 @@ def export(model: Any, signature: Signature, *, name: str) -> bytes:
     missing = [library for library in _NEEDED if importlib.util.find_spec(library) is None]
     if missing:
         raise NoExportError(f"needs {' and '.join(missing)}: pip install 'nbops[onnx]'")
-    if signature.takes == "rows" or any(column.kind == "datetime" for column in signature.columns):
-        raise NoExportError("the model takes rows or dates")
+    if signature.takes not in ("frame", "array") or any(column.kind == "datetime" for column in signature.columns):
+        raise NoExportError("the model takes something else than a table of numbers and texts")
     import skl2onnx
+
+    model = best_of(model)
 
     options = {id(model): {"zipmap": False}} if hasattr(model, "predict_proba") else None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            graph = skl2onnx.convert_sklearn(model, name, _inputs(signature), options=options)
+            graph = skl2onnx.convert_sklearn(model, name, _inputs(model, signature), options=options)
     except Exception as error:
         said = " ".join(str(error).split())[:200]
         raise NoExportError(f"{type(error).__name__}: {said}") from error
@@ -70,13 +72,24 @@ def export(model: Any, signature: Signature, *, name: str) -> bytes:
     return data
 
 
-def _inputs(signature: Signature) -> list[tuple[str, Any]]:
+def best_of(model: Any) -> Any:
+    """Return the estimator that a finished search answers with, or the model itself."""
+    return getattr(model, "best_estimator_", model)
+
+
+def _inputs(model: Any, signature: Signature) -> list[tuple[str, Any]]:
+    """One input for each column where the model picks columns by name, else one matrix for all of them."""
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
-    if signature.takes == "array":
-        return [("X", FloatTensorType([None, len(signature.columns)]))]
     texts = ("text", "category")
+    if not _picks_columns(model) and not any(column.kind in texts for column in signature.columns):
+        return [("X", FloatTensorType([None, len(signature.columns)]))]
     return [
         (column.name, StringTensorType([None, 1]) if column.kind in texts else FloatTensorType([None, 1]))
         for column in signature.columns
     ]
+
+
+def _picks_columns(model: Any) -> bool:
+    steps = getattr(model, "steps", None)
+    return _picks_columns(steps[0][1]) if steps else hasattr(model, "transformers_")

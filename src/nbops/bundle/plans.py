@@ -12,17 +12,19 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast
 
 from nbops.bundle.evidence import Evidence
+from nbops.bundle.export import best_of
 from nbops.bundle.rung import NoRungError
-from nbops.bundle.trees import NoTreesError, boosting, forest
+from nbops.bundle.trees import NoTreesError, boosting, forest, gradient_boosting
 from nbops.records import ModelVersion
 from nbops_serving import plan as made
 from nbops_serving import rungs
-from nbops_serving.manifest import Signature
+from nbops_serving.manifest import Dtype, Signature
 from nbops_serving.plan import Array, Branch, Head, Lookup, Numbers, Plan, Step, Tables, Value
 from nbops_serving.rungs import PLAN_FILE
 
 UNSEEN = "\x00 unseen"
 _ENCODERS = ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
+_SEARCHES = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
 _FUNCTIONS = (
     "log",
     "log1p",
@@ -53,15 +55,17 @@ class PlanRung:
 
     def build(self, model: Any, version: ModelVersion, evidence: Evidence | None) -> dict[str, bytes]:
         """Write the plan; NoPlanError where the model has none."""
-        return {PLAN_FILE: made.write_plan(plan_of(model, version.signature))}
+        return {PLAN_FILE: made.write_plan(plan_of(model, version.signature, evidence.dtypes if evidence else ()))}
 
 
-def plan_of(model: Any, signature: Signature) -> Plan:
+def plan_of(model: Any, signature: Signature, dtypes: Sequence[Dtype] = ()) -> Plan:
     """Write a fitted model as a plan.
 
     Args:
         model: a scikit-learn estimator or pipeline.
         signature: what it takes.
+        dtypes: how each column was held in training. In one of pandas' categories there is no room for a value that
+            training never saw, so the model is given a missing one instead.
 
     Returns:
         The plan.
@@ -77,19 +81,35 @@ def plan_of(model: Any, signature: Signature) -> Plan:
     if transformers and _kind(transformers[0]) == "ColumnTransformer":
         columns = transformers.pop(0)
         branches, sparse = _columns(columns, names), bool(columns.sparse_output_)
-    elif transformers and _kind(transformers[0]) in _ENCODERS:
-        sparse = _is_sparse(transformers[0])
-        branches = [_encoded(transformers.pop(0), list(range(count)), [])]
+    elif encoders := [place for place, part in enumerate(transformers) if _kind(part) in _ENCODERS]:
+        before, encoder = transformers[: encoders[0]], transformers[encoders[0]]
+        branches, sparse = [_encoded(encoder, list(range(count)), before)], _is_sparse(encoder)
+        transformers = transformers[encoders[0] + 1 :]
     steps = [step for transformer in transformers for step in _steps(transformer)]
     if sparse and steps:
         raise NoPlanError("steps after a sparse matrix")
     head = _head(estimator, sparse=sparse)
+    closed = {place for place, dtype in enumerate(dtypes) if dtype.name == "category"}
+    branches = [_with_closed(branch, closed) for branch in branches]
     classes = getattr(estimator, "classes_", None)
     return Plan(branches, steps, head, None if classes is None else classes.tolist())
 
 
+def _with_closed(branch: Branch, closed: set[int]) -> Branch:
+    """Let unseen values of some columns count as missing."""
+    if isinstance(branch, Numbers) or closed.isdisjoint(branch.columns):
+        return branch
+    tables = [
+        Lookup(table.keys, table.rows, table.missing, table.missing if place in closed else table.unseen)
+        for place, table in zip(branch.columns, branch.tables, strict=True)
+    ]
+    return Tables(branch.columns, tables, branch.steps)
+
+
 def _flat(model: Any) -> list[Any]:
-    """List the steps of a pipeline, nested ones too, without those that do nothing."""
+    """List the steps of a pipeline, nested ones too, without those that do nothing; of a search, its best one."""
+    if _kind(model) in _SEARCHES:
+        return _flat(best_of(model))
     if _kind(model) == "Pipeline":
         return [part for _, step in model.steps for part in _flat(step)]
     return [] if model is None or (isinstance(model, str) and model == "passthrough") else [model]
@@ -253,7 +273,10 @@ def _arithmetic(*pairs: tuple[str, Any]) -> list[Step]:
 def _float64(values: Any) -> Any:
     import numpy as np
 
-    return np.asarray(values, dtype=np.float64)
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise NoPlanError("numbers that are no numbers") from error
 
 
 def _standard(scaler: Any) -> list[Step]:
@@ -378,7 +401,7 @@ _HEADS: dict[str, Callable[[Any, bool], Head]] = {
         ),
         _regression,
     ),
-    **dict.fromkeys(("LogisticRegression", "LogisticRegressionCV"), _logistic),
+    **dict.fromkeys(("LogisticRegression", "LogisticRegressionCV", "LinearDiscriminantAnalysis"), _logistic),
     **dict.fromkeys(("RidgeClassifier", "RidgeClassifierCV", "LinearSVC", "Perceptron"), _signed),
     "SGDClassifier": _sgd,
     **dict.fromkeys(
@@ -389,6 +412,8 @@ _HEADS: dict[str, Callable[[Any, bool], Head]] = {
         ("RandomForestRegressor", "ExtraTreesRegressor", "DecisionTreeRegressor", "ExtraTreeRegressor"),
         _forest("identity"),
     ),
+    "GradientBoostingClassifier": lambda estimator, sparse: gradient_boosting(estimator),
+    "GradientBoostingRegressor": lambda estimator, sparse: gradient_boosting(estimator),
     "HistGradientBoostingClassifier": lambda estimator, sparse: boosting(estimator),
     "HistGradientBoostingRegressor": lambda estimator, sparse: boosting(estimator),
 }  # fmt: skip

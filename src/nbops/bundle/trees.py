@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from nbops_serving.plan import Array, Trees
@@ -97,6 +97,46 @@ def boosting(estimator: Any) -> Trees:
     )
 
 
+def gradient_boosting(estimator: Any) -> Trees:
+    """Lay out gradient boosting with scikit-learn's own trees.
+
+    Args:
+        estimator: a fitted GradientBoostingClassifier or -Regressor.
+
+    Returns:
+        Its trees, in the order in which they are added up.
+
+    Raises:
+        NoTreesError: it starts from a model of its own, or has a loss with another link than those known here.
+    """
+    import numpy as np
+
+    loss = type(estimator._loss).__name__
+    if loss == "ExponentialLoss":
+        raise NoTreesError("gradient boosting with exponential loss")
+    if not isinstance(estimator.init_, str) and not type(estimator.init_).__name__.startswith("Dummy"):
+        raise NoTreesError(f"gradient boosting that starts from a {type(estimator.init_).__name__}")
+    stages, width = estimator.estimators_.shape
+    trees = [_scaled(_of_sklearn(one.tree_), estimator.learning_rate) for one in estimator.estimators_.ravel()]
+    start = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_), dtype=np.float32))
+    link: Literal["identity", "logistic", "softmax"] = "identity"
+    if hasattr(estimator, "classes_"):
+        link = "logistic" if len(estimator.classes_) == 2 else "softmax"
+    return _lay_out(
+        trees,
+        single_precision=True,
+        combine="sum",
+        baseline=np.asarray(start, dtype=np.float64).ravel(),
+        outputs=list(range(width)) * stages,
+        link=link,
+        zero_is_positive=True,
+    )
+
+
+def _scaled(tree: _Tree, factor: float) -> _Tree:
+    return replace(tree, values=factor * tree.values[:, :1])
+
+
 def _link_of(estimator: Any) -> Literal["identity", "exponential", "logistic", "softmax"]:
     if hasattr(estimator, "classes_"):
         return "logistic" if len(estimator.classes_) == 2 else "softmax"
@@ -129,6 +169,7 @@ def _lay_out(
     baseline: NDArray[Any],
     outputs: list[int],
     link: Literal["identity", "exponential", "logistic", "softmax", "proportions"],
+    zero_is_positive: bool = False,
 ) -> Trees:
     import numpy as np
 
@@ -153,6 +194,7 @@ def _lay_out(
         outputs=outputs,
         depth=deepest,
         link=link,
+        zero_is_positive=zero_is_positive,
     )
 
 

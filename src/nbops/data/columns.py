@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Shape = Literal["frame", "array", "rows"]
+Shape = Literal["frame", "array", "rows", "series", "values"]
 
-ACCEPTED = "a DataFrame, a 2-D numpy array, an Arrow table or a list of dicts"
+ACCEPTED = "a DataFrame, a Series, a numpy array, an Arrow table, a list of dicts or a list of texts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,12 @@ def table_of(sample: Any) -> Table:
 
     Args:
         sample: a DataFrame, a 2-D numpy array, an Arrow table (or anything with ``__arrow_c_stream__``, such as a
-            polars frame), or a list of dicts.
+            polars frame), or a list of dicts; or a single column, as what text is vectorised by takes it: a Series,
+            a 1-D array, a list of texts or numbers.
 
     Returns:
-        The columns in their order; those of an array are called ``x0``, ``x1``, …
+        The columns in their order; those of an array are called ``x0``, ``x1``, …, and a single one without a name
+        ``text`` or ``value``.
 
     Raises:
         UsageError: the sample is none of these, or two of its columns have the same name.
@@ -80,7 +82,12 @@ def table_of(sample: Any) -> Table:
         return _from_array(sample)
     if isinstance(sample, list | tuple) and sample and all(isinstance(row, Mapping) for row in sample):
         return _from_rows(sample)
-    if hasattr(sample, "__arrow_c_stream__") and not (pandas is not None and isinstance(sample, pandas.Series)):
+    if pandas is not None and isinstance(sample, pandas.Series):
+        values = values_of_series(sample)
+        return _single(values, "series", name=None if sample.name is None else column_name(sample.name))
+    if isinstance(sample, list | tuple) and sample and all(isinstance(item, str | int | float) for item in sample):
+        return _single(_from_list(sample), "values")
+    if hasattr(sample, "__arrow_c_stream__"):
         return _checked(_from_arrow(sample))
     raise UsageError(
         f"a table is needed, got {_described(sample)}",
@@ -114,12 +121,27 @@ def column_name(name: object) -> str:
     return ".".join(str(level) for level in name) if isinstance(name, tuple) else str(name)
 
 
+def _single(values: Values, shape: Shape, *, name: str | None = None) -> Table:
+    made_up = "value" if values.texts is None else "text"
+    return Table((name or made_up,), (values,), values.rows, shape, is_named=name is not None)
+
+
+def _from_list(items: Sequence[Any]) -> Values:
+    import numpy as np
+
+    values = np.empty(len(items), dtype=object)
+    values[:] = items
+    return _from_objects(values)
+
+
 def _from_array(array: Any) -> Table:
+    if array.ndim == 1:
+        return _single(_from_numpy(array), "values")
     if array.ndim != 2:
         raise UsageError(
-            f"a 2-D array is needed, got one of shape {array.shape}",
+            f"an array of rows and columns is needed, got one of shape {array.shape}",
             code="not_a_table",
-            hint="reshape it with .reshape(-1, 1) for one column, .reshape(1, -1) for one row",
+            hint="reshape it with .reshape(len(array), -1)",
         )
     columns = tuple(_from_numpy(array[:, place]) for place in range(array.shape[1]))
     names = tuple(f"x{place}" for place in range(array.shape[1]))

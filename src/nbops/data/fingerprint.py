@@ -39,7 +39,8 @@ def fingerprint(table: Any, *, budget_s: float = 0.05) -> Fingerprint:
 
     Args:
         table: a DataFrame, Series, numpy array, scipy sparse matrix, Arrow table (or anything with
-            ``__arrow_c_stream__``), or a list of dicts. Of a frame's index everything counts but unnamed integers.
+            ``__arrow_c_stream__``), a list of dicts, or a list of texts or numbers. Of a frame's index
+            everything counts but unnamed integers.
         budget_s: seconds of processor time that columns of Python objects may take; where they need longer, 4,096
             evenly spaced rows of them are hashed and the evidence is ``sampled``. All others are always hashed whole.
 
@@ -135,6 +136,10 @@ def _parts_of(table: Any) -> _Parts:
         import pandas as pd
 
         return _frame_parts(pd.DataFrame(table, index=range(len(table))))
+    if isinstance(table, list | tuple) and table and all(isinstance(item, str | int | float) for item in table):
+        import pandas as pd
+
+        return _frame_parts(pd.Series(table, dtype=object).to_frame())
     kind = f"{type(table).__module__}.{type(table).__qualname__}".removeprefix("builtins.")
     raise UsageError(f"a table is needed, got a {kind}", code="not_a_table", hint=f"pass {ACCEPTED}")
 

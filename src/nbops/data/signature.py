@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from nbops.data.columns import Table, Values, table_of
+from nbops.data.columns import Shape, Table, Values, table_of
 from nbops.errors import UsageError
 from nbops.optional import loaded
 from nbops_serving.manifest import Column, Signature
@@ -19,7 +19,8 @@ def signature_of(sample: Any, *, model: Any = None) -> Signature:
     """Describe the input and the output of a model from a sample of what it was trained on.
 
     Args:
-        sample: a DataFrame, a 2-D numpy array, an Arrow table or a list of dicts, the target not among the columns.
+        sample: a DataFrame, a 2-D numpy array, an Arrow table or a list of dicts, the target not among the columns;
+            or the one column that the model takes: a Series, a 1-D array, a list of texts.
         model: the fitted estimator; it tells what comes out (``classes_``, or that it is a regressor), whether it
             wants a DataFrame or an array, and the names of an array's columns (``feature_names_in_``).
 
@@ -121,7 +122,7 @@ def _plain(item: Any) -> str | int | float | bool:
     return value if isinstance(value, str | int | float | bool) else str(value)
 
 
-def _takes(table: Table, model: Any) -> Literal["frame", "array", "rows"]:
+def _takes(table: Table, model: Any) -> Shape:
     if table.shape == "array" and getattr(model, "feature_names_in_", None) is not None:
         return "frame"  # fitted with names: an array would be answered with a warning each time
     if table.shape == "frame" and _wants_array(model) and all(_is_numeric(values) for values in table.columns):

@@ -12,6 +12,7 @@ from nbops.progress import stage
 from nbops.records import Dataset, ModelVersion, ModuleVersion, new_id
 from nbops.store.blobs import Blobs
 from nbops.store.interface import Store
+from nbops_serving.rungs import predict_of
 
 MOST_PREDICTED = 100_000
 """Rows whose predictions are profiled; evenly spread over larger samples."""
@@ -88,7 +89,7 @@ def _looked_at(model: Any, name: str, sample: Any, run_id: str | None) -> tuple[
         some = _spread(sample, known.rows)
         if some is not None and hasattr(model, "predict"):
             try:
-                answers = model.predict(some)
+                answers = predict_of(model)(some)
             except Exception as error:  # the user's own code: whatever it raises is the finding
                 said = f"{type(error).__name__}: {error}"
                 raise BundleError(
@@ -112,7 +113,7 @@ def _looked_at(model: Any, name: str, sample: Any, run_id: str | None) -> tuple[
 
 def _spread(sample: Any, rows: int) -> Any:
     """Rows evenly spread over a large sample; a list of dicts is not what estimators take."""
-    if isinstance(sample, list) or rows == 0:
+    if rows == 0 or (isinstance(sample, list) and isinstance(sample[0], dict)):
         return None
     step = -(-rows // MOST_PREDICTED)
     if step == 1:

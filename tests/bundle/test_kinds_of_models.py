@@ -1,0 +1,83 @@
+"""Models as people fit them: each is served with its own answers, and on the fastest rung that gives them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import StackingRegressor
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.tree import DecisionTreeRegressor
+
+from nbops_serving.bundle import open_bundle
+from nbops_serving.rungs import open_rung
+
+NUMBERS = ["n0", "n1", "n2", "n3"]
+TEXTS = ["a fine film", "a dull film", "a fine plot", "dull", "fine", "what a dull plot"] * 5
+LIKED = [int("fine" in text) for text in TEXTS]
+
+
+def served(shop, model, sample, rows):
+    """What the packed model answers to rows, and the rung it stands on."""
+    bundle = shop.pack(shop.register(model, sample))
+    opened = open_bundle(bundle.path, digest=bundle.digest)
+    return opened.manifest.rung, open_rung(opened).answer(rows).predictions
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [pd.Series(TEXTS, name="review"), TEXTS, np.array(TEXTS), np.array(TEXTS, dtype=object)],
+    ids=["Series", "list", "array", "array of objects"],
+)
+def test_a_text_pipeline_takes_texts_without_a_table(shop, sample):
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(sample, LIKED)
+    long = "a film that is longer than any text of the training data, but fine"
+    _, predictions = served(shop, model, sample, [("fine",), ("dull",), (long,)])
+    assert predictions == model.predict(["fine", "dull", long]).tolist()
+
+
+def test_a_model_of_a_plain_array_of_numbers_takes_numbers(shop):
+    sample = np.linspace(0, 1, 50)
+    model = IsotonicRegression(out_of_bounds="clip").fit(sample, sample**2)
+    assert served(shop, model, sample, [(0.5,), (7.0,)])[1] == model.predict([0.5, 7.0]).tolist()
+
+
+def test_a_column_of_pandas_categories_keeps_the_plan(shop, table):
+    frame = table.holes[["city"]].astype({"city": "category"})
+    encoder = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
+    model = make_pipeline(encoder, LogisticRegression()).fit(frame, table.two)
+    rung, predictions = served(shop, model, frame, [("a city nobody has seen",), (None,)])
+    unseen = pd.DataFrame({"city": pd.Categorical([None, None], categories=frame["city"].cat.categories)})
+    assert (rung, predictions) == ("plan", model.predict(unseen).tolist())
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        StackingRegressor([("ridge", Ridge()), ("tree", DecisionTreeRegressor(max_depth=3))]),
+        MultiOutputRegressor(Ridge()),
+    ],
+    ids=["stacked", "several outputs"],
+)
+def test_a_model_of_a_table_of_numbers_reaches_onnx(shop, table, model):
+    frame = table.whole[NUMBERS]
+    several = np.column_stack([table.number, -table.number])
+    model.fit(frame, several if isinstance(model, MultiOutputRegressor) else table.number)
+    rows = [tuple(row) for row in frame.head(3).itertuples(index=False)]
+    rung, predictions = served(shop, model, frame, rows)
+    assert rung == "onnx"
+    np.testing.assert_allclose(predictions, model.predict(frame.head(3)), rtol=1e-4)
+
+
+def test_a_booster_of_xgboost_is_asked_without_its_matrix(shop, table):
+    xgboost = pytest.importorskip("xgboost")
+    frame = table.whole[NUMBERS]
+    model = xgboost.train({}, xgboost.DMatrix(frame, table.number), 3)
+    rows = [tuple(row) for row in frame.head(3).itertuples(index=False)]
+    assert served(shop, model, frame, rows)[1] == model.predict(xgboost.DMatrix(frame.head(3))).tolist()
