@@ -581,7 +581,7 @@ export interface Signature {
   columns: Column[];
   output?: 'class' | 'number' | 'value';
   classes?: (string | number | boolean)[] | null;
-  takes?: 'array' | 'frame' | 'rows';
+  takes?: 'array' | 'frame' | 'rows' | 'series' | 'values';
 }
 
 /** What is true of this session and this project. */
