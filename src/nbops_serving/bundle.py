@@ -113,15 +113,15 @@ class ModuleFinder(importlib.abc.MetaPathFinder):
     """Finds the modules that travel in the bundle, before anything installed under the same name."""
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self.folder = str(folder)
         self._names = frozenset(names)
-        self._folder = str(folder)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname.partition(".")[0] not in self._names:
             return None
-        for folder in [self._folder] if path is None else path:
+        for folder in [self.folder] if path is None else path:
             finder = importlib.machinery.FileFinder(folder, (_Source, [".py"]))
             spec = finder.find_spec(fullname, target)
             if spec is not None:
@@ -133,3 +133,16 @@ def offer_modules(bundle: OpenBundle) -> None:
     """Make the bundle's own modules importable in this process."""
     if bundle.manifest.modules:
         sys.meta_path.insert(0, ModuleFinder(bundle.folder / MODULES, bundle.manifest.modules))
+
+
+def withdraw_modules(bundle: OpenBundle) -> None:
+    """Take a bundle's modules out of this process again, which may load another with the same names.
+
+    What was loaded from them goes on working; what they would import only when they are called is not found any more.
+    """
+    folder = str(bundle.folder / MODULES)
+    for finder in [one for one in sys.meta_path if isinstance(one, ModuleFinder) and one.folder == folder]:
+        sys.meta_path.remove(finder)
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(f"{folder}{os.sep}"):
+            del sys.modules[name]

@@ -78,15 +78,16 @@ def run(options: Options) -> int:
     Returns:
         0 after a graceful stop, 1 when the bundle could not be served.
     """
-    bound = _bind(options.host, options.port)
+    bound = bind(options.host, options.port)
     bundle = open_bundle(options.bundle, digest=options.digest)
-    metrics = _metrics(bundle, options.workers)
+    metrics = counters(bundle, options.workers)
     if options.workers == 1:
         return _work(options, bundle, bound, metrics, announce=None)
     return _Supervisor(options, bundle, bound, metrics).run()
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """Listen on an address, before there is anything to answer with."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -96,7 +97,8 @@ def _bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _metrics(bundle: OpenBundle, workers: int) -> Metrics:
+def counters(bundle: OpenBundle, workers: int) -> Metrics:
+    """Make what the workers of a bundle's server count in."""
     manifest = bundle.manifest
     labels = {
         "model": manifest.model,
@@ -107,10 +109,10 @@ def _metrics(bundle: OpenBundle, workers: int) -> Metrics:
     return Metrics([column.name for column in manifest.signature.columns], labels, workers=workers)
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """uvicorn, with a way out that first tells clients to come back on another connection."""
 
-    def __init__(self, config: uvicorn.Config, app: App, *, parent: int | None) -> None:
+    def __init__(self, app: App, config: uvicorn.Config, *, parent: int | None = None) -> None:
         super().__init__(config)
         self._parent = parent
         self._app = app
@@ -177,22 +179,8 @@ class _Protocol(HttpToolsProtocol):
 def _work(options: Options, bundle: OpenBundle, bound: socket.socket, metrics: Metrics, *, announce: int | None) -> int:
     """Serve in this process; write a byte to ``announce`` when ready, or print the ready line."""
     app = App(limits=options.limits, keys=Keys(options.keys) if options.keys else None)
-    config = uvicorn.Config(
-        app,
-        loop="uvloop" if _has_uvloop() else "asyncio",
-        http=_Protocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=30,
-        ssl_certfile=options.tls_certificate,
-        ssl_keyfile=options.tls_key,
-    )
-    server = _Server(config, app, parent=None if announce is None else os.getppid())
+    config = configured(app, options)
+    server = Server(app, config, parent=None if announce is None else os.getppid())
     problem: list[BaseException] = []
 
     async def main() -> None:
@@ -215,6 +203,25 @@ def _work(options: Options, bundle: OpenBundle, bound: socket.socket, metrics: M
     return 0
 
 
+def configured(app: App, options: Options) -> uvicorn.Config:
+    """Say how uvicorn is to run an application of ours."""
+    return uvicorn.Config(
+        app,
+        loop="uvloop" if _has_uvloop() else "asyncio",
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=30,
+        ssl_certfile=options.tls_certificate,
+        ssl_keyfile=options.tls_key,
+    )
+
+
 def _has_uvloop() -> bool:
     try:
         import uvloop  # noqa: F401
@@ -227,16 +234,7 @@ async def _load(
     options: Options, bundle: OpenBundle, metrics: Metrics, app: App, bound: socket.socket, announce: int | None
 ) -> None:
     loop = asyncio.get_running_loop()
-    rung, seconds = await loop.run_in_executor(None, _open, bundle)
-    serving = Serving(
-        bundle,
-        rung,
-        metrics,
-        policy=_policy(options, bundle.manifest.policy),
-        limits=options.limits,
-        writer=_writer(options, bundle, metrics),
-        in_thread=seconds > SLOW_SECONDS,
-    )
+    serving = await loop.run_in_executor(None, load, options, bundle, metrics)
     # What was loaded stays: the collector need not walk it again and again, and requests leave few cycles behind.
     gc.collect()
     gc.freeze()
@@ -247,6 +245,33 @@ async def _load(
         os.write(announce, b"r")
     else:
         say_ready(bundle, bound)
+
+
+def load(options: Options, bundle: OpenBundle, metrics: Metrics) -> Serving:
+    """Load a bundle's model, prove it on the example rows, and get everything ready that answers with it.
+
+    Args:
+        options: what to serve and how.
+        bundle: the opened bundle.
+        metrics: what is counted.
+
+    Returns:
+        What an application takes.
+
+    Raises:
+        TamperedError, NotInstalledError, ForbiddenTypeError: the model cannot be loaded.
+        ParityError: it does not answer as it did in the notebook.
+    """
+    rung, seconds = _open(bundle)
+    return Serving(
+        bundle,
+        rung,
+        metrics,
+        policy=_policy(options, bundle.manifest.policy),
+        limits=options.limits,
+        writer=_writer(options, bundle, metrics),
+        in_thread=seconds > SLOW_SECONDS,
+    )
 
 
 def _open(bundle: OpenBundle) -> tuple[Rung, float]:

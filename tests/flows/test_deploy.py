@@ -156,6 +156,15 @@ def test_a_model_without_a_name_is_asked_for_one(deploy: Deploy, model: Any, tab
     assert caught.value.hint == "nbops deploy MODEL --name NAME"
 
 
+def test_an_unknown_engine_is_refused_before_anything_is_kept(
+    deploy: Deploy, model: Any, table: pd.DataFrame, store: Store
+) -> None:
+    with pytest.raises(UsageError, match="no engine 'podman'; there are: docker") as caught:
+        deploy(model, name="ages", sample=table, engine="podman")
+    assert caught.value.code == "engine_unknown"
+    assert store.count(ModelVersion) == 0
+
+
 def test_a_reference_that_nothing_answers_to_is_an_error(deploy: Deploy) -> None:
     with pytest.raises(NotFoundError):
         deploy("nothing@3")

@@ -14,7 +14,11 @@ def parse(*words: str, door: str = "shell") -> tuple[str, dict[str, Any], bool]:
     group = build(
         lambda verb, values, as_json: seen.append((verb.name, values, as_json)),
         door=door,  # type: ignore[arg-type]
-        candidates=lambda noun: {"runs": ["last", "0198aa"], "endpoints": ["churn"]}.get(noun, []),
+        candidates=lambda noun: {
+            "runs": ["last", "0198aa"],
+            "endpoints": ["churn"],
+            "engines": ["docker", "process"],
+        }.get(noun, []),
     )
     invoke(group, list(words))
     return seen[0]
@@ -71,7 +75,7 @@ def test_pairs_become_a_dict_and_keep_later_equal_signs() -> None:
         (["extract", "f"], "--to", "nbops extract"),
         (["deploy"], "MODEL", "nbops deploy"),
         (["retrain", "a.ipynb", "-p", "depth"], "NAME=VALUE", "NAME=VALUE"),
-        (["deploy", "m", "--engine", "podman"], "docker", "nbops deploy"),
+        (["retrain", "a.ipynb", "--sampler", "podman"], "tpe", "nbops retrain"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -112,7 +116,11 @@ def test_verbs_options_and_ids_are_completed(words: list[str], incomplete: str, 
     group = build(
         lambda *_: None,
         door="shell",
-        candidates=lambda noun: {"runs": ["last", "0198aa"], "endpoints": ["churn"]}.get(noun, []),
+        candidates=lambda noun: {
+            "runs": ["last", "0198aa"],
+            "endpoints": ["churn"],
+            "engines": ["docker", "process"],
+        }.get(noun, []),
     )
     assert complete(group, words, incomplete) == offered
 

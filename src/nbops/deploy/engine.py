@@ -112,6 +112,7 @@ class Engine(Protocol):
 
 ENGINES = {
     "docker": "nbops.deploy.docker_engine:DockerEngine",
+    "fake": "nbops.testing.engine:FakeEngine",
     "process": "nbops.deploy.process_engine:ProcessEngine",
 }
 """Engines that come with nbops; others join by the entry point group ``nbops.engines``."""

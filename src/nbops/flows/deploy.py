@@ -8,6 +8,7 @@ import msgspec
 
 from nbops.bundle.evidence import Answers, Evidence
 from nbops.deploy import LiveEndpoint, Proof, Running, deploy, naming
+from nbops.deploy.engine import engine_named
 from nbops.errors import DeployError, UsageError
 from nbops.flows.check import measure, release
 from nbops.flows.register import register_model
@@ -51,8 +52,10 @@ def deploy_model(
     Raises:
         DeployError: a check is red, or the engine cannot start it; what answered before goes on answering.
         NotFoundError: no stored version answers to the reference.
-        UsageError: a model that is not stored yet was given no name.
+        UsageError: a model that is not stored yet was given no name, or no engine has the name.
     """
+    if engine is not None:
+        engine_named(engine, settings)  # a slip of the pen is said before anything is packed
     version = _version(
         model,
         name=name,

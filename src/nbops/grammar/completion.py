@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nbops import extending
 from nbops.records import Endpoint, Model, ModelVersion, ModuleVersion, Run, Sweep
 from nbops.store.interface import Store
 
@@ -13,8 +14,12 @@ def names_of(store: Store, nouns: str) -> list[str]:
 
     Args:
         store: the project's store.
-        nouns: ``runs``, ``models``, ``modules``, ``sweeps`` or ``endpoints``.
+        nouns: ``runs``, ``models``, ``modules``, ``sweeps``, ``endpoints``, or the seam ``engines``.
     """
+    if nouns == "engines":
+        from nbops.deploy.engine import ENGINES
+
+        return extending.names("engines", built_in=ENGINES)
     if nouns == "endpoints":
         return [endpoint.name for endpoint in store.find(Endpoint, limit=_RECENT)]
     if nouns == "models":

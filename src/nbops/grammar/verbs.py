@@ -130,7 +130,7 @@ VERBS: tuple[Verb, ...] = (
                 default="nbops-demo",
                 help="Where the demo project is made.",
             ),
-            Option(name="engine", kind="choice", choices=("docker", "process"), help="The engine to deploy on."),
+            Option(name="engine", help="The engine to deploy on: docker, process, …", completes="engines"),
         ),
         examples=("demo", "demo ~/nbops-demo --engine process"),
     ),
@@ -587,7 +587,9 @@ VERBS: tuple[Verb, ...] = (
         options=(
             MODEL,
             Option(name="name", help="The endpoint's name; the model's when not given."),
-            Option(name="engine", kind="choice", choices=("docker", "process"), help="Where it runs."),
+            Option(
+                name="engine", help="Where it runs: docker, process, or an installed package's.", completes="engines"
+            ),
             Option(name="sample", help="In a notebook: the variable with rows the model was trained on."),
         ),
         examples=("deploy churn@3 --name churn", "deploy model --name churn --sample X_train"),
