@@ -275,6 +275,29 @@ export interface Finding {
   cure: string | null;
 }
 
+/** One call of an estimator's ``fit``, as the user made it; calls inside of it are part of it. */
+export interface Fit {
+  id: string;
+  run_id: string;
+  execution_id: string | null;
+  name: string;
+  type_name: string;
+  method: string;
+  calls: number;
+  status: 'cancelled' | 'failed' | 'finished' | 'interrupted';
+  error: CellError | null;
+  started_at: number;
+  took_s: number;
+  params: { [name: string]: unknown };
+  x: Seen | null;
+  y: Seen | null;
+  fitted: { [name: string]: unknown };
+  scores: Score[];
+  model_digest: string | null;
+  model_bytes: number | null;
+  notes: string[];
+}
+
 /** One kind of things that go. */
 export interface Garbage {
   what: string;
@@ -339,6 +362,7 @@ export interface ModelVersion {
   type_name: string;
   run_id: string | null;
   execution_id: string | null;
+  fit_id: string | null;
   dataset_ids: string[];
   module_version_ids: string[];
   params: { [name: string]: unknown };
@@ -431,6 +455,7 @@ export interface Page {
   cells: CellExecution[];
   parts: Run[];
   artifacts: Artifact[];
+  fits: Fit[];
   modules: ModuleVersion[];
   models: ModelVersion[];
   environment: Environment | null;
@@ -568,12 +593,31 @@ export interface RunSummary {
   cells: number;
 }
 
+/** A number that says how good a fit is, as the user computed it. */
+export interface Score {
+  name: string;
+  value: number;
+  data: string;
+  rows: number | null;
+  is_training: boolean;
+  execution_id: string | null;
+  at: number;
+}
+
 /** What became of a file. */
 export interface Scored {
   path: string;
   rows: number;
   refused: number;
   resumed: number;
+}
+
+/** Data that was passed to a fit. */
+export interface Seen {
+  name: string;
+  type: string;
+  shape: number[];
+  dataset_id: string | null;
 }
 
 /** What goes into a model and what comes out. */
@@ -723,6 +767,8 @@ export interface Routes {
   runs: { takes: { where?: string; order_by?: string; limit?: number; offset?: number; archived?: boolean; deleted?: boolean }; gives: RunSummary[] };
   /** List the cells of a run in the order they ran, and say which are stale, edited or out of order. */
   cells: { takes: { run?: string; limit?: number; offset?: number }; gives: CellState[] };
+  /** List the fits of a run and of its parts, with their parameters, data, time and scores. */
+  fits: { takes: { run?: string; limit?: number; offset?: number }; gives: Fit[] };
   /** Say which cells a result stands on, and whether it can be trusted. */
   lineage: { takes: { id?: string; metric?: string; variable?: string }; gives: Origin };
   /** Open anything by its id or name: a run, cell, module, model, bundle, endpoint, window. */
@@ -825,12 +871,14 @@ export interface Routes {
   'records/artifacts': { takes: { id?: string; run_id?: string; execution_id?: string; name?: string; digest?: string; size_bytes?: number; media_type?: string; order_by?: string; limit?: number; offset?: number }; gives: Artifact[] };
   /** List Dataset records, newest first, narrowed by their fields. */
   'records/datasets': { takes: { id?: string; name?: string; fingerprint?: string; rows?: number; profile_digest?: string; run_id?: string; order_by?: string; limit?: number; offset?: number }; gives: Dataset[] };
+  /** List Fit records, newest first, narrowed by their fields. */
+  'records/fits': { takes: { id?: string; run_id?: string; execution_id?: string; name?: string; type_name?: string; method?: string; calls?: number; status?: 'finished' | 'failed' | 'interrupted' | 'cancelled'; model_digest?: string; model_bytes?: number; order_by?: string; limit?: number; offset?: number }; gives: Fit[] };
   /** List ModuleVersion records, newest first, narrowed by their fields. */
   'records/module_versions': { takes: { id?: string; module?: string; version?: string; digest?: string; path?: string; source?: string; provenance?: 'live' | 'static'; run_id?: string; notebook?: string; order_by?: string; limit?: number; offset?: number }; gives: ModuleVersion[] };
   /** List Model records, newest first, narrowed by their fields. */
   'records/models': { takes: { id?: string; name?: string; order_by?: string; limit?: number; offset?: number }; gives: Model[] };
   /** List ModelVersion records, newest first, narrowed by their fields. */
-  'records/model_versions': { takes: { id?: string; model?: string; number?: number; digest?: string; flavour?: string; type_name?: string; run_id?: string; execution_id?: string; profile_digest?: string; evidence_digest?: string; python?: string; order_by?: string; limit?: number; offset?: number }; gives: ModelVersion[] };
+  'records/model_versions': { takes: { id?: string; model?: string; number?: number; digest?: string; flavour?: string; type_name?: string; run_id?: string; execution_id?: string; fit_id?: string; profile_digest?: string; evidence_digest?: string; python?: string; order_by?: string; limit?: number; offset?: number }; gives: ModelVersion[] };
   /** List CheckResult records, newest first, narrowed by their fields. */
   'records/check_results': { takes: { id?: string; model_version_id?: string; check?: string; verdict?: 'passed' | 'failed' | 'skipped'; message?: string; order_by?: string; limit?: number; offset?: number }; gives: CheckResult[] };
   /** List Bundle records, newest first, narrowed by their fields. */
@@ -853,6 +901,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   status: 'GET',
   runs: 'GET',
   cells: 'GET',
+  fits: 'GET',
   lineage: 'GET',
   show: 'GET',
   compare: 'GET',
@@ -904,6 +953,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   'records/cells': 'GET',
   'records/artifacts': 'GET',
   'records/datasets': 'GET',
+  'records/fits': 'GET',
   'records/module_versions': 'GET',
   'records/models': 'GET',
   'records/model_versions': 'GET',

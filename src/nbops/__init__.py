@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from nbops.capture import log_artifact, log_metric, log_metrics, log_param, log_params, run
+    from nbops.capture.autolog.switch import autolog
     from nbops.capture.listing import runs
     from nbops.flows.session import deploy, load_model, log_model
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "autolog": "nbops.capture.autolog.switch",
     "deploy": "nbops.flows.session",
     "load_model": "nbops.flows.session",
     "log_artifact": "nbops.capture",
@@ -36,6 +38,7 @@ _HOMES = {
 
 __all__ = [
     "__version__",
+    "autolog",
     "deploy",
     "load_model",
     "log_artifact",

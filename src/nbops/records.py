@@ -296,6 +296,70 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     """Asked for by the user, as against needed by what was asked for."""
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """Data that was passed to a fit."""
+
+    name: str = ""
+    """The variable it stood in; empty for the value of an expression."""
+    type: str
+    """``pandas.DataFrame``, ``numpy.ndarray``, ``list``, …"""
+    shape: list[int] = []
+    """Rows, then columns; empty for what does not tell, such as generators."""
+    dataset_id: str | None = None
+    """Its content and profile; None while they are being read, and for what is no table."""
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """A number that says how good a fit is, as the user computed it."""
+
+    name: str
+    """``score``, ``accuracy_score``, ``f1_score_macro``, …; the run's metric says ``training_`` before it."""
+    value: float
+    data: str = ""
+    """The variable whose answers it was held against; ``cross-validation`` for a search's own best score."""
+    rows: int | None = None
+    is_training: bool = False
+    """Whether it was computed on what the model was fitted on."""
+    execution_id: str | None = None
+    """The cell execution that computed it."""
+    at: float
+
+
+FitStatus = Literal["finished", "failed", "interrupted", "cancelled"]
+
+
+class Fit(Record, frozen=True, kw_only=True):
+    """One call of an estimator's ``fit``, as the user made it; calls inside of it are part of it."""
+
+    run_id: str
+    execution_id: str | None = None
+    name: str = ""
+    """The variable that holds the estimator, where it is known."""
+    type_name: str
+    """Dotted class of the estimator."""
+    method: str
+    """``fit``, ``fit_predict``, ``fit_transform`` or ``partial_fit``."""
+    calls: int = 1
+    """How often, for ``partial_fit`` calls of one estimator that followed each other in one cell."""
+    status: FitStatus
+    error: CellError | None = None
+    started_at: float
+    took_s: float
+    """Seconds inside the method, of all calls together."""
+    params: dict[str, Any] = {}
+    """The estimator's own parameters and those of its parts (``clf__C``), as JSON values or bounded text."""
+    x: Seen | None = None
+    y: Seen | None = None
+    fitted: dict[str, Any] = {}
+    """What it learnt, by attribute: a number as it is, an array as its shape."""
+    scores: list[Score] = []
+    model_digest: str | None = None
+    """Blob with the fitted estimator as a pickle; None while it is being written, and where it was not kept."""
+    model_bytes: int | None = None
+    notes: list[str] = []
+    """What is not here, and why."""
+
+
 class ModuleVersion(Record, frozen=True, kw_only=True):
     """Source of functions taken from a notebook, frozen under a content hash."""
 
@@ -343,6 +407,8 @@ class ModelVersion(Record, frozen=True, kw_only=True):
     """Dotted class of the estimator."""
     run_id: str | None = None
     execution_id: str | None = None
+    fit_id: str | None = None
+    """The recorded fit that made it, where it was seen."""
     dataset_ids: list[str] = []
     module_version_ids: list[str] = []
     params: dict[str, Any] = {}
@@ -498,7 +564,7 @@ class Sweep(Record, frozen=True, kw_only=True):
 
 
 NOUNS: tuple[type[Record], ...] = (
-    Environment, Run, CellExecution, Artifact, Dataset, ModuleVersion, Model, ModelVersion, CheckResult, Bundle,
+    Environment, Run, CellExecution, Artifact, Dataset, Fit, ModuleVersion, Model, ModelVersion, CheckResult, Bundle,
     Deployment, Endpoint, Window, Sweep,
 )  # fmt: skip
 """Every record that is kept under an id, in the order a model lives."""

@@ -31,6 +31,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether cells are recorded at all."""
     lineage: bool = True
     """Whether what each cell reads and writes is recorded with it."""
+    autolog: bool = True
+    """Whether fits of scikit-learn-style estimators are logged, with their scores, data and models."""
+    autolog_model_bytes: int = 200_000_000
+    """How many bytes of fitted models are kept of one run by autologging; 0 keeps none."""
     output_bytes: int = 10_000
     """How much of a cell's text output is kept in its record, in bytes."""
     engine: str = ""

@@ -20,6 +20,7 @@ from nbops.records import (
     CheckResult,
     Deployment,
     Endpoint,
+    Fit,
     Model,
     ModelVersion,
     ModuleVersion,
@@ -284,6 +285,12 @@ class Workspace:
         found = self._run(run)
         shown = cells_of(self.store, found, limit=limit, offset=offset)
         return judge(story_of(self.store, found, root=self.root), shown)
+
+    def fits(self, run: str = "last", limit: int | None = 50, offset: int = 0) -> list[Fit]:
+        """List the fits of a run and of its parts, with their parameters, data, time and scores."""
+        from nbops.flows.show import fits_of
+
+        return fits_of(self.store, self._run(run), limit=limit, offset=offset)
 
     def lineage(self, id: str = "last", metric: str | None = None, variable: str | None = None) -> Origin:
         """Say which cells a result stands on, and whether it can be trusted."""

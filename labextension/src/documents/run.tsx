@@ -7,6 +7,7 @@ import { Metric, Page, Run } from '../schema';
 import { IContext } from '../tokens';
 import { LineChart } from './chart';
 import { Document, openInMain } from './document';
+import { Fits } from './fits';
 import { Block, Code, Empty, Facts, Values } from './parts';
 
 /** Open a run in the main area. */
@@ -36,6 +37,7 @@ class RunDocument extends Document<Page> {
     'metrics',
     'params',
     'artifacts',
+    'fits',
     'module_versions',
     'model_versions'
   ];
@@ -79,6 +81,7 @@ class RunDocument extends Document<Page> {
           </Block>
         </div>
         <Charts metrics={page.metrics} context={context} />
+        <Fits fits={page.fits} context={context} />
         <Cells page={page} context={context} />
         <Belongings page={page} context={context} />
       </article>

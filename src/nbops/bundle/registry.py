@@ -34,6 +34,7 @@ def register(
     blobs: Blobs,
     run_id: str | None = None,
     execution_id: str | None = None,
+    fit_id: str | None = None,
     dataset_ids: Sequence[str] = (),
     modules: Sequence[ModuleVersion] = (),
     profile: bytes | None = None,
@@ -51,6 +52,7 @@ def register(
         blobs: where its bytes are kept.
         run_id: the run that fitted it.
         execution_id: the cell execution that fitted it.
+        fit_id: the recorded fit that made it.
         dataset_ids: the datasets it was fitted on.
         modules: extracted modules, which may hold functions and classes that the model needs.
         profile: profile of the training sample as JSON, which drift is measured against.
@@ -90,6 +92,7 @@ def register(
             type_name=_type_name(model),
             run_id=run_id,
             execution_id=execution_id,
+            fit_id=fit_id,
             dataset_ids=list(dataset_ids),
             module_version_ids=origins.module_version_ids,
             params=params_of(model),

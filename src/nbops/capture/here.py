@@ -33,10 +33,15 @@ def session() -> Session:
     return _open_implicit()
 
 
+def open_session() -> Session | None:
+    """The session of this process, if there is one."""
+    return _recorder.session if _recorder is not None else _implicit
+
+
 def root() -> str | None:
     """The project of the session that is open, wherever a cell has gone with ``%cd``; None while there is none."""
-    open_session = _recorder.session if _recorder is not None else _implicit
-    return open_session.settings.root if open_session is not None else None
+    opened = open_session()
+    return opened.settings.root if opened is not None else None
 
 
 def recorder() -> Recorder | None:
@@ -72,9 +77,8 @@ def forgotten(recorder: Recorder) -> None:
 @contextlib.contextmanager
 def reading() -> Iterator[OpenStore]:
     """Give the store to read from: the session's own, or one that is opened for the block."""
-    open_session = _recorder.session if _recorder is not None else _implicit
-    if open_session is not None:
-        yield open_session.writer.store
+    if (opened := open_session()) is not None:
+        yield opened.writer.store
         return
     from nbops.store import open_store
 
@@ -95,6 +99,8 @@ def _open_implicit() -> Session:
             opened = Session(settings, kind=kind, name=notebook or place.script(), notebook=notebook)
             sys.excepthook = _noted(sys.excepthook)
             atexit.register(ended)
+            if settings.autolog:
+                opened.autologger.put_in()
             _implicit = opened
         return _implicit
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import site
 import sys
-import sysconfig
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
@@ -40,12 +40,10 @@ class Imports:
         self._computing: list[str] = []
         self.modules: list[ImportedModule] = []
         self.thread_pools: list[ThreadPool] = []
-        paths = sysconfig.get_paths()
+        # Of `site`, which every interpreter has loaded: `sysconfig` reads a file of build settings for its paths.
+        installed = (Path(os.__file__).parent, *site.getsitepackages())
         own = Path(__file__).parents[1]
-        self._foreign = (
-            *(paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-            *(str(folder) + os.sep for folder in (own, own.with_name("nbops_serving"))),
-        )
+        self._foreign = (*(str(folder) + os.sep for folder in (*installed, own, own.with_name("nbops_serving"))),)
 
     def look(self, execution_id: str | None) -> bool:
         """Look what was imported since the last look; True where something that is recorded changed.

@@ -112,6 +112,8 @@ class Recorder:
         events.register("post_run_cell", self.after)
         self.is_on = True
         self._outlets.attach()
+        if self.settings.autolog:
+            self.session.autologger.put_in()
         running = getattr(self.shell.displayhook, "exec_result", None)
         if running is not None:
             self.before(running.info, is_loading=True)

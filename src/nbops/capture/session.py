@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbops.capture import place
+from nbops.capture.autolog import Autologger
 from nbops.capture.imports import Imports
 from nbops.capture.tracking import ActiveRun, run_record
 from nbops.capture.writer import Writer
@@ -54,6 +55,7 @@ class Session:
         """The cell execution that runs just now."""
         self._cwd = place.folder(settings.root)
         self.innermost: ActiveRun | None = None
+        self.autologger = Autologger(self)
         self._open_runs: dict[str, ActiveRun] = {}
         self._cause = environ.get("NBOPS_CAUSE") or "person"
         self.writer = Writer(settings)
@@ -125,6 +127,7 @@ class Session:
         if self.pid != os.getpid():
             return
         self._leaving.set()
+        self.autologger.take_out()
         self._watcher.join(_LOOK_AROUND_LIMIT_S)
         self.look_at_imports(None)
         for left in reversed([*self._open_runs.values()]):

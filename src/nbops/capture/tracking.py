@@ -37,6 +37,8 @@ class ActiveRun:
         self.name = name
         self.outer = outer
         self.is_open = True
+        self.said: set[str] = set()
+        """Names of parameters that were logged by hand, which autologging leaves alone."""
         self._session = session
 
     def __enter__(self) -> Self:
@@ -74,6 +76,7 @@ class ActiveRun:
         call = 'nbops.log_params({"depth": 4, "lr": 0.1})'
         if not isinstance(params, Mapping):
             raise UsageError(f"parameters come as a dict, not as a {type(params).__name__}", hint=call)
+        self.said.update(params)
         now = time.time()
         self._session.writer.log_params(
             [

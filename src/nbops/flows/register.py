@@ -36,7 +36,8 @@ def register_model(
         model: anything with ``predict``, or a function of a table.
         name: what people call it.
         sample: rows it was trained on, shape (rows, columns): a DataFrame, a 2-D array, an Arrow table or a list of
-            dicts; None when there is none, then ranges, categories and drift are unknown.
+            dicts; None takes what a logged fit of the model saw, and without one leaves ranges, categories and drift
+            unknown.
         store: where the version is recorded.
         blobs: where its bytes and the profile are kept.
         run_id: the run that fitted it.
@@ -52,7 +53,11 @@ def register_model(
         BundleError: the model cannot be stored, or does not answer its own sample.
     """
     from nbops.bundle import register
+    from nbops.capture.autolog import fit_of, sample_of
 
+    fit = fit_of(model)
+    if sample is None:
+        sample = sample_of(model)
     profile, dataset = (None, None) if sample is None else _looked_at(model, name, sample, run_id)
     if dataset is not None:
         dataset = msgspec.structs.replace(dataset, profile_digest=blobs.put(profile or b""))
@@ -64,6 +69,7 @@ def register_model(
         blobs=blobs,
         run_id=run_id,
         execution_id=execution_id,
+        fit_id=fit.id if fit is not None else None,
         dataset_ids=[dataset.id] if dataset is not None else [],
         modules=store.find(ModuleVersion, limit=200),
         profile=profile,

@@ -15,7 +15,7 @@ from nbops.store.blobs import Blobs
 
 
 def log_model(
-    model: Any, *, name: str, sample: Any, trust: Collection[str] = (), flavour: str | None = None
+    model: Any, *, name: str, sample: Any = None, trust: Collection[str] = (), flavour: str | None = None
 ) -> ModelVersion:
     """Keep a fitted model under a name, tied to the run and the cell that made it.
 
@@ -23,7 +23,8 @@ def log_model(
         model: a fitted estimator or pipeline, anything with ``predict``, or a function of a frame.
         name: what people call it, such as ``"churn"``.
         sample: rows it was trained on, shape (rows, columns): a DataFrame, an array or a list of dicts. Column names,
-            types, ranges and the reference for drift are learnt from it.
+            types, ranges and the reference for drift are learnt from it. Not needed for a model whose fit was logged
+            in this session.
         trust: dotted types or packages that nbops does not know and that you vouch for: loading a pickle of them runs
             their code. What is missing is listed by the error.
         flavour: how to store it, such as ``"skops"``, ``"pickle"`` or one that another package brings; when not given
@@ -66,7 +67,8 @@ def load_model(reference: str) -> Any:
     """Load a stored model: ``load_model("churn@production")``.
 
     Args:
-        reference: ``NAME`` (its newest version), ``NAME@3``, ``NAME@production``, or a unique start of an id.
+        reference: ``NAME`` (its newest version), ``NAME@3``, ``NAME@production``, or a unique start of an id, which may
+            also be that of a fit (``%nbops fits``).
 
     Returns:
         The fitted model.
@@ -75,12 +77,12 @@ def load_model(reference: str) -> Any:
         NotFoundError: nothing answers to the reference.
         BundleError: its bytes are not what was stored.
     """
-    from nbops.bundle import load
+    from nbops.flows.fits import load_any
 
     settings = load_settings(capture.root())
     store = open_store(settings, read_only=True)
     try:
-        return load(store.resolve(ModelVersion, reference), Blobs(settings.blobs))
+        return load_any(store, Blobs(settings.blobs), reference)
     finally:
         store.close()
 
@@ -91,7 +93,8 @@ def deploy(model: Any, *, name: str, sample: Any = None, engine: str | None = No
     Args:
         model: a fitted model, or the reference of a stored one such as ``"churn@3"``.
         name: the endpoint's name.
-        sample: rows the model was trained on, shape (rows, columns); needed for a model that is not stored yet.
+        sample: rows the model was trained on, shape (rows, columns); needed for a model that is neither stored nor was
+            fitted in this session.
         engine: ``"docker"`` or ``"process"``; Docker where it answers when not given.
 
     Returns:
@@ -100,12 +103,13 @@ def deploy(model: Any, *, name: str, sample: Any = None, engine: str | None = No
     Raises:
         DeployError: a check failed, or the engine cannot start it; what answered before goes on answering.
     """
+    from nbops.capture.autolog import sample_of
     from nbops.flows.deploy import deploy_model
 
     settings = load_settings(capture.root())
     store = open_store(settings)
     recorder = capture.current()
-    if not isinstance(model, str) and sample is None:
+    if not isinstance(model, str) and sample is None and sample_of(model) is None:
         raise MissingError(
             "deploying a model that is not stored needs a sample of its training rows",
             hint=f"nbops.deploy(model, name={name!r}, sample=X_train)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from nbops.records import (
     CellExecution,
     Endpoint,
     Environment,
+    Fit,
     Metric,
     Model,
     ModelVersion,
@@ -36,6 +38,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     parts: list[Run] = []
     """Runs that are a named part of this one."""
     artifacts: list[Artifact] = []
+    fits: list[Fit] = []
+    """Fits of a run and of its parts, oldest first."""
     modules: list[ModuleVersion] = []
     """Versions that the run made; those that it imported stand in its record."""
     models: list[ModelVersion] = []
@@ -116,6 +120,29 @@ def cells_of(store: Store, run: Run, *, limit: int | None = SHOWN, offset: int =
     return [cell for cell in cells if run.ended_at is None or cell.started_at <= run.ended_at]
 
 
+def fits_of(store: Store, run: Run, *, limit: int | None = None, offset: int = 0) -> list[Fit]:
+    """List the fits of a run and of its parts in the order they were made.
+
+    Args:
+        store: the project's store.
+        run: whose fits.
+        limit: how many at most; None for all.
+        offset: how many to pass over first.
+    """
+    parts = [run.id, *(part.id for part in _parts_of(store, run))]
+    if len(parts) == 1:
+        return store.find(Fit, run_id=run.id, order_by="id", limit=limit, offset=offset)
+    end = None if limit is None else offset + limit
+    found = [fit for part in parts for fit in store.find(Fit, run_id=part, order_by="id", limit=end)]
+    return sorted(found, key=lambda fit: fit.id)[offset:end]
+
+
+def _parts_of(store: Store, run: Run) -> Iterator[Run]:
+    for part in store.find(Run, parent_id=run.id, deleted_at=run.deleted_at, order_by="id"):
+        yield part
+        yield from _parts_of(store, part)
+
+
 def _run_page(store: Store, run: Run, page: Page) -> Page:
     environment = store.find(Environment, id=run.environment_id, limit=1) if run.environment_id else []
     return msgspec.structs.replace(
@@ -125,6 +152,7 @@ def _run_page(store: Store, run: Run, page: Page) -> Page:
         cells=cells_of(store, run),
         parts=store.find(Run, parent_id=run.id, deleted_at=run.deleted_at, order_by="id", limit=SHOWN),
         artifacts=store.find(Artifact, run_id=run.id, order_by="id", limit=SHOWN),
+        fits=fits_of(store, run, limit=SHOWN),
         modules=store.find(ModuleVersion, run_id=run.id, order_by="id", limit=SHOWN),
         models=store.find(ModelVersion, run_id=run.id, order_by="id", limit=SHOWN),
         environment=environment[0] if environment else None,

@@ -17,6 +17,7 @@ from nbops.records import (
     CheckResult,
     Deployment,
     Endpoint,
+    Fit,
     Model,
     ModelVersion,
     ModuleVersion,
@@ -183,6 +184,14 @@ VERBS: tuple[Verb, ...] = (
         gives=list[CellState],
         options=(RUN, LIMIT, OFFSET),
         examples=("cells", "cells last --json"),
+    ),
+    Verb(
+        name="fits",
+        topic="runs",
+        summary="List the fits of a run and of its parts, with their parameters, data, time and scores.",
+        gives=list[Fit],
+        options=(RUN, LIMIT, OFFSET),
+        examples=("fits", "fits last --json"),
     ),
     Verb(
         name="lineage",

@@ -124,7 +124,7 @@ class Store(Protocol):
         ...
 
     def delete(self, kind: type[R], id: str) -> None:
-        """Remove one record; a run takes its cells, params, metrics and artifacts with it."""
+        """Remove one record; a run takes its cells, fits, params, metrics and artifacts with it."""
         ...
 
     def changes(self, since: int, *, limit: int = 1000) -> list[Change]:

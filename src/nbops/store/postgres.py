@@ -307,7 +307,7 @@ class PostgresStore(SqlStore):
 
 # ── forwarding ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_RUN_PARTS = ("cells", "artifacts", "params", "metrics", "last_metrics", "tags")
+_RUN_PARTS = ("cells", "artifacts", "fits", "params", "metrics", "last_metrics", "tags")
 _CARRIED_METRIC = (
     "INSERT INTO metrics (run_id, name, step, value, at, number) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (run_id, number, name, at) DO NOTHING"

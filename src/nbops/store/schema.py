@@ -29,6 +29,7 @@ _INDEXES: dict[str, tuple[str, ...]] = {
     "cells": ("run_id, position",),
     "artifacts": ("run_id", "digest"),
     "datasets": ("run_id", "fingerprint"),
+    "fits": ("run_id",),
     "module_versions": ("module, version", "run_id"),
     "models": ("name",),
     "check_results": ("model_version_id",),
@@ -101,7 +102,9 @@ def _triggers(table: Table[object], dialect: Dialect) -> str:  # type: ignore[ty
         if c.name != "id"
     )
     # What belongs to a run goes with it: the run's own removal says it all.
-    alone = " WHEN EXISTS (SELECT 1 FROM runs WHERE id = old.run_id)\n   " if name in ("cells", "artifacts") else ""
+    alone = (
+        " WHEN EXISTS (SELECT 1 FROM runs WHERE id = old.run_id)\n   " if name in ("cells", "artifacts", "fits") else ""
+    )
     return f"""CREATE TRIGGER {name}_put AFTER INSERT ON {name} BEGIN
     INSERT INTO changes (noun, id, what) VALUES ('{name}', new.id, '*');
 END;

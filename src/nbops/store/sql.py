@@ -19,6 +19,7 @@ from nbops.records import (
     CellExecution,
     Deployment,
     Endpoint,
+    Fit,
     Metric,
     Model,
     ModelVersion,
@@ -123,14 +124,14 @@ class SqlStore:
         return int(self._rows(f"SELECT count(*) FROM {table.name}{where}", values)[0][0])
 
     def delete(self, kind: type[R], id: str) -> None:
-        """Remove one record; a run takes its cells, params, metrics and artifacts with it."""
+        """Remove one record; a run takes its cells, fits, params, metrics and artifacts with it."""
         table = table_of(kind)
 
         def work(execute: Execute) -> int:
             gone = execute(f"DELETE FROM {table.name} WHERE id = ?", (id,))
             if gone and kind is Run:
                 # The run first: then the triggers know that what follows needs no word of its own.
-                for name in ("cells", "artifacts", "params", "metrics", "last_metrics", "tags"):
+                for name in ("cells", "artifacts", "fits", "params", "metrics", "last_metrics", "tags"):
                     execute(f"DELETE FROM {name} WHERE run_id = ?", (id,))
                 execute("UPDATE runs SET parent_id = NULL WHERE parent_id = ?", (id,))
             return gone
@@ -364,7 +365,7 @@ class SqlStore:
             table = table_of(kind)
             texts = [quoted(column.name) for column in table.columns if column.sql_type == "TEXT"]
             # Models and modules know their run, too, and outlive it.
-            owner = "run_id" if kind in (CellExecution, Artifact) else "id"
+            owner = "run_id" if kind in (CellExecution, Artifact, Fit) else "id"
             select = f"SELECT id, {owner}, {', '.join(texts)} FROM {table.name}"
             last = ""
             while rows := self._rows(f"{select} WHERE id > ? ORDER BY id LIMIT {_CHUNK}", (last,)):
@@ -415,6 +416,7 @@ _REFERENCES = (
     ("params", "run_id", "runs", "id"),
     ("last_metrics", "run_id", "runs", "id"),
     ("artifacts", "run_id", "runs", "id"),
+    ("fits", "run_id", "runs", "id"),
     ("runs", "parent_id", "runs", "id"),
     ("runs", "environment_id", "environments", "id"),
     ("runs", "sweep_id", "sweeps", "id"),

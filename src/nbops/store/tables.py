@@ -24,6 +24,7 @@ from nbops.records import (
     Deployment,
     Endpoint,
     Environment,
+    Fit,
     Model,
     ModelVersion,
     ModuleVersion,
@@ -37,8 +38,9 @@ R = TypeVar("R", bound=Record)
 
 NAMES: dict[type[Record], str] = {
     Environment: "environments", Run: "runs", CellExecution: "cells", Artifact: "artifacts", Dataset: "datasets",
-    ModuleVersion: "module_versions", Model: "models", ModelVersion: "model_versions", CheckResult: "check_results",
-    Bundle: "bundles", Deployment: "deployments", Endpoint: "endpoints", Window: "windows", Sweep: "sweeps",
+    Fit: "fits", ModuleVersion: "module_versions", Model: "models", ModelVersion: "model_versions",
+    CheckResult: "check_results", Bundle: "bundles", Deployment: "deployments", Endpoint: "endpoints",
+    Window: "windows", Sweep: "sweeps",
 }  # fmt: skip
 """Noun → table."""
 

@@ -10,6 +10,8 @@ from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
+import msgspec
+
 from nbops.extract import Built, ModuleState, Preview, Pulled, TestReport
 from nbops.flows.compare import Comparison, Difference
 from nbops.flows.demo import Journey
@@ -22,11 +24,14 @@ from nbops.records import (
     CheckResult,
     Deployment,
     Endpoint,
+    Fit,
     Metric,
     Model,
     ModelVersion,
     ModuleVersion,
     Run,
+    Score,
+    Seen,
     Sweep,
     Window,
 )
@@ -82,6 +87,11 @@ def seconds(start: float, end: float | None) -> str:
     if taken < 60:
         return f"{taken:.1f} s"
     return f"{int(taken // 60)} min {int(taken % 60)} s"
+
+
+def took(taken_s: float) -> str:
+    """Write a duration."""
+    return f"{taken_s * 1e3:.3g} ms" if taken_s < 1 else seconds(0.0, taken_s)
 
 
 def when(at: float | None) -> str:
@@ -247,6 +257,43 @@ def _models(answer: Sequence[ModelVersion]) -> list[Part]:
     return [Table(["model", "type", "flavour", "columns", "run", "made"], rows, frozenset({3}))]
 
 
+def _fits(answer: Sequence[Fit]) -> list[Part]:
+    rows = [
+        [
+            short(fit.id),
+            fit.type_name.rpartition(".")[2] + (f" ({fit.name})" if fit.name else ""),
+            fit.status,
+            took(fit.took_s) + (f" in {fit.calls} calls" if fit.calls > 1 else ""),
+            _seen(fit.x),
+            _scores(fit.scores),
+            fit.error.name if fit.error else _bounded_params(fit.params),
+            "" if fit.model_bytes is None else size(fit.model_bytes),
+        ]
+        for fit in answer
+    ]
+    columns = ["fit", "estimator", "status", "took", "data", "scores", "parameters", "model"]
+    return [Table(columns, rows, frozenset({3, 7}), frozenset({2}))]
+
+
+def _seen(data: Seen | None) -> str:
+    if data is None:
+        return ""
+    shape = " × ".join(map(str, data.shape))
+    return " ".join(part for part in (data.name or data.type.rpartition(".")[2], shape) if part)
+
+
+def _scores(scores: Sequence[Score], most: int = 4) -> str:
+    last = {(score.name, score.data): score for score in scores}
+    said = [f"{name} {number(score.value)}" + (f" on {data}" if data else "") for (name, data), score in last.items()]
+    return "; ".join(said[-most:])
+
+
+def _bounded_params(params: dict[str, Any], most: int = 6) -> str:
+    """The parameters that say something: those that are set."""
+    told = [f"{name}={number(value)}" for name, value in params.items() if value not in (None, False, "deprecated")]
+    return first_line(", ".join(told[:most])) + (", …" if len(told) > most else "")
+
+
 def _checks(answer: Sequence[CheckResult]) -> list[Part]:
     rows = [[result.check, result.verdict, result.message] for result in answer]
     return [Table(["check", "verdict", "what was found"], rows, status=frozenset({1}))]
@@ -296,6 +343,7 @@ _LISTS: dict[type, Callable[[Any], list[Part]]] = {
     CellState: _cells,
     ModuleVersion: _modules,
     ModuleState: _module_states,
+    Fit: _fits,
     Parameter: _parameters,
     Pulled: _pulled,
     Sweep: _sweeps,
@@ -326,6 +374,8 @@ def _(answer: Status) -> list[Part]:
 @view_of.register
 def _(answer: Page) -> list[Part]:
     record = answer.record
+    if answer.noun == "Fit":
+        return _fit_page(msgspec.convert(record, Fit, strict=False))
     title = record.get("name") or record.get("module") or record.get("model") or record.get("check") or ""
     parts: list[Part] = [Heading(f"{answer.noun} {title}".strip(), short(record.get("id")))]
     hidden = {"source", "traceback", "name", "id", "signature", "definitions", "process"}
@@ -341,7 +391,12 @@ def _(answer: Page) -> list[Part]:
         parts += [Heading("Parameters"), Facts([(name, number(value)) for name, value in answer.params.items()])]
     if answer.metrics:
         parts += [Heading("Metrics"), _metrics(answer.metrics)]
-    for title, rows in (("Models", answer.models), ("Modules", answer.modules), ("Cells", answer.cells)):
+    for title, rows in (
+        ("Fits", answer.fits),
+        ("Models", answer.models),
+        ("Modules", answer.modules),
+        ("Cells", answer.cells),
+    ):
         if rows:
             parts += [Heading(title), *view_of(list(rows))]
     if imported := record.get("modules") if answer.noun == "Run" else None:
@@ -374,6 +429,42 @@ def _(answer: Page) -> list[Part]:
 def _imported(modules: Sequence[dict[str, Any]]) -> Table:
     rows = [[module["name"], module["version"], module["path"], module["digest"][:12]] for module in modules]
     return Table(["module", "version", "file", "sha256"], rows)
+
+
+def _fit_page(fit: Fit) -> list[Part]:
+    facts = [
+        ("run", short(fit.run_id)),
+        ("cell", short(fit.execution_id)),
+        ("method", fit.method + (f", {fit.calls} calls" if fit.calls > 1 else "")),
+        ("status", fit.status + (f": {fit.error.name}: {fit.error.message}" if fit.error else "")),
+        ("started", when(fit.started_at)),
+        ("took", took(fit.took_s)),
+        ("X", _data(fit.x)),
+        ("y", _data(fit.y)),
+        ("model", "" if fit.model_bytes is None else f"{size(fit.model_bytes)}, sha256 {fit.model_digest}"),
+    ]
+    parts: list[Part] = [
+        Heading(f"Fit of {fit.type_name.rpartition('.')[2]} {fit.name}".strip(), short(fit.id)),
+        Facts([fact for fact in facts if fact[1]]),
+        *(Note(note, "busy") for note in fit.notes),
+    ]
+    if fit.scores:
+        rows = [
+            [score.name, number(score.value), score.data, "training" if score.is_training else "", when(score.at)]
+            for score in fit.scores
+        ]
+        parts += [Heading("Scores"), Table(["score", "value", "on", "", "computed"], rows, frozenset({1}))]
+    for title, values in (("Parameters", fit.params), ("Learnt", fit.fitted)):
+        if values:
+            said = [(name, _value(name, value)) for name, value in values.items()]
+            parts += [Heading(title), Facts(said)]
+    return parts
+
+
+def _data(data: Seen | None) -> str:
+    if data is None:
+        return ""
+    return f"{_seen(data)}, {data.type}" + (f", dataset {short(data.dataset_id)}" if data.dataset_id else "")
 
 
 def _value(name: str, value: Any) -> str:

@@ -146,6 +146,33 @@ CREATE INDEX datasets_by_fingerprint ON datasets ("fingerprint");
 CREATE TRIGGER datasets_changed AFTER INSERT OR UPDATE OR DELETE ON datasets
     FOR EACH ROW EXECUTE FUNCTION nbops_changed();
 
+CREATE TABLE fits (
+    "id" TEXT COLLATE "C" PRIMARY KEY NOT NULL,
+    "run_id" TEXT COLLATE "C" NOT NULL,
+    "execution_id" TEXT COLLATE "C",
+    "name" TEXT COLLATE "C" NOT NULL,
+    "type_name" TEXT COLLATE "C" NOT NULL,
+    "method" TEXT COLLATE "C" NOT NULL,
+    "calls" BIGINT NOT NULL,
+    "status" TEXT COLLATE "C" NOT NULL,
+    "error" TEXT COLLATE "C",
+    "started_at" DOUBLE PRECISION NOT NULL,
+    "took_s" DOUBLE PRECISION NOT NULL,
+    "params" TEXT COLLATE "C" NOT NULL,
+    "x" TEXT COLLATE "C",
+    "y" TEXT COLLATE "C",
+    "fitted" TEXT COLLATE "C" NOT NULL,
+    "scores" TEXT COLLATE "C" NOT NULL,
+    "model_digest" TEXT COLLATE "C",
+    "model_bytes" BIGINT,
+    "notes" TEXT COLLATE "C" NOT NULL
+);
+
+CREATE INDEX fits_by_run_id ON fits ("run_id");
+
+CREATE TRIGGER fits_changed AFTER INSERT OR UPDATE OR DELETE ON fits
+    FOR EACH ROW EXECUTE FUNCTION nbops_changed();
+
 CREATE TABLE module_versions (
     "id" TEXT COLLATE "C" PRIMARY KEY NOT NULL,
     "module" TEXT COLLATE "C" NOT NULL,
@@ -192,6 +219,7 @@ CREATE TABLE model_versions (
     "type_name" TEXT COLLATE "C" NOT NULL,
     "run_id" TEXT COLLATE "C",
     "execution_id" TEXT COLLATE "C",
+    "fit_id" TEXT COLLATE "C",
     "dataset_ids" TEXT COLLATE "C" NOT NULL,
     "module_version_ids" TEXT COLLATE "C" NOT NULL,
     "params" TEXT COLLATE "C" NOT NULL,

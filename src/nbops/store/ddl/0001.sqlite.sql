@@ -247,6 +247,59 @@ CREATE TRIGGER datasets_gone AFTER DELETE ON datasets BEGIN
     INSERT INTO changes (noun, id, what) VALUES ('datasets', old.id, '-');
 END;
 
+CREATE TABLE fits (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "run_id" TEXT NOT NULL,
+    "execution_id" TEXT,
+    "name" TEXT NOT NULL,
+    "type_name" TEXT NOT NULL,
+    "method" TEXT NOT NULL,
+    "calls" INTEGER NOT NULL,
+    "status" TEXT NOT NULL,
+    "error" TEXT,
+    "started_at" REAL NOT NULL,
+    "took_s" REAL NOT NULL,
+    "params" TEXT NOT NULL,
+    "x" TEXT,
+    "y" TEXT,
+    "fitted" TEXT NOT NULL,
+    "scores" TEXT NOT NULL,
+    "model_digest" TEXT,
+    "model_bytes" INTEGER,
+    "notes" TEXT NOT NULL
+);
+
+CREATE INDEX fits_by_run_id ON fits ("run_id");
+
+CREATE TRIGGER fits_put AFTER INSERT ON fits BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('fits', new.id, '*');
+END;
+CREATE TRIGGER fits_set AFTER UPDATE ON fits BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('fits', new.id,
+        CASE WHEN new."run_id" IS NOT old."run_id" THEN ',run_id' ELSE '' END ||
+        CASE WHEN new."execution_id" IS NOT old."execution_id" THEN ',execution_id' ELSE '' END ||
+        CASE WHEN new."name" IS NOT old."name" THEN ',name' ELSE '' END ||
+        CASE WHEN new."type_name" IS NOT old."type_name" THEN ',type_name' ELSE '' END ||
+        CASE WHEN new."method" IS NOT old."method" THEN ',method' ELSE '' END ||
+        CASE WHEN new."calls" IS NOT old."calls" THEN ',calls' ELSE '' END ||
+        CASE WHEN new."status" IS NOT old."status" THEN ',status' ELSE '' END ||
+        CASE WHEN new."error" IS NOT old."error" THEN ',error' ELSE '' END ||
+        CASE WHEN new."started_at" IS NOT old."started_at" THEN ',started_at' ELSE '' END ||
+        CASE WHEN new."took_s" IS NOT old."took_s" THEN ',took_s' ELSE '' END ||
+        CASE WHEN new."params" IS NOT old."params" THEN ',params' ELSE '' END ||
+        CASE WHEN new."x" IS NOT old."x" THEN ',x' ELSE '' END ||
+        CASE WHEN new."y" IS NOT old."y" THEN ',y' ELSE '' END ||
+        CASE WHEN new."fitted" IS NOT old."fitted" THEN ',fitted' ELSE '' END ||
+        CASE WHEN new."scores" IS NOT old."scores" THEN ',scores' ELSE '' END ||
+        CASE WHEN new."model_digest" IS NOT old."model_digest" THEN ',model_digest' ELSE '' END ||
+        CASE WHEN new."model_bytes" IS NOT old."model_bytes" THEN ',model_bytes' ELSE '' END ||
+        CASE WHEN new."notes" IS NOT old."notes" THEN ',notes' ELSE '' END);
+END;
+CREATE TRIGGER fits_gone AFTER DELETE ON fits WHEN EXISTS (SELECT 1 FROM runs WHERE id = old.run_id)
+    BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('fits', old.id, '-');
+END;
+
 CREATE TABLE module_versions (
     "id" TEXT PRIMARY KEY NOT NULL,
     "module" TEXT NOT NULL,
@@ -323,6 +376,7 @@ CREATE TABLE model_versions (
     "type_name" TEXT NOT NULL,
     "run_id" TEXT,
     "execution_id" TEXT,
+    "fit_id" TEXT,
     "dataset_ids" TEXT NOT NULL,
     "module_version_ids" TEXT NOT NULL,
     "params" TEXT NOT NULL,
@@ -353,6 +407,7 @@ CREATE TRIGGER model_versions_set AFTER UPDATE ON model_versions BEGIN
         CASE WHEN new."type_name" IS NOT old."type_name" THEN ',type_name' ELSE '' END ||
         CASE WHEN new."run_id" IS NOT old."run_id" THEN ',run_id' ELSE '' END ||
         CASE WHEN new."execution_id" IS NOT old."execution_id" THEN ',execution_id' ELSE '' END ||
+        CASE WHEN new."fit_id" IS NOT old."fit_id" THEN ',fit_id' ELSE '' END ||
         CASE WHEN new."dataset_ids" IS NOT old."dataset_ids" THEN ',dataset_ids' ELSE '' END ||
         CASE WHEN new."module_version_ids" IS NOT old."module_version_ids" THEN ',module_version_ids' ELSE '' END ||
         CASE WHEN new."params" IS NOT old."params" THEN ',params' ELSE '' END ||
