@@ -6,7 +6,7 @@ export interface Marks {
   edited: ReadonlySet<string>;
   /** A cell further down the notebook ran before it. */
   outOfOrder: ReadonlySet<string>;
-  /** The cell is no longer in the notebook. */
+  /** The cell is no longer in the notebook, though a name still holds what it made. */
   gone: ReadonlySet<string>;
   /** How many code cells with text were not run. */
   notRun: number;
@@ -25,16 +25,17 @@ export function marksOf(
   const marks = { edited: new Set<string>(), outOfOrder: new Set<string>(), gone: new Set<string>() };
   const seen = new Set<string>();
   let deepest = -1;
-  for (const { execution } of ran) {
+  for (const { execution, lives } of ran) {
     const place = execution.cell_id === null ? undefined : places.get(execution.cell_id);
     if (place === undefined) {
-      if (execution.cell_id !== null && cells.length > 0) {
+      if (execution.cell_id !== null && cells.length > 0 && lives) {
         marks.gone.add(execution.id);
       }
       continue;
     }
     seen.add(execution.cell_id as string);
-    if (withoutEnd(cells[place].source) !== withoutEnd(execution.source)) {
+    // A kernel is sent a cell's text without white space at its end; nor does that around it change anything.
+    if (cells[place].source.trim() !== execution.source.trim()) {
       marks.edited.add(execution.id);
     }
     if (place < deepest) {
@@ -43,9 +44,4 @@ export function marksOf(
     deepest = Math.max(deepest, place);
   }
   return { ...marks, notRun: cells.filter(cell => cell.source.trim() && !seen.has(cell.id)).length };
-}
-
-/** A kernel is sent a cell's text without white space at its end. */
-function withoutEnd(source: string): string {
-  return source.replace(/\s+$/, '');
 }

@@ -9,6 +9,8 @@ export interface Artifact {
   digest: string;
   size_bytes: number;
   media_type: string;
+  kind: 'logged' | 'output';
+  cell: string;
   at: number;
 }
 
@@ -416,10 +418,10 @@ export interface ModuleVersion {
 
 /** A cell's newest execution, and what it has to do with the others. */
 export interface NotebookCell {
-  execution: CellExecution;
+  execution: CellState;
   reads: string[];
   writes: string[];
-  changed: string[];
+  lives: boolean;
 }
 
 /** What is recorded of one notebook: its newest run, and each cell's newest execution. */
@@ -444,6 +446,8 @@ export interface OutputSummary {
   text: string;
   total_bytes: number;
   media_types: string[];
+  kept: number;
+  left_out: number;
 }
 
 /** One record with what belongs to it. */
@@ -459,6 +463,7 @@ export interface Page {
   modules: ModuleVersion[];
   models: ModelVersion[];
   environment: Environment | null;
+  trust: { [name: string]: Trust };
 }
 
 /** One parameter of a notebook, as its parameters cell declares it. */
@@ -620,6 +625,12 @@ export interface Seen {
   dataset_id: string | null;
 }
 
+/** One execution of a cell with the displays that are kept of it. */
+export interface ShownOutputs {
+  execution: CellExecution;
+  outputs: Artifact[];
+}
+
 /** What goes into a model and what comes out. */
 export interface Signature {
   columns: Column[];
@@ -706,6 +717,12 @@ export interface ThreadPool {
   threads: number;
 }
 
+/** Whether a result can be taken as it stands. */
+export interface Trust {
+  verdict: string;
+  reasons: string[];
+}
+
 /** A stretch of an endpoint's prediction log, measured against the profile of the model that answered. */
 export interface Window {
   id: string;
@@ -773,6 +790,8 @@ export interface Routes {
   lineage: { takes: { id?: string; metric?: string; variable?: string }; gives: Origin };
   /** Open anything by its id or name: a run, cell, module, model, bundle, endpoint, window. */
   show: { takes: { id?: string }; gives: Page };
+  /** Put what a cell showed at its last executions side by side. */
+  outputs: { takes: { id: string; limit?: number }; gives: ShownOutputs[] };
   /** Say what differs between runs: parameters, metrics, cells, packages, commits. */
   compare: { takes: { runs: string[] }; gives: Comparison };
   /** Set and remove tags of a run, by which runs --where finds it. */
@@ -868,7 +887,7 @@ export interface Routes {
   /** List CellExecution records, newest first, narrowed by their fields. */
   'records/cells': { takes: { id?: string; run_id?: string; position?: number; source?: string; status?: 'running' | 'ok' | 'error' | 'interrupted' | 'cancelled' | 'exited' | 'invalid'; cell_id?: string; execution_count?: number; host?: string; pid?: number; order_by?: string; limit?: number; offset?: number }; gives: CellExecution[] };
   /** List Artifact records, newest first, narrowed by their fields. */
-  'records/artifacts': { takes: { id?: string; run_id?: string; execution_id?: string; name?: string; digest?: string; size_bytes?: number; media_type?: string; order_by?: string; limit?: number; offset?: number }; gives: Artifact[] };
+  'records/artifacts': { takes: { id?: string; run_id?: string; execution_id?: string; name?: string; digest?: string; size_bytes?: number; media_type?: string; kind?: 'logged' | 'output'; cell?: string; order_by?: string; limit?: number; offset?: number }; gives: Artifact[] };
   /** List Dataset records, newest first, narrowed by their fields. */
   'records/datasets': { takes: { id?: string; name?: string; fingerprint?: string; rows?: number; profile_digest?: string; run_id?: string; order_by?: string; limit?: number; offset?: number }; gives: Dataset[] };
   /** List Fit records, newest first, narrowed by their fields. */
@@ -904,6 +923,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   fits: 'GET',
   lineage: 'GET',
   show: 'GET',
+  outputs: 'GET',
   compare: 'GET',
   tag: 'POST',
   note: 'POST',

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { marksOf } from '../src/marks';
 import { NotebookCell } from '../src/schema';
 
-const ran = (id: string, cell_id: string | null, source: string) =>
-  ({ execution: { id, cell_id, source } }) as unknown as NotebookCell;
+const ran = (id: string, cell_id: string | null, source: string, lives = true) =>
+  ({ execution: { id, cell_id, source }, lives }) as unknown as NotebookCell;
 const names = (set: ReadonlySet<string>) => [...set];
 
 describe('marks of a notebook', () => {
@@ -31,6 +31,11 @@ describe('marks of a notebook', () => {
     expect(names(marks.outOfOrder)).toEqual(['2']);
     expect(names(marks.gone)).toEqual(['3']);
     expect(marks.notRun).toBe(1);
+  });
+
+  it('says nothing of a cell that is gone with all it made', () => {
+    const marks = marksOf([ran('1', 'old', 'w', false)], cells);
+    expect(names(marks.gone)).toEqual([]);
   });
 
   it('says nothing of executions that no cell is known for', () => {

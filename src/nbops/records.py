@@ -61,6 +61,10 @@ class OutputSummary(msgspec.Struct, frozen=True, kw_only=True):
     """How much was printed in all."""
     media_types: list[str] = []
     """The richest types displayed, such as ``image/png``."""
+    kept: int = 0
+    """How many displays are kept as artifacts of this execution."""
+    left_out: int = 0
+    """Displays that are not: too large, too many, or there was no room on the disk."""
 
 
 class Environment(Record, frozen=True, kw_only=True):
@@ -268,6 +272,10 @@ class Artifact(Record, frozen=True, kw_only=True):
     """sha256 of the bytes, which is their address among the blobs."""
     size_bytes: int
     media_type: str = "application/octet-stream"
+    kind: Literal["logged", "output"] = "logged"
+    """Whether the user kept it, or a cell has shown it."""
+    cell: str = ""
+    """Of an output: its cell as ``NOTEBOOK#CELL_ID``, where the front end tells that; versions are counted by it."""
     at: float
 
 

@@ -37,6 +37,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How many bytes of fitted models are kept of one run by autologging; 0 keeps none."""
     output_bytes: int = 10_000
     """How much of a cell's text output is kept in its record, in bytes."""
+    display_bytes: int = 5_000_000
+    """How much of what one execution displays (figures, tables, charts) is kept, in bytes; 0: nothing."""
+    display_versions: int = 10
+    """Of how many executions of a cell the displays are kept."""
     engine: str = ""
     """The engine that deploys when none is named; empty: docker where it answers, else process."""
     flavour: str = ""
@@ -52,6 +56,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def folder(self) -> Path:
         """The ``.nbops`` folder of this project."""
         return Path(self.root) / STORE_FOLDER
+
+    @property
+    def outbox(self) -> Path:
+        """Where bytes wait on their way to a remote place of blobs."""
+        return self.folder / "outbox"
 
     @property
     def journal(self) -> Path:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from nbops.flows.compare import Comparison
     from nbops.flows.demo import Journey
     from nbops.flows.doctor import Finding
+    from nbops.flows.outputs import ShownOutputs
     from nbops.flows.show import Page
     from nbops.keep import Collected
     from nbops.lineage import CellState, Origin, Result, Slice
@@ -330,7 +331,13 @@ class Workspace:
         """Open anything by its id or name."""
         from nbops.flows.show import show
 
-        return show(self.store, self._run(id).id if id == "last" else id)
+        return show(self.store, self._run(id).id if id == "last" else id, root=self.root)
+
+    def outputs(self, id: str, limit: int | None = 10) -> list[ShownOutputs]:
+        """Put what a cell showed at its last executions side by side."""
+        from nbops.flows.outputs import outputs_of
+
+        return outputs_of(self.store, id, limit=limit)
 
     def compare(self, runs: Sequence[str]) -> Comparison:
         """Say what differs between runs."""

@@ -4,10 +4,11 @@ import { duration, moment, short, size } from '../format';
 import { nbopsIcon } from '../icons';
 import { StatusWord } from '../parts/status';
 import { serverPath } from '../project';
-import { CellExecution, Page, Run } from '../schema';
+import { CellExecution, Run, ShownOutputs } from '../schema';
 import { IContext } from '../tokens';
 import { Document, openInMain } from './document';
-import { Block, Code, Facts } from './parts';
+import { Displays } from './outputs';
+import { Block, Code, Empty, Facts } from './parts';
 
 /** Go to the cell in its notebook; where it is no longer there, show what was recorded of it. */
 export async function openExecution(context: IContext, execution: string): Promise<void> {
@@ -56,7 +57,7 @@ export async function jumpToCell(context: IContext, path: string, cellId: string
   return true;
 }
 
-class ExecutionDocument extends Document<{ page: Page; others: CellExecution[] }> {
+class ExecutionDocument extends Document<ShownOutputs[]> {
   constructor(
     context: IContext,
     private readonly _execution: string
@@ -65,19 +66,14 @@ class ExecutionDocument extends Document<{ page: Page; others: CellExecution[] }
     this.node.setAttribute('aria-label', context.trans.__('Cell'));
   }
 
-  protected override readonly tables = ['cells'];
+  protected override readonly tables = ['cells', 'artifacts'];
 
-  protected async ask(): Promise<{ page: Page; others: CellExecution[] }> {
+  protected ask(): Promise<ShownOutputs[]> {
     const { client, project } = this.context;
-    const options = { project: project.path };
-    const page = await client.call('show', { id: this._execution }, options);
-    const { cell_id } = page.record as unknown as CellExecution;
-    const same = cell_id === null ? [] : await client.call('records/cells', { cell_id, limit: 7 }, options);
-    return { page, others: same.filter(cell => cell.id !== this._execution) };
+    return client.call('outputs', { id: this._execution, limit: 7 }, { project: project.path });
   }
 
-  protected draw({ page, others }: { page: Page; others: CellExecution[] }): React.ReactElement {
-    const cell = page.record as unknown as CellExecution;
+  protected draw([{ execution: cell, outputs }, ...others]: ShownOutputs[]): React.ReactElement {
     const { trans, app } = this.context;
     return (
       <article>
@@ -107,16 +103,22 @@ class ExecutionDocument extends Document<{ page: Page; others: CellExecution[] }
             />
           </Block>
         )}
-        {cell.outputs && cell.outputs.text && (
+        {cell.outputs && (
           <Block
             title={trans.__('Output')}
             aside={<span className="nbops-Row-aside">{size(cell.outputs.total_bytes)}</span>}
             isWide
           >
-            <Code label={trans.__('Output')} text={cell.outputs.text} />
+            {cell.outputs.text && <Code label={trans.__('Output')} text={cell.outputs.text} />}
+            <Displays outputs={outputs} context={this.context} />
+            {cell.outputs.left_out > 0 && (
+              <Empty>
+                {trans._n('%1 more display was not kept', '%1 more displays were not kept', cell.outputs.left_out)}
+              </Empty>
+            )}
           </Block>
         )}
-        {others.length > 0 && <Others cells={others} context={this.context} />}
+        {others.length > 0 && <Others shown={others} context={this.context} />}
         <Block title={trans.__('Where it ran')} isWide>
           <Facts
             facts={[
@@ -133,12 +135,12 @@ class ExecutionDocument extends Document<{ page: Page; others: CellExecution[] }
 }
 
 /** What the same cell gave when it ran otherwise, side by side. */
-function Others(props: { cells: CellExecution[]; context: IContext }): React.ReactElement {
+function Others(props: { shown: ShownOutputs[]; context: IContext }): React.ReactElement {
   const { trans, app } = props.context;
   return (
     <Block title={trans.__('Other executions of this cell')} isWide>
       <div className="nbops-Blocks">
-        {props.cells.map(cell => (
+        {props.shown.map(({ execution: cell, outputs }) => (
           <div key={cell.id}>
             <button
               className="nbops-Link"
@@ -151,6 +153,7 @@ function Others(props: { cells: CellExecution[]; context: IContext }): React.Rea
               label={trans.__('Output')}
               text={cell.error ? `${cell.error.name}: ${cell.error.message}` : (cell.outputs?.text ?? '')}
             />
+            <Displays outputs={outputs} context={props.context} />
           </div>
         ))}
       </div>

@@ -3,7 +3,7 @@ import * as React from 'react';
 import { duration, firstLine, moment, number, short, size, text } from '../format';
 import { nbopsIcon } from '../icons';
 import { StatusMark, StatusWord } from '../parts/status';
-import { Metric, Page, Run } from '../schema';
+import { Metric, Page, Run, Trust } from '../schema';
 import { IContext } from '../tokens';
 import { LineChart } from './chart';
 import { Document, openInMain } from './document';
@@ -67,7 +67,7 @@ class RunDocument extends Document<Page> {
         )}
         <div className="nbops-Blocks">
           <Block title={trans.__('Metrics')}>
-            <LastMetrics metrics={page.metrics} empty={trans.__('None logged.')} />
+            <LastMetrics page={page} context={context} />
           </Block>
           <Block title={trans.__('Parameters')}>
             {Object.keys(page.params).length ? (
@@ -124,21 +124,37 @@ function Head(props: { run: Run; context: IContext }): React.ReactElement {
   );
 }
 
-function LastMetrics(props: { metrics: Metric[]; empty: string }): React.ReactElement {
-  const last = new Map(props.metrics.map(metric => [metric.name, metric.value]));
+function LastMetrics(props: { page: Page; context: IContext }): React.ReactElement {
+  const { page, context } = props;
+  const last = new Map(page.metrics.map(metric => [metric.name, metric.value]));
   if (last.size === 0) {
-    return <Empty>{props.empty}</Empty>;
+    return <Empty>{context.trans.__('None logged.')}</Empty>;
   }
   return (
     <dl className="nbops-Numbers">
       {[...last].map(([name, value]) => (
         <div key={name}>
           <dd>{number(value)}</dd>
-          <dt>{name}</dt>
+          <dt>
+            {name} <TrustMark trust={page.trust[name]} />
+          </dt>
         </div>
       ))}
     </dl>
   );
+}
+
+/** Whether a result can be taken as it stands; nothing where nobody can say. */
+function TrustMark(props: { trust?: Trust }): React.ReactElement | null {
+  const { trust } = props;
+  return trust ? (
+    <span
+      className={`nbops-Chip ${trust.reasons.length ? 'nbops-mod-warn' : ''}`}
+      title={trust.reasons.join('\n')}
+    >
+      {trust.verdict}
+    </span>
+  ) : null;
 }
 
 function Charts(props: { metrics: Metric[]; context: IContext }): React.ReactElement | null {
@@ -222,7 +238,15 @@ function Belongings(props: { page: Page; context: IContext }): React.ReactElemen
   const { trans } = context;
   const facts: [string, React.ReactNode][] = [
     ...page.parts.map(run => [text(run.name, 80), trans.__('part of this run')] as [string, string]),
-    ...page.models.map(model => [`${model.model}@${model.number}`, model.type_name] as [string, string]),
+    ...page.models.map(model => {
+      const name = `${model.model}@${model.number}`;
+      const made = (
+        <>
+          {model.type_name} <TrustMark trust={page.trust[name]} />
+        </>
+      );
+      return [name, made] as [string, React.ReactNode];
+    }),
     ...page.modules.map(module => [`${module.module}@${module.version}`, module.path] as [string, string]),
     ...page.artifacts.map(artifact => [artifact.name, size(artifact.size_bytes)] as [string, string])
   ];

@@ -145,10 +145,10 @@ export class NotebookSection extends ListSection<NotebookCell> {
   private _words(row: NotebookCell): [string, string][] {
     const { trans } = this.context;
     const words: [string, string][] = [];
-    if (row.changed.length) {
+    if (row.execution.stale.length) {
       words.push([
         trans.__('stale'),
-        trans.__('%1 was set again after this cell ran', row.changed.join(', '))
+        trans.__('%1 holds something else since this cell ran', row.execution.stale.join(', '))
       ]);
     }
     if (this._marks.edited.has(row.execution.id)) {
@@ -161,7 +161,7 @@ export class NotebookSection extends ListSection<NotebookCell> {
       ]);
     }
     if (this._marks.gone.has(row.execution.id)) {
-      words.push([trans.__('gone'), trans.__('The cell is no longer in the notebook')]);
+      words.push([trans.__('gone'), trans.__('The cell is no longer in the notebook, and what it made lives on')]);
     }
     return words;
   }

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from nbops.capture.displays import MOST, Display, display_of, size_of
 from nbops.records import OutputSummary
 
 # From the most to the least telling; a display is known by the first of these that it has.
@@ -25,9 +26,11 @@ _MEASURED_AT_ONCE = 1 << 16
 class Shown:
     """What one execution has shown so far: the head of its text, and how much there was."""
 
-    __slots__ = ("_head", "_limit", "_room", "_total", "_types", "key", "outer")
+    __slots__ = (
+        "_clears", "_head", "_limit", "_memory", "_room", "_total", "_types", "displays", "key", "left_out", "outer",
+    )  # fmt: skip
 
-    def __init__(self, limit: int, key: str | None, outer: Shown | None) -> None:
+    def __init__(self, limit: int, key: str | None, outer: Shown | None, *, display_bytes: int = 0) -> None:
         self.key = key
         self.outer = outer
         self._limit = limit
@@ -35,6 +38,12 @@ class Shown:
         self._head: list[str] = []
         self._total = 0
         self._types: dict[str, None] = {}
+        self._memory = display_bytes
+        self._clears = False
+        self.displays: list[Display] = []
+        """What it has shown and not taken back, as far as it may be kept."""
+        self.left_out = 0
+        """How much there was besides."""
 
     def text(self, text: str) -> None:
         """Note text that was printed; its cost does not grow with what was printed before."""
@@ -45,15 +54,41 @@ class Shown:
         if self.outer is not None:
             self.outer.text(text)
 
-    def display(self, data: Mapping[str, Any], *, with_text: bool) -> None:
+    def display(
+        self, data: Mapping[str, Any], *, with_text: bool, id: str | None = None, is_update: bool = False
+    ) -> None:
         """Note a display by its richest type, and by its plain text where that is not printed as well."""
-        if len(self._types) < _MOST_TYPES:
-            self._types[next((kind for kind in _RICHEST if kind in data), next(iter(data), ""))] = None
+        self._note(data, id, is_update=is_update)
         plain = data.get("text/plain")
         if with_text and isinstance(plain, str):
             self.text(plain if plain.endswith("\n") else plain + "\n")
-        elif self.outer is not None:
-            self.outer.display(data, with_text=False)
+
+    def clear(self, *, wait: bool) -> None:
+        """Forget the displays, now or when the next one comes, as the front end does."""
+        self._clears = wait
+        if not wait:
+            self.displays, self.left_out = [], 0
+        if self.outer is not None:
+            self.outer.clear(wait=wait)
+
+    def _note(self, data: Mapping[str, Any], id: str | None, *, is_update: bool) -> None:
+        if self.outer is not None:
+            self.outer._note(data, id, is_update=is_update)
+        if len(self._types) < _MOST_TYPES:
+            self._types[next((kind for kind in _RICHEST if kind in data), next(iter(data), ""))] = None
+        if not self._memory:
+            return
+        shown = display_of(data, id)
+        if self._clears and not is_update:
+            self.clear(wait=False)
+        if is_update:
+            # One that an earlier cell has shown is that cell's.
+            self.displays = [shown if shown and one.id == id else one for one in self.displays]
+        elif shown is not None:
+            if len(self.displays) >= MOST or sum(map(size_of, self.displays)) > 2 * self._memory:
+                self.left_out += 1
+            else:
+                self.displays.append(shown)
 
     def summary(self) -> OutputSummary | None:
         """Sum up, within the limit; None when nothing was shown."""
@@ -87,6 +122,7 @@ class Outlets:
         """Listen to displays and results from now on."""
         self._patches = [
             _Tap(self._shell.display_pub, "publish", self._published, self._failed),
+            _Tap(self._shell.display_pub, "clear_output", self._cleared, self._failed),
             _Tap(self._shell.displayhook, "write_format_data", self._resulted, self._failed),
         ]
         for tap in self._patches:
@@ -99,10 +135,10 @@ class Outlets:
             tap.remove()
         self._taps, self._patches, self._rested = [], [], {}
 
-    def begin(self, limit: int) -> Shown:
+    def begin(self, limit: int, *, display_bytes: int = 0) -> Shown:
         """Start to note what is shown, for the execution that begins here."""
         key = self._key(self._shell.display_pub)
-        shown = self._open[key] = Shown(limit, key, self._open.get(key))
+        shown = self._open[key] = Shown(limit, key, self._open.get(key), display_bytes=display_bytes)
         self._listen(sys.stdout)
         self._listen(sys.stderr)
         return shown
@@ -143,7 +179,14 @@ class Outlets:
         shown = self._open.get(self._key(publisher))
         if shown is not None and isinstance(data, Mapping):
             # An update replaces what is on the screen; a progress bar would fill the record with its past.
-            shown.display(data, with_text=not (self._prints or options.get("update")))
+            is_update, transient = bool(options.get("update")), options.get("transient")
+            name = transient.get("display_id") if isinstance(transient, Mapping) else None
+            shown.display(data, with_text=not (self._prints or is_update), id=name, is_update=is_update)
+
+    def _cleared(self, publisher: Any, wait: object = False, *_: object, **__: object) -> None:
+        shown = self._open.get(self._key(publisher))
+        if shown is not None:
+            shown.clear(wait=bool(wait))
 
     def _resulted(self, hook: Any, data: object, *_: object, **__: object) -> None:
         shown = self._open.get(self._key(hook))

@@ -13,7 +13,10 @@ import re
 import time
 from typing import Any
 
+import msgspec
+
 from nbops.capture import here, place
+from nbops.capture.displays import Keeper
 from nbops.capture.following import Follower
 from nbops.capture.following import Open as Followed
 from nbops.capture.notices import tell
@@ -65,6 +68,7 @@ class Recorder:
         self._running: list[_Open] = []
         self._is_leaving = False
         self._outlets = Outlets(shell, failed=self._failed)
+        self._keeper = Keeper(self.session)
         self.follower = Follower(shell, settings.root) if settings.lineage else None
         """Tells what cells read and write; None when the settings say not to."""
 
@@ -125,6 +129,7 @@ class Recorder:
             return
         self._unhook()
         here.forgotten(self)
+        self._keeper.close()
         self.session.close()
 
     def abandon(self) -> None:
@@ -194,7 +199,8 @@ class Recorder:
                 if is_loading
                 else self.follower.before(cell.id, info, is_inner=bool(self._running))
             )
-        self._running.append(_Open(info, cell, self._outlets.begin(self.settings.output_bytes), followed))
+        shown = self._outlets.begin(self.settings.output_bytes, display_bytes=self.settings.display_bytes)
+        self._running.append(_Open(info, cell, shown, followed))
 
     def _close(self, ended: _Open, status: CellStatus, error: CellError | None) -> None:
         self._running.remove(ended)
@@ -202,7 +208,11 @@ class Recorder:
         lineage = None
         if self.follower is not None:
             lineage = self.follower.after(ended.followed, is_ok=status == "ok")
-        self.session.writer.close_cell(ended.cell, status, error, self._outlets.end(ended.shown), lineage)
+        outputs, shown = self._outlets.end(ended.shown), ended.shown
+        if outputs is not None and (shown.displays or shown.left_out):
+            kept = self._keeper.keep(ended.cell, shown.displays, left_out=shown.left_out)
+            outputs = msgspec.structs.replace(outputs, kept=kept.count, left_out=kept.left_out)
+        self.session.writer.close_cell(ended.cell, status, error, outputs, lineage)
         self.session.look_at_imports(ended.cell.id)
 
     def _outcome(self, result: Any) -> tuple[CellStatus, CellError | None]:

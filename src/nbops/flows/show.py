@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from nbops.errors import NotFoundError, UsageError
+from nbops.lineage import Story, origin_of, result_of, story_of
 from nbops.records import (
     NOUNS,
     Artifact,
@@ -25,6 +27,15 @@ from nbops.records import (
 from nbops.store.interface import Store
 
 
+class Trust(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a result can be taken as it stands."""
+
+    verdict: str
+    """As ``nbops lineage`` says it: ``clean``, ``tainted``."""
+    reasons: list[str]
+    """Why it cannot: ``In [3]: its cell was edited since it ran``."""
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """One record with what belongs to it."""
 
@@ -38,24 +49,28 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     parts: list[Run] = []
     """Runs that are a named part of this one."""
     artifacts: list[Artifact] = []
+    """What the user kept in a run; of a cell also what it has shown."""
     fits: list[Fit] = []
     """Fits of a run and of its parts, oldest first."""
     modules: list[ModuleVersion] = []
     """Versions that the run made; those that it imported stand in its record."""
     models: list[ModelVersion] = []
     environment: Environment | None = None
+    trust: dict[str, Trust] = {}
+    """Metrics by name and models as ``NAME@3``: what can be said of the cells that they stand on."""
 
 
 SHOWN = 50
 """How many of each list a page shows; the list verbs page through the rest."""
 
 
-def show(store: Store, reference: str) -> Page:
+def show(store: Store, reference: str, *, root: Path) -> Page:
     """Open one record of whatever kind answers to a reference.
 
     Args:
         store: the project's store.
         reference: an id, a unique start of one, a name, ``NAME@3``, ``NAME@production`` or ``last`` (the last run).
+        root: the project's folder.
 
     Returns:
         The record with what belongs to it.
@@ -69,9 +84,12 @@ def show(store: Store, reference: str) -> Page:
         record = with_surroundings(store, record)
     page = Page(noun=type(record).__name__, record=msgspec.to_builtins(record))
     if isinstance(record, Run):
-        return _run_page(store, record, page)
+        return _run_page(store, record, page, root)
+    if isinstance(record, ModelVersion):
+        return msgspec.structs.replace(page, trust=_trust_of_models(store, [record], root))
     if isinstance(record, CellExecution):
-        return msgspec.structs.replace(page, artifacts=store.find(Artifact, execution_id=record.id, limit=SHOWN))
+        artifacts = store.find(Artifact, run_id=record.run_id, execution_id=record.id, order_by="id", limit=SHOWN)
+        return msgspec.structs.replace(page, artifacts=artifacts)
     if isinstance(record, Model):
         return msgspec.structs.replace(
             page, models=store.find(ModelVersion, model=record.name, order_by="-number", limit=SHOWN)
@@ -143,18 +161,46 @@ def _parts_of(store: Store, run: Run) -> Iterator[Run]:
         yield from _parts_of(store, part)
 
 
-def _run_page(store: Store, run: Run, page: Page) -> Page:
+def _trust_of_metrics(store: Store, run: Run, metrics: Sequence[Metric], root: Path) -> dict[str, Trust]:
+    """Of the last value of each metric; nothing of one that no recorded cell has logged."""
+    last = {metric.name: metric.at for metric in metrics}
+    story = story_of(store, run, root=root) if last else Story([])
+    made = {name: execution for name, at in last.items() if (execution := story.running_at(at)) is not None}
+    # Most metrics of a run come from one cell or two.
+    marks = {one.id: _mark(story, [one], run.id) for one in made.values()}
+    return {name: marks[execution.id] for name, execution in made.items()}
+
+
+def _trust_of_models(store: Store, versions: Sequence[ModelVersion], root: Path) -> dict[str, Trust]:
+    found = {}
+    for version in versions:
+        if version.run_id is not None and store.find(Run, id=version.run_id, limit=1):
+            result = result_of(store, version, root=root)
+            if result.executions:
+                found[result.of] = _mark(result.story, result.executions, result.run_id)
+    return found
+
+
+def _mark(story: Story, executions: Sequence[CellExecution], run_id: str) -> Trust:
+    origin = origin_of(story, executions, of="", run_id=run_id)
+    return Trust(verdict=origin.verdict, reasons=[f"{one.cell}: {one.message}" for one in origin.reasons[:SHOWN]])
+
+
+def _run_page(store: Store, run: Run, page: Page, root: Path) -> Page:
     environment = store.find(Environment, id=run.environment_id, limit=1) if run.environment_id else []
+    metrics = store.metrics(run.id)[-500:]
+    models = store.find(ModelVersion, run_id=run.id, order_by="id", limit=SHOWN)
     return msgspec.structs.replace(
         page,
         params=store.params(run.id),
-        metrics=store.metrics(run.id)[-500:],
+        metrics=metrics,
+        trust=_trust_of_metrics(store, run, metrics, root) | _trust_of_models(store, models, root),
         cells=cells_of(store, run),
         parts=store.find(Run, parent_id=run.id, deleted_at=run.deleted_at, order_by="id", limit=SHOWN),
-        artifacts=store.find(Artifact, run_id=run.id, order_by="id", limit=SHOWN),
+        artifacts=store.find(Artifact, run_id=run.id, kind="logged", order_by="id", limit=SHOWN),
         fits=fits_of(store, run, limit=SHOWN),
         modules=store.find(ModuleVersion, run_id=run.id, order_by="id", limit=SHOWN),
-        models=store.find(ModelVersion, run_id=run.id, order_by="id", limit=SHOWN),
+        models=models,
         environment=environment[0] if environment else None,
     )
 

@@ -9,6 +9,7 @@ from nbops.extract import Built, ModuleState, Preview, Pulled, TestReport
 from nbops.flows.compare import Comparison
 from nbops.flows.demo import Journey
 from nbops.flows.doctor import Finding
+from nbops.flows.outputs import ShownOutputs
 from nbops.flows.show import Page
 from nbops.grammar.language import Option, Verb
 from nbops.keep import Collected
@@ -231,6 +232,17 @@ VERBS: tuple[Verb, ...] = (
             ),
         ),
         examples=("show", "show churn@3"),
+    ),
+    Verb(
+        name="outputs",
+        topic="runs",
+        summary="Put what a cell showed at its last executions side by side.",
+        gives=list[ShownOutputs],
+        options=(
+            Option(name="id", is_argument=True, is_required=True, help="An execution of the cell: its id."),
+            Option(name="limit", kind="integer", minimum=1, default=10, short="-n", help="How many executions."),
+        ),
+        examples=("outputs 01920f3c-5b1e",),
     ),
     Verb(
         name="compare",

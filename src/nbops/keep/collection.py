@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from nbops.records import Artifact, Dataset, ModelVersion, Run, Sweep
 from nbops.settings import Settings, is_server
 from nbops.store.interface import RunSummary, Store
 from nbops.store.process import this_host
+from nbops.store.versions import superseded
 
 if TYPE_CHECKING:
     from nbops.store.blobs import Blobs
@@ -74,10 +75,12 @@ class _Going:
     artifacts: list[Artifact] = field(default_factory=list)
     datasets: list[Dataset] = field(default_factory=list)
     sweeps: list[Sweep] = field(default_factory=list)
+    outputs: list[Artifact] = field(default_factory=list)
+    """Those of earlier executions than the settings keep; they go while their run stays."""
 
     def ids(self) -> set[str]:
-        """Ids of runs, datasets and sweeps; what belongs to a run goes with it."""
-        return {row.run.id for row in self.runs} | {row.id for row in (*self.datasets, *self.sweeps)}
+        """Ids of all but what goes with its run."""
+        return {row.run.id for row in self.runs} | {row.id for row in (*self.datasets, *self.sweeps, *self.outputs)}
 
 
 def collect(
@@ -105,7 +108,7 @@ def collect(
     kept: list[str] = []
     with stage("Collect garbage", total=4) as told:
         told.say("look through the trash")
-        going = _due(store, now - older_than_days * DAY_S, kept)
+        going = _due(store, now - older_than_days * DAY_S, kept, settings)
         owns_files = _owns_files(settings, blobs, kept)
         told.advance(note="ask every record what it refers to")
         # Before anything is removed: a shared store that does not answer ends it here.
@@ -139,7 +142,7 @@ def collect(
 # ── rows ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _due(store: Store, until: float, kept: list[str]) -> _Going:
+def _due(store: Store, until: float, kept: list[str], settings: Settings) -> _Going:
     """Runs that have been in the trash since before ``until``, without those that something holds."""
     trash = {row.run.id: row for row in store.search_runs(shelf="deleted", limit=None)}
     due = {key: row for key, row in trash.items() if (row.run.deleted_at or 0.0) <= until}
@@ -157,7 +160,15 @@ def _due(store: Store, until: float, kept: list[str]) -> _Going:
         artifacts=[artifact for row in runs for artifact in store.find(Artifact, run_id=row.run.id)],
         datasets=_datasets(store, runs),
         sweeps=_sweeps(store, runs),
+        outputs=_outputs(store, settings.display_versions, without=due),
     )
+
+
+def _outputs(store: Store, keep: int, *, without: Collection[str]) -> list[Artifact]:
+    """Of each cell, what it showed before its last executions: most is gone already, unless fewer are kept now."""
+    cells = {artifact.cell for artifact in store.find(Artifact, kind="output")} - {""}
+    old = [artifact for cell in sorted(cells) for artifact in superseded(store, cell, keep=keep)]
+    return [artifact for artifact in old if artifact.run_id not in without]
 
 
 def _datasets(store: Store, runs: list[RunSummary]) -> list[Dataset]:
@@ -182,6 +193,10 @@ def _sweeps(store: Store, runs: list[RunSummary]) -> list[Sweep]:
 def _remove_rows(store: Store, going: _Going, told: Stage) -> _Going:
     """Remove them one run at a time, so that nobody waits for long; returns those that really went."""
     gone = _Going(artifacts=going.artifacts)
+    for output in going.outputs:
+        with contextlib.suppress(NotFoundError):  # its session was quicker
+            store.delete(Artifact, output.id)
+        gone.outputs.append(output)
     for row in going.runs:
         told.say(f"remove run {row.run.name}")
         with contextlib.suppress(NotFoundError):  # another collection was quicker
@@ -211,6 +226,7 @@ def _counted(going: _Going) -> list[Garbage]:
         "params": sum(len(row.params) for row in going.runs),
         "metrics": sum(len(row.metrics) for row in going.runs),
         "artifacts": len(going.artifacts),
+        "outputs of earlier executions": len(going.outputs),
         "datasets": len(going.datasets),
         "sweeps": len(going.sweeps),
     }

@@ -113,7 +113,7 @@ def _state(story: Story, execution: CellExecution, stale: list[str]) -> CellStat
         stale=stale,
         is_out_of_order=is_newest and _is_out_of_order(story, execution),
         is_edited=is_newest and is_edited(story, execution),
-        is_deleted=is_deleted(story, execution) and _lives(story, execution),
+        is_deleted=is_deleted(story, execution) and lives(story, execution),
         is_superseded=newest is not None and not is_newest,
     )
 
@@ -123,7 +123,7 @@ def _is_out_of_order(story: Story, execution: CellExecution) -> bool:
     return any(other.position < execution.position and story.place(other) > place for other in story.newest.values())
 
 
-def _lives(story: Story, execution: CellExecution) -> bool:
+def lives(story: Story, execution: CellExecution) -> bool:
     """Whether a name still holds what this execution gave it."""
     written = execution.lineage.writes if execution.lineage is not None else []
     return any(story.writers[one.name][-1][0].id == execution.id for one in written if one.name in story.writers)

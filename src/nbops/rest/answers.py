@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,9 +23,11 @@ from nbops.records import (
     Sweep,
     Window,
 )
+from nbops.store.blobs import Blobs
 from nbops.store.interface import RunSummary
 from nbops.workspace import Workspace, shelf_of
 
+PIXELS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 CONTENT_BYTES = 20_000_000
 """More than this is not sent to a browser."""
 
@@ -40,6 +43,8 @@ class Bytes(msgspec.Struct, frozen=True, kw_only=True):
 
     content: bytes
     name: str
+    media_type: str = "application/octet-stream"
+    """Only pictures of pixels say what they are; nothing in them can run."""
 
 
 class SweepState(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,8 +228,18 @@ def content(workspace: Workspace, values: dict[str, Any]) -> Bytes:
             f"{artifact.name} has {artifact.size_bytes:,} bytes; at most {CONTENT_BYTES:,} are sent to a browser",
             hint=f"nbops show {artifact.id}",
         )
-    if not workspace.blobs.has(artifact.digest):
+    blobs = next((place for place in _places(workspace) if place.has(artifact.digest)), None)
+    if blobs is None:
         raise NotFoundError(
             f"the bytes of {artifact.name} are no longer stored ({artifact.digest[:12]})", hint="nbops doctor"
         )
-    return Bytes(content=workspace.blobs.get(artifact.digest), name=Path(artifact.name).name)
+    media_type = artifact.media_type if artifact.media_type in PIXELS else "application/octet-stream"
+    return Bytes(content=blobs.get(artifact.digest), name=Path(artifact.name).name, media_type=media_type)
+
+
+def _places(workspace: Workspace) -> Iterator[Blobs]:
+    """Where bytes may be: on their way to a remote place they wait on this machine."""
+    outbox = workspace.settings.outbox
+    if outbox.is_dir():
+        yield Blobs(outbox)
+    yield workspace.blobs

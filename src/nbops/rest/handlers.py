@@ -145,7 +145,7 @@ class RouteHandler(NbopsHandler):
     def _send_reply(self, reply: bytes | Bytes) -> None:
         if isinstance(reply, Bytes):
             self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{_quoted(reply.name)}")
-            self.send(reply.content, media_type="application/octet-stream")
+            self.send(reply.content, media_type=reply.media_type)
         else:
             self.send(reply)
 

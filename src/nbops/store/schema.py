@@ -27,7 +27,7 @@ DDL = Path(__file__).with_name("ddl")
 _INDEXES: dict[str, tuple[str, ...]] = {
     "runs": ("started_at", "name", "parent_id", "sweep_id", "status", "deleted_at, archived_at, id"),
     "cells": ("run_id, position",),
-    "artifacts": ("run_id", "digest"),
+    "artifacts": ("run_id", "digest", "cell, id"),
     "datasets": ("run_id", "fingerprint"),
     "fits": ("run_id",),
     "module_versions": ("module, version", "run_id"),

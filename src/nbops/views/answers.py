@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import singledispatch
 from typing import Any
@@ -16,10 +16,12 @@ from nbops.extract import Built, ModuleState, Preview, Pulled, TestReport
 from nbops.flows.compare import Comparison, Difference
 from nbops.flows.demo import Journey
 from nbops.flows.doctor import Finding
-from nbops.flows.show import Page
+from nbops.flows.outputs import ShownOutputs
+from nbops.flows.show import Page, Trust
 from nbops.keep import Collected
 from nbops.lineage import CellState, Origin, Slice
 from nbops.records import (
+    Artifact,
     CellExecution,
     CheckResult,
     Deployment,
@@ -160,13 +162,40 @@ def _cells(answer: Sequence[CellExecution]) -> list[Part]:
             cell.status,
             seconds(cell.started_at, cell.ended_at) if cell.ended_at or cell.status == "running" else "",
             first_line(cell.source),
+            _shown_by(cell),
             f"{cell.error.name}: {cell.error.message}" if cell.error else "",
             cell.marks if isinstance(cell, CellState) else "",
         ]
         for cell in answer
     ]
-    columns = ["", "count", "status", "took", "source", "error", "since then"]
+    columns = ["", "count", "status", "took", "source", "shows", "error", "since then"]
     return [Table(columns, rows, frozenset({0, 3}), frozenset({2}))]
+
+
+def _shown_by(cell: CellExecution) -> str:
+    """What it has displayed beside text: ``png, html``."""
+    kinds = cell.outputs.media_types if cell.outputs is not None else []
+    names = [kind.partition("/")[2].removeprefix("vnd.").partition("+")[0] for kind in kinds if kind != "text/plain"]
+    return ", ".join(names)
+
+
+def _outputs(answer: Sequence[ShownOutputs]) -> list[Part]:
+    parts: list[Part] = []
+    for shown in answer:
+        execution = shown.execution
+        parts.append(Heading(f"Cell {short(execution.id)}", f"{when(execution.started_at)}, {execution.status}"))
+        if execution.outputs is not None and execution.outputs.text:
+            parts.append(Code(_bounded(execution.outputs.text)))
+        if shown.outputs:
+            parts.append(_artifacts(shown.outputs))
+        if execution.outputs is not None and execution.outputs.left_out:
+            parts.append(Note(f"{execution.outputs.left_out} more displays were not kept", "busy"))
+    return parts
+
+
+def _artifacts(answer: Sequence[Artifact]) -> Table:
+    rows = [[short(one.id), one.name, one.media_type, size(one.size_bytes), one.kind] for one in answer]
+    return Table(["artifact", "name", "type", "size", ""], rows, frozenset({3}))
 
 
 def _modules(answer: Sequence[ModuleVersion]) -> list[Part]:
@@ -341,6 +370,7 @@ _LISTS: dict[type, Callable[[Any], list[Part]]] = {
     Run: _run_records,
     CellExecution: _cells,
     CellState: _cells,
+    ShownOutputs: _outputs,
     ModuleVersion: _modules,
     ModuleState: _module_states,
     Fit: _fits,
@@ -390,7 +420,7 @@ def _(answer: Page) -> list[Part]:
     if answer.params:
         parts += [Heading("Parameters"), Facts([(name, number(value)) for name, value in answer.params.items()])]
     if answer.metrics:
-        parts += [Heading("Metrics"), _metrics(answer.metrics)]
+        parts += [Heading("Metrics"), _metrics(answer.metrics, answer.trust)]
     for title, rows in (
         ("Fits", answer.fits),
         ("Models", answer.models),
@@ -410,10 +440,10 @@ def _(answer: Page) -> list[Part]:
             Table(["run", "name", "status", "took"], rows_of_parts, frozenset({3}), frozenset({2})),
         ]
     if answer.artifacts:
-        rows_of_artifacts = [
-            [artifact.name, artifact.media_type, size(artifact.size_bytes)] for artifact in answer.artifacts
-        ]
-        parts += [Heading("Artifacts"), Table(["name", "type", "size"], rows_of_artifacts, frozenset({2}))]
+        parts += [Heading("Artifacts"), _artifacts(answer.artifacts)]
+    models = [(name, _said_of(mark)) for name, mark in answer.trust.items() if "@" in name]
+    if models:
+        parts += [Heading("Trust"), Facts(models)]
     if answer.environment is not None:
         environment = answer.environment
         parts.append(
@@ -479,7 +509,7 @@ def _value(name: str, value: Any) -> str:
     return number(value)
 
 
-def _metrics(metrics: Sequence[Metric]) -> Table:
+def _metrics(metrics: Sequence[Metric], trust: Mapping[str, Trust]) -> Table:
     series: dict[str, list[Metric]] = {}
     for metric in metrics:
         series.setdefault(metric.name, []).append(metric)
@@ -490,10 +520,18 @@ def _metrics(metrics: Sequence[Metric]) -> Table:
             number(min(point.value for point in values)),
             number(max(point.value for point in values)),
             str(len(values)),
+            _said_of(trust.get(name)),
         ]
         for name, values in series.items()
     ]
-    return Table(["metric", "last", "lowest", "highest", "values"], rows, frozenset({1, 2, 3, 4}))
+    return Table(["metric", "last", "lowest", "highest", "values", "trust"], rows, frozenset({1, 2, 3, 4}))
+
+
+def _said_of(mark: Trust | None) -> str:
+    if mark is None or not mark.reasons:
+        return "" if mark is None else mark.verdict
+    more = f" and {len(mark.reasons) - 1} more" if len(mark.reasons) > 1 else ""
+    return f"{mark.verdict}: {mark.reasons[0]}{more}"
 
 
 @view_of.register

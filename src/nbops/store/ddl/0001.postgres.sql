@@ -118,12 +118,16 @@ CREATE TABLE artifacts (
     "digest" TEXT COLLATE "C" NOT NULL,
     "size_bytes" BIGINT NOT NULL,
     "media_type" TEXT COLLATE "C" NOT NULL,
+    "kind" TEXT COLLATE "C" NOT NULL,
+    "cell" TEXT COLLATE "C" NOT NULL,
     "at" DOUBLE PRECISION NOT NULL
 );
 
 CREATE INDEX artifacts_by_run_id ON artifacts ("run_id");
 
 CREATE INDEX artifacts_by_digest ON artifacts ("digest");
+
+CREATE INDEX artifacts_by_cell_id ON artifacts ("cell", "id");
 
 CREATE TRIGGER artifacts_changed AFTER INSERT OR UPDATE OR DELETE ON artifacts
     FOR EACH ROW EXECUTE FUNCTION nbops_changed();

@@ -190,12 +190,16 @@ CREATE TABLE artifacts (
     "digest" TEXT NOT NULL,
     "size_bytes" INTEGER NOT NULL,
     "media_type" TEXT NOT NULL,
+    "kind" TEXT NOT NULL,
+    "cell" TEXT NOT NULL,
     "at" REAL NOT NULL
 );
 
 CREATE INDEX artifacts_by_run_id ON artifacts ("run_id");
 
 CREATE INDEX artifacts_by_digest ON artifacts ("digest");
+
+CREATE INDEX artifacts_by_cell_id ON artifacts ("cell", "id");
 
 CREATE TRIGGER artifacts_put AFTER INSERT ON artifacts BEGIN
     INSERT INTO changes (noun, id, what) VALUES ('artifacts', new.id, '*');
@@ -208,6 +212,8 @@ CREATE TRIGGER artifacts_set AFTER UPDATE ON artifacts BEGIN
         CASE WHEN new."digest" IS NOT old."digest" THEN ',digest' ELSE '' END ||
         CASE WHEN new."size_bytes" IS NOT old."size_bytes" THEN ',size_bytes' ELSE '' END ||
         CASE WHEN new."media_type" IS NOT old."media_type" THEN ',media_type' ELSE '' END ||
+        CASE WHEN new."kind" IS NOT old."kind" THEN ',kind' ELSE '' END ||
+        CASE WHEN new."cell" IS NOT old."cell" THEN ',cell' ELSE '' END ||
         CASE WHEN new."at" IS NOT old."at" THEN ',at' ELSE '' END);
 END;
 CREATE TRIGGER artifacts_gone AFTER DELETE ON artifacts WHEN EXISTS (SELECT 1 FROM runs WHERE id = old.run_id)
