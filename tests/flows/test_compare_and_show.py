@@ -57,7 +57,7 @@ def test_less_than_two_runs_cannot_be_compared(store: Store, names: list[str]) -
         compare(store, names)
 
 
-def test_named_part_has_the_cells_and_surroundings_of_its_session(store: Store) -> None:
+def test_named_part_has_the_cells_and_surroundings_of_its_session(store: Store, tmp_path: Path) -> None:
     session = run(store, "session", "x = 1", "with nbops.run('part'): ...", "y = 2")
     cells = store.find(CellExecution, run_id=session.id, order_by="position")
     part = Run(
@@ -71,12 +71,12 @@ def test_named_part_has_the_cells_and_surroundings_of_its_session(store: Store) 
     )
     store.put(part)
     store.update(CellExecution, cells[2].id, started_at=2.0)
-    page = show(store, "part")
+    page = show(store, "part", root=tmp_path)
     assert [cell.position for cell in page.cells] == [2]
     assert page.environment is not None
     assert page.environment.packages == {"pandas": "3.0"}
 
 
-def test_unknown_word_is_said_with_where_to_look(store: Store) -> None:
+def test_unknown_word_is_said_with_where_to_look(store: Store, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="'nothing'"):
-        show(store, "nothing")
+        show(store, "nothing", root=tmp_path)

@@ -304,3 +304,28 @@ def test_a_deleted_run_goes_through_the_trash_to_the_end(house) -> None:
     assert found(house.collect()) == {}
     assert found(house.collect(older_than_days=0.0))["runs"] == 1
     assert house.store.count(Run) == 0
+
+
+def test_what_cells_showed_before_their_last_executions_goes(house) -> None:
+    run = house.run()
+    digests = []
+    for number in range(12):
+        digests.append(house.old_blob(f"figure {number}".encode()))
+        house.store.put(
+            Artifact(
+                id=new_id(), run_id=run.id, execution_id=f"e{number}", name="output-1.png", digest=digests[-1],
+                size_bytes=8, kind="output", cell="train.ipynb#a", at=1.0,
+            )
+        )  # fmt: skip
+    logged = house.artifact(run, b"logged by hand")
+
+    dry = house.collect(apply=False)
+    assert {one.what: one.count for one in dry.found}["outputs of earlier executions"] == 2
+    assert house.store.count(Artifact) == 13
+
+    house.collect()
+
+    left = house.store.find(Artifact, kind="output", order_by="id")
+    assert [one.execution_id for one in left] == [f"e{number}" for number in range(2, 12)]
+    assert [house.blobs.has(digest) for digest in digests] == [False] * 2 + [True] * 10
+    assert house.blobs.has(logged)

@@ -9,7 +9,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from nbops.records import Artifact, Run, new_id
+from nbops.records import Artifact, CellExecution, Run, new_id
 from nbops.rest.problems import problem_of
 from nbops.rest.routes import MOST_ROWS, ROUTES
 from nbops.settings import load_settings
@@ -166,6 +166,54 @@ def test_an_artifact_is_sent_as_a_download_whatever_it_claims_to_be(server: Serv
     assert response.content == content
     assert response.headers["content-type"] == "application/octet-stream"
     assert response.headers["content-disposition"] == "attachment; filename*=UTF-8''report.html"
+
+
+@pytest.mark.parametrize(
+    ("media_type", "sent_as"),
+    [
+        ("image/png", "image/png"),
+        ("image/svg+xml", "application/octet-stream"),
+        ("text/html", "application/octet-stream"),
+        ("image/png; charset=utf-8", "application/octet-stream"),
+    ],
+)
+def test_only_pictures_in_which_nothing_can_run_say_what_they_are(
+    server: Server, media_type: str, sent_as: str
+) -> None:
+    settings = load_settings(server.folder / "first", env={})
+    content = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+    artifact = Artifact(
+        id=new_id(), run_id=None, name="output-1", digest=Blobs(settings.blobs).put(content), kind="output",
+        media_type=media_type, size_bytes=len(content), at=1.0,
+    )  # fmt: skip
+    with open_store(settings) as store:
+        store.put(artifact)
+
+    headers = server.ask("GET", "content", id=artifact.id).headers
+
+    assert headers["content-type"] == sent_as
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-disposition"].startswith("attachment")
+    assert "default-src 'none'" in headers["content-security-policy"]
+
+
+def test_what_a_cell_showed_is_listed_and_comes_from_where_it_waits(server: Server) -> None:
+    settings = load_settings(server.folder / "first", env={})
+    with open_store(settings) as store:
+        cell = store.find(CellExecution, cell_id="a", limit=1)[0]
+        shown = Artifact(
+            id=new_id(), run_id=cell.run_id, execution_id=cell.id, name="output-1.html", media_type="text/html",
+            digest=Blobs(settings.outbox).put(b"<b>waits</b>"), size_bytes=12, kind="output", cell="work.ipynb#a",
+            at=1.0,
+        )  # fmt: skip
+        store.put(shown)
+
+    (found,) = server.get("outputs", id=cell.id)
+
+    assert (found["execution"]["id"], [one["id"] for one in found["outputs"]]) == (cell.id, [shown.id])
+    assert server.ask("GET", "content", id=shown.id).content == b"<b>waits</b>"
+    with open_store(settings) as store:
+        store.delete(Artifact, shown.id)
 
 
 def test_every_route_is_described(server: Server) -> None:

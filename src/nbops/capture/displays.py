@@ -11,15 +11,16 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from nbops.capture.notices import tell
+from nbops.capture.outputs import ENDINGS, Display, size_of
 from nbops.errors import NbopsError, NotFoundError
 from nbops.records import Artifact, CellExecution, new_id
 
@@ -27,51 +28,8 @@ if TYPE_CHECKING:
     from nbops.capture.session import Session
     from nbops.store.blobs import Blobs
 
-MOST = 50
-"""Displays kept of one execution."""
-# From the most to the least telling, with the ending that a file of it has.
-_ENDINGS = {
-    "application/vnd.plotly.v1+json": "plotly.json", "application/vnd.vegalite.v6+json": "vl.json",
-    "application/vnd.vegalite.v5+json": "vl.json", "application/vnd.vegalite.v4+json": "vl.json",
-    "application/vnd.vega.v6+json": "vg.json", "application/vnd.vega.v5+json": "vg.json",
-    "application/geo+json": "geojson", "text/html": "html", "image/svg+xml": "svg", "image/png": "png",
-    "image/jpeg": "jpg", "image/gif": "gif", "image/webp": "webp", "text/latex": "tex", "text/markdown": "md",
-    "application/json": "json",
-}  # fmt: skip
 _PIXELS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _LEAVING_S = 5.0
-
-
-class Display(msgspec.Struct, frozen=True):
-    """One thing that was shown."""
-
-    media_type: str
-    content: Any
-    """As it was published: text, bytes, base64 of them, or JSON."""
-    id: str | None = None
-    """By which the same cell may replace it."""
-
-
-def display_of(data: Mapping[str, Any], id: str | None = None) -> Display | None:
-    """Choose the form in which something published is kept; None for plain text, widgets and scripts.
-
-    Args:
-        data: media type → content, as IPython publishes it.
-        id: the display's own id, when it has one.
-
-    Example:
-        >>> display_of({"text/plain": "   a", "text/html": "<table>"}).media_type
-        'text/html'
-    """
-    for kind in _ENDINGS:
-        if data.get(kind):
-            return Display(kind, data[kind], id)
-    return None
-
-
-def size_of(display: Display) -> int:
-    """How many bytes it takes about, as far as that costs nothing to tell."""
-    return len(display.content) if isinstance(display.content, str | bytes) else 0
 
 
 def body_of(display: Display, clean: Callable[[str], str]) -> bytes | None:
@@ -131,11 +89,9 @@ class Keeper:
         self._is_remote = "://" in settings.blobs
         # Of a remote place nobody knows how long it takes: bytes wait on this machine's disk until they are there.
         self._nearby = str(settings.outbox) if self._is_remote else settings.blobs
-        self._later: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._later: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._has_told = False
-        if self._is_remote and settings.outbox.is_dir():
-            self._do_later(self._carry)  # what a session that was killed has left
 
     def keep(self, cell: CellExecution, displays: Sequence[Display], *, left_out: int = 0) -> Kept:
         """Keep what an execution has shown, as far as the settings allow.
@@ -171,7 +127,7 @@ class Keeper:
             id=new_id(),
             run_id=cell.run_id,
             execution_id=cell.id,
-            name=f"output-{place}.{_ENDINGS[media_type]}",
+            name=f"output-{place}.{ENDINGS[media_type]}",
             digest=digest,
             size_bytes=size_bytes,
             media_type=media_type,

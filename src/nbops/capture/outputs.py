@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nbops.capture.displays import MOST, Display, display_of, size_of
+import msgspec
+
 from nbops.records import OutputSummary
 
 # From the most to the least telling; a display is known by the first of these that it has.
@@ -19,8 +20,51 @@ _RICHEST = (
     "text/html", "image/svg+xml", "image/png", "image/jpeg", "image/gif", "text/latex", "text/markdown",
     "application/json", "text/plain",
 )  # fmt: skip
+# Those that are kept, from the most to the least telling, with the ending that a file of it has. What needs a running
+# kernel (widgets) or runs in the page (scripts) is not among them.
+ENDINGS = {
+    "application/vnd.plotly.v1+json": "plotly.json", "application/vnd.vegalite.v6+json": "vl.json",
+    "application/vnd.vegalite.v5+json": "vl.json", "application/vnd.vegalite.v4+json": "vl.json",
+    "application/vnd.vega.v6+json": "vg.json", "application/vnd.vega.v5+json": "vg.json",
+    "application/geo+json": "geojson", "text/html": "html", "image/svg+xml": "svg", "image/png": "png",
+    "image/jpeg": "jpg", "image/gif": "gif", "image/webp": "webp", "text/latex": "tex", "text/markdown": "md",
+    "application/json": "json",
+}  # fmt: skip
 _MOST_TYPES = 20
+_MOST_DISPLAYS = 50
 _MEASURED_AT_ONCE = 1 << 16
+
+
+class Display(msgspec.Struct, frozen=True):
+    """One thing that was shown."""
+
+    media_type: str
+    content: Any
+    """As it was published: text, bytes, base64 of them, or JSON."""
+    id: str | None = None
+    """By which the same cell may replace it."""
+
+
+def display_of(data: Mapping[str, Any], id: str | None = None) -> Display | None:
+    """Choose the form in which something published is kept; None for plain text, widgets and scripts.
+
+    Args:
+        data: media type → content, as IPython publishes it.
+        id: the display's own id, when it has one.
+
+    Example:
+        >>> display_of({"text/plain": "   a", "text/html": "<table>"}).media_type
+        'text/html'
+    """
+    for kind in ENDINGS:
+        if data.get(kind):
+            return Display(kind, data[kind], id)
+    return None
+
+
+def size_of(display: Display) -> int:
+    """How many bytes it takes about, as far as that costs nothing to tell."""
+    return len(display.content) if isinstance(display.content, str | bytes) else 0
 
 
 class Shown:
@@ -85,7 +129,7 @@ class Shown:
             # One that an earlier cell has shown is that cell's.
             self.displays = [shown if shown and one.id == id else one for one in self.displays]
         elif shown is not None:
-            if len(self.displays) >= MOST or sum(map(size_of, self.displays)) > 2 * self._memory:
+            if len(self.displays) >= _MOST_DISPLAYS or sum(map(size_of, self.displays)) > 2 * self._memory:
                 self.left_out += 1
             else:
                 self.displays.append(shown)

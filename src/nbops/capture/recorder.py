@@ -11,20 +11,22 @@ import contextlib
 import os
 import re
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from nbops.capture import here, place
-from nbops.capture.displays import Keeper
 from nbops.capture.following import Follower
 from nbops.capture.following import Open as Followed
 from nbops.capture.notices import tell
 from nbops.capture.outputs import Outlets, Shown
 from nbops.capture.session import Session
 from nbops.capture.tracking import is_cancelled
-from nbops.records import CellError, CellExecution, CellStatus, new_id
+from nbops.records import CellError, CellExecution, CellStatus, OutputSummary, new_id
 from nbops.settings import Settings
+
+if TYPE_CHECKING:
+    from nbops.capture.displays import Keeper
 
 _MOST_FAILURES = 3
 _LONGEST_MESSAGE = 10_000
@@ -68,7 +70,7 @@ class Recorder:
         self._running: list[_Open] = []
         self._is_leaving = False
         self._outlets = Outlets(shell, failed=self._failed)
-        self._keeper = Keeper(self.session)
+        self._keeper: Keeper | None = None
         self.follower = Follower(shell, settings.root) if settings.lineage else None
         """Tells what cells read and write; None when the settings say not to."""
 
@@ -129,7 +131,8 @@ class Recorder:
             return
         self._unhook()
         here.forgotten(self)
-        self._keeper.close()
+        if self._keeper is not None:
+            self._keeper.close()
         self.session.close()
 
     def abandon(self) -> None:
@@ -210,10 +213,17 @@ class Recorder:
             lineage = self.follower.after(ended.followed, is_ok=status == "ok")
         outputs, shown = self._outlets.end(ended.shown), ended.shown
         if outputs is not None and (shown.displays or shown.left_out):
-            kept = self._keeper.keep(ended.cell, shown.displays, left_out=shown.left_out)
-            outputs = msgspec.structs.replace(outputs, kept=kept.count, left_out=kept.left_out)
+            outputs = self._kept(ended.cell, shown, outputs)
         self.session.writer.close_cell(ended.cell, status, error, outputs, lineage)
         self.session.look_at_imports(ended.cell.id)
+
+    def _kept(self, cell: CellExecution, shown: Shown, outputs: OutputSummary) -> OutputSummary:
+        if self._keeper is None:
+            from nbops.capture.displays import Keeper
+
+            self._keeper = Keeper(self.session)
+        kept = self._keeper.keep(cell, shown.displays, left_out=shown.left_out)
+        return msgspec.structs.replace(outputs, kept=kept.count, left_out=kept.left_out)
 
     def _outcome(self, result: Any) -> tuple[CellStatus, CellError | None]:
         if result is None:
