@@ -78,6 +78,43 @@ def test_a_cell_that_is_run_appears_in_the_open_panel(lab: Lab) -> None:
     assert "nbops-run" not in found["address_afterwards"]
 
 
+HOSTILE = """
+from IPython.display import HTML, SVG, Latex, display
+display(HTML(
+    "<table onclick='window.hacked = 1'><tr><td>forty-two</td></tr></table>"
+    "<script>setTimeout(() => window.hacked = 2)</script><a href='javascript:window.hacked = 3'>press</a>"
+))
+display(SVG(
+    "<svg xmlns='http://www.w3.org/2000/svg' width='20' height='20' onload='window.hacked = 4'>"
+    "<script>window.hacked = 5</script><rect width='20' height='20'/></svg>"
+))
+display(Latex(r"$x^2$"))
+"""
+
+
+def test_what_a_cell_displayed_stands_side_by_side_and_nothing_of_it_runs(lab: Lab) -> None:
+    write_notebook(
+        lab.folder / "show.ipynb",
+        "%load_ext nbops",
+        "%matplotlib inline\nimport time\nimport matplotlib.pyplot as plt\n"
+        f"{HOSTILE}\nplt.title(str(time.time())); plt.plot([1, 3, 2]); plt.show()",
+        "import nbops, random; nbops.log_metric('accuracy', random.random())",
+    )
+    path = lab.folder / "show.ipynb"
+    cell = nbformat.read(path, as_version=4).cells[1].id
+
+    found = lab.journey("outputs", notebook="show.ipynb", cell=cell, displays=4)
+
+    names = [caption.split(",")[0] for caption in found["captions"]]
+    assert names == ["output-1.html", "output-2.svg", "output-3.tex", "output-4.png"] * 2
+    assert found["tables"] == ["forty-two"] * 2
+    assert (found["hostile"]["scripts"], found["hostile"]["handlers"]) == (0, 0)
+    assert {source.partition(":")[0] for source in found["hostile"]["sources"]} == {"data"}
+    assert found["hacked"] is None
+    assert found["trust"] == "tainted"
+    assert "nobody has seeded" in found["why"]
+
+
 def test_notebook_7_has_the_same_panel(serve: Callable[[str], AbstractContextManager[Lab]]) -> None:
     with serve("notebook") as lab:
         write_notebook(
