@@ -1,8 +1,8 @@
 """What every test may use, and the one rule for what is missing here.
 
-A test marked ``docker``, ``docker_files``, ``browser``, ``postgres`` or ``haproxy`` needs that component. Where it is
-not there, the test is skipped with a line that says what is missing; with ``NBOPS_REQUIRE_ALL=1`` every skip, whatever
-its reason, is a failure.
+A test marked ``docker``, ``docker_files``, ``browser``, ``postgres``, ``haproxy``, ``systemd`` or ``cron`` needs that
+component. Where it is not there, the test is skipped with a line that says what is missing; with
+``NBOPS_REQUIRE_ALL=1`` every skip, whatever its reason, is a failure.
 """
 
 from __future__ import annotations
@@ -75,12 +75,24 @@ def _missing_haproxy() -> str | None:
     return None if shutil.which("haproxy") else "no HAProxy: apt-get install haproxy"
 
 
+@functools.cache
+def _missing_systemd() -> str | None:
+    return None if shutil.which("systemd-analyze") else "no systemd-analyze: apt-get install systemd"
+
+
+@functools.cache
+def _missing_cron() -> str | None:
+    return None if shutil.which("crontab") else "no crontab: apt-get install cron"
+
+
 MISSING: dict[str, Callable[[], str | None]] = {
     "docker": _missing_docker,
     "docker_files": _missing_docker_files,
     "browser": _missing_browser,
     "postgres": _missing_postgres,
     "haproxy": _missing_haproxy,
+    "systemd": _missing_systemd,
+    "cron": _missing_cron,
 }
 
 

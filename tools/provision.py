@@ -24,8 +24,14 @@ CACHE = ROOT / ".cache"
 VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 UV = "uv==0.13.9"
-DEBIAN = ("chromium", "debootstrap", "docker.io", "fonts-dejavu-core", "git", "haproxy", "postgresql", "wrk")
-PROGRAMS = {"chromium": "chromium", "debootstrap": "debootstrap", "haproxy": "haproxy", "wrk": "wrk", "git": "git"}
+DEBIAN = (
+    "chromium", "cron", "debootstrap", "docker.io", "fonts-dejavu-core", "git", "haproxy", "postgresql", "systemd",
+    "wrk",
+)  # fmt: skip
+PROGRAMS = {
+    "chromium": "chromium", "cron": "crontab", "debootstrap": "debootstrap", "git": "git", "haproxy": "haproxy",
+    "systemd": "systemd-analyze", "wrk": "wrk",
+}  # fmt: skip
 
 
 def say(message: str) -> None:

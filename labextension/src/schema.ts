@@ -277,6 +277,34 @@ export interface Finding {
   cure: string | null;
 }
 
+/** What became of a call to fire. */
+export interface Fired {
+  schedule: Schedule;
+  message: string;
+  firing: Firing | null;
+  run: Run | null;
+}
+
+/** One time at which a schedule was due; its id is made of both, so that a time is fired once, whoever fires. */
+export interface Firing {
+  id: string;
+  schedule_id: string;
+  schedule: string;
+  due_at: number;
+  cause: 'person' | 'schedule' | 'trigger';
+  reason: string;
+  status: 'cancelled' | 'failed' | 'finished' | 'interrupted' | 'running' | 'skipped';
+  attempt: number;
+  run_id: string | null;
+  error: string | null;
+  host: string;
+  pid: number;
+  process: string;
+  alive_at: number;
+  started_at: number;
+  ended_at: number | null;
+}
+
 /** One call of an estimator's ``fit``, as the user made it; calls inside of it are part of it. */
 export interface Fit {
   id: string;
@@ -315,6 +343,13 @@ export interface ImportedModule {
   version: string;
   version_id: string | null;
   execution_id: string | null;
+}
+
+/** What was put in place. */
+export interface Installed {
+  target: string;
+  paths: string[];
+  notes: string[];
 }
 
 /** What one execution did to the names, files and random state of its notebook. */
@@ -570,6 +605,7 @@ export interface Run {
   execution_id: string | null;
   sweep_id: string | null;
   cause: string;
+  firing_id: string | null;
   notebook: string | null;
   error: CellError | null;
   user: string;
@@ -596,6 +632,45 @@ export interface RunSummary {
   params: { [name: string]: unknown };
   metrics: { [name: string]: number };
   cells: number;
+}
+
+/** A notebook that is run again by itself: at the times of a clock, or when a condition holds at such a time. */
+export interface Schedule {
+  id: string;
+  name: string;
+  notebook: string;
+  params: { [name: string]: string };
+  cron: string;
+  timezone: string;
+  conditions: string[];
+  retries: number;
+  timeout_s: number | null;
+  kernel: string | null;
+  notify: string[];
+  overlap: 'allow' | 'forbid';
+  debounce_s: number;
+  cooldown_s: number;
+  seen: { [name: string]: { [name: string]: string } };
+  image: string | null;
+  installed: string[];
+  paused_at: number | null;
+  active_since: number;
+  created_at: number;
+}
+
+/** A schedule, when it is due next, and how it went last. */
+export interface ScheduleState {
+  schedule: Schedule;
+  next_at: number | null;
+  last: Firing | null;
+}
+
+/** A schedule that was made or changed. */
+export interface Scheduled {
+  schedule: Schedule;
+  next_at: number;
+  installed: Installed[];
+  notes: string[];
 }
 
 /** A number that says how good a fit is, as the user computed it. */
@@ -723,6 +798,12 @@ export interface Trust {
   reasons: string[];
 }
 
+/** A schedule that was removed. */
+export interface Unscheduled {
+  schedule: Schedule;
+  notes: string[];
+}
+
 /** A stretch of an endpoint's prediction log, measured against the profile of the model that answered. */
 export interface Window {
   id: string;
@@ -834,6 +915,20 @@ export interface Routes {
   cancel: { takes: { id: string }; gives: Cancelled };
   /** List sweeps with their best run. */
   sweeps: { takes: { limit?: number; offset?: number }; gives: Sweep[] };
+  /** Run a notebook again by itself, at times or when a condition holds. */
+  schedule: { takes: { notebook: string; cron?: string; when?: string[]; param?: { [name: string]: unknown }; to?: 'systemd' | 'cron' | 'github' | 'kubernetes'; output?: string; name?: string; timezone?: string; kernel?: string; timeout?: number; retries?: number; notify?: string[]; overlap?: 'forbid' | 'allow'; debounce?: string; cooldown?: string; image?: string; replace?: boolean }; gives: Scheduled };
+  /** List schedules with when they are due next and how they went last. */
+  schedules: { takes: { limit?: number; offset?: number }; gives: ScheduleState[] };
+  /** List what fired, newest first, or only what one schedule fired. */
+  firings: { takes: { schedule?: string; limit?: number; offset?: number }; gives: Firing[] };
+  /** Fire a schedule if it is due and nobody has; what its timers call. */
+  fire: { takes: { schedule: string; now?: boolean; wait?: boolean }; gives: Fired };
+  /** Let a schedule's times pass until it is unpaused. */
+  pause: { takes: { schedule: string }; gives: Schedule };
+  /** Let a paused schedule fire again, from its next time on. */
+  unpause: { takes: { schedule: string }; gives: Schedule };
+  /** Remove a schedule and its timers on this machine; its runs stay. */
+  unschedule: { takes: { schedule: string }; gives: Unscheduled };
   /** List the models, or the versions of one. */
   models: { takes: { name?: string; limit?: number; offset?: number }; gives: ModelVersion[] };
   /** Run every check on a model version and record the verdicts. */
@@ -883,7 +978,7 @@ export interface Routes {
   /** List Environment records, newest first, narrowed by their fields. */
   'records/environments': { takes: { id?: string; python?: string; platform?: string; order_by?: string; limit?: number; offset?: number }; gives: Environment[] };
   /** List Run records, newest first, narrowed by their fields. */
-  'records/runs': { takes: { id?: string; name?: string; kind?: 'session' | 'named' | 'notebook'; status?: 'running' | 'finished' | 'failed' | 'interrupted' | 'cancelled'; parent_id?: string; execution_id?: string; sweep_id?: string; cause?: string; notebook?: string; user?: string; host?: string; pid?: number; process?: string; environment_id?: string; git_commit?: string; git_branch?: string; git_dirty?: boolean; output?: string; cwd?: string; note?: string; order_by?: string; limit?: number; offset?: number }; gives: Run[] };
+  'records/runs': { takes: { id?: string; name?: string; kind?: 'session' | 'named' | 'notebook'; status?: 'running' | 'finished' | 'failed' | 'interrupted' | 'cancelled'; parent_id?: string; execution_id?: string; sweep_id?: string; cause?: string; firing_id?: string; notebook?: string; user?: string; host?: string; pid?: number; process?: string; environment_id?: string; git_commit?: string; git_branch?: string; git_dirty?: boolean; output?: string; cwd?: string; note?: string; order_by?: string; limit?: number; offset?: number }; gives: Run[] };
   /** List CellExecution records, newest first, narrowed by their fields. */
   'records/cells': { takes: { id?: string; run_id?: string; position?: number; source?: string; status?: 'running' | 'ok' | 'error' | 'interrupted' | 'cancelled' | 'exited' | 'invalid'; cell_id?: string; execution_count?: number; host?: string; pid?: number; order_by?: string; limit?: number; offset?: number }; gives: CellExecution[] };
   /** List Artifact records, newest first, narrowed by their fields. */
@@ -910,6 +1005,10 @@ export interface Routes {
   'records/windows': { takes: { id?: string; endpoint?: string; model_version_id?: string; rows?: number; verdict?: 'stable' | 'drifted' | 'too few rows'; requests?: number; errors?: number; order_by?: string; limit?: number; offset?: number }; gives: Window[] };
   /** List Sweep records, newest first, narrowed by their fields. */
   'records/sweeps': { takes: { id?: string; name?: string; notebook?: string; objective?: string; status?: 'running' | 'finished' | 'failed' | 'cancelled'; total?: number; search?: string; jobs?: number; retries?: number; kernel?: string; best_run_id?: string; cause?: string; host?: string; pid?: number; process?: string; order_by?: string; limit?: number; offset?: number }; gives: Sweep[] };
+  /** List Schedule records, newest first, narrowed by their fields. */
+  'records/schedules': { takes: { id?: string; name?: string; notebook?: string; cron?: string; timezone?: string; retries?: number; kernel?: string; overlap?: 'forbid' | 'allow'; image?: string; order_by?: string; limit?: number; offset?: number }; gives: Schedule[] };
+  /** List Firing records, newest first, narrowed by their fields. */
+  'records/firings': { takes: { id?: string; schedule_id?: string; schedule?: string; cause?: 'schedule' | 'trigger' | 'person'; reason?: string; status?: 'running' | 'finished' | 'failed' | 'cancelled' | 'interrupted' | 'skipped'; attempt?: number; run_id?: string; error?: string; host?: string; pid?: number; process?: string; order_by?: string; limit?: number; offset?: number }; gives: Firing[] };
 }
 
 /** The method of every route. */
@@ -945,6 +1044,13 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   resume: 'POST',
   cancel: 'POST',
   sweeps: 'GET',
+  schedule: 'POST',
+  schedules: 'GET',
+  firings: 'GET',
+  fire: 'POST',
+  pause: 'POST',
+  unpause: 'POST',
+  unschedule: 'POST',
   models: 'GET',
   check: 'POST',
   promote: 'POST',
@@ -982,5 +1088,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   'records/deployments': 'GET',
   'records/endpoints': 'GET',
   'records/windows': 'GET',
-  'records/sweeps': 'GET'
+  'records/sweeps': 'GET',
+  'records/schedules': 'GET',
+  'records/firings': 'GET'
 };

@@ -18,6 +18,7 @@
     ├── BundleError            a model that cannot be packed, or a bundle that was altered
     ├── DeployError            an engine that could not start, reach or stop a container
     ├── MonitorError           a prediction log that cannot be measured
+    ├── ScheduleError          a schedule that cannot be installed or looked at
     └── NotifyError            a notice that could not be delivered
 
 Each carries a stable ``code`` for programs, and a ``hint``: the cure, as a command where there is one.
@@ -153,6 +154,12 @@ class MonitorError(NbopsError):
     """A prediction log that cannot be measured."""
 
     code = "monitor"
+
+
+class ScheduleError(NbopsError):
+    """A schedule that cannot be installed or looked at."""
+
+    code = "schedule"
 
 
 class NotifyError(NbopsError):

@@ -27,12 +27,15 @@ SEAMS: dict[str, str] = {
     "rungs": "rung",
     "notifiers": "notifier",
     "stores": "store backend",
+    "triggers": "trigger",
 }
 """Seam → what one of its members is called."""
-_NAMED_BY_SETTING = {
+_WRITTEN = {
     "flavours": "export NBOPS_FLAVOUR={}",
     "rungs": "export NBOPS_RUNG={}",
     "stores": "export NBOPS_STORE={}://…",
+    "notifiers": 'kind = "{}"',
+    "triggers": "--when '{}:…'",
 }
 
 
@@ -122,5 +125,5 @@ def _unknown(seam: str, name: str, built_in: Mapping[str, str]) -> UsageError:
         f"there is no {word} {name!r}{advice} There are: {', '.join(known)}" if near else
         f"there is no {word} {name!r}; there are: {', '.join(known)}",
         code=f"{word.replace(' ', '_')}_unknown",
-        hint=_NAMED_BY_SETTING.get(seam, f"--{word.replace(' ', '-')} {{}}").format((near or known or [name])[0]),
+        hint=_WRITTEN.get(seam, f"--{word.replace(' ', '-')} {{}}").format((near or known or [name])[0]),
     )  # fmt: skip

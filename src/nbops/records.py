@@ -123,6 +123,8 @@ class Run(Record, frozen=True, kw_only=True):
     sweep_id: str | None = None
     cause: str = "person"
     """Who or what started it: ``person``, ``sweep``, ``schedule``, ``trigger``."""
+    firing_id: str | None = None
+    """The firing of a schedule that started it, which says why."""
     notebook: str | None = None
     """Path of the notebook, relative to the project when inside it."""
     error: CellError | None = None
@@ -571,8 +573,76 @@ class Sweep(Record, frozen=True, kw_only=True):
     ended_at: float | None = None
 
 
+class Schedule(Record, frozen=True, kw_only=True):
+    """A notebook that is run again by itself: at the times of a clock, or when a condition holds at such a time."""
+
+    name: str
+    notebook: str
+    """Path of the notebook, relative to the project when inside it."""
+    params: dict[str, str] = {}
+    """Parameter → value as it was typed; checked when the schedule is made and again at each firing."""
+    cron: str
+    """Minute, hour, day of the month, month, day of the week; with conditions, when they are looked at."""
+    timezone: str
+    """IANA name of the zone that ``cron`` is read in."""
+    conditions: list[str] = []
+    """``kind:what`` of triggers, such as ``new-data:data/*.parquet``; one that holds is enough."""
+    retries: int = 0
+    """How often a run that failed is tried again."""
+    timeout_s: float | None = None
+    """How long one run may take, in seconds."""
+    kernel: str | None = None
+    notify: list[str] = []
+    """Channels that hear how each firing ended."""
+    overlap: Literal["forbid", "allow"] = "forbid"
+    """Whether a firing may begin while an earlier one goes on."""
+    debounce_s: float = 60.0
+    """How long what a condition looks at must have stood still, in seconds."""
+    cooldown_s: float = 86_400.0
+    """How long the same finding of a condition does not fire again, in seconds."""
+    seen: dict[str, dict[str, str]] = {}
+    """Condition → what stood when it last fired, or when the schedule was made."""
+    image: str | None = None
+    """The container image that has the project, for a cluster."""
+    installed: list[str] = []
+    """Timers outside of nbops that call it: ``systemd``, ``cron``, ``github``, ``kubernetes``."""
+    paused_at: float | None = None
+    active_since: float
+    """Times before this one are not caught up: when it was made, changed or unpaused."""
+    created_at: float
+
+
+FiringStatus = Literal["running", "finished", "failed", "cancelled", "interrupted", "skipped"]
+
+
+class Firing(Record, frozen=True, kw_only=True):
+    """One time at which a schedule was due; its id is made of both, so that a time is fired once, whoever fires."""
+
+    schedule_id: str
+    schedule: str
+    """The schedule's name."""
+    due_at: float
+    """The time it stands for, whatever the time at which it began."""
+    cause: Literal["schedule", "trigger", "person"]
+    reason: str
+    """Why it fired, in words."""
+    status: FiringStatus = "running"
+    attempt: int = 1
+    """More than 1 where the process that had it before died."""
+    run_id: str | None = None
+    error: str | None = None
+    host: str = ""
+    pid: int = 0
+    process: str = ""
+    """Tells its process from a later one with the same pid (``nbops.store.process.this_process()``)."""
+    alive_at: float
+    """The last sign of life of its process."""
+    started_at: float
+    ended_at: float | None = None
+
+
 NOUNS: tuple[type[Record], ...] = (
     Environment, Run, CellExecution, Artifact, Dataset, Fit, ModuleVersion, Model, ModelVersion, CheckResult, Bundle,
-    Deployment, Endpoint, Window, Sweep,
+    Deployment, Endpoint, Window, Sweep, Schedule, Firing,
 )  # fmt: skip
 """Every record that is kept under an id, in the order a model lives."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -20,12 +20,14 @@ from nbops.records import (
     CheckResult,
     Deployment,
     Endpoint,
+    Firing,
     Fit,
     Model,
     ModelVersion,
     ModuleVersion,
     Record,
     Run,
+    Schedule,
     Sweep,
     Window,
 )
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
     from nbops.flows.compare import Comparison
     from nbops.flows.demo import Journey
     from nbops.flows.doctor import Finding
+    from nbops.flows.fire import Fired
     from nbops.flows.outputs import ShownOutputs
+    from nbops.flows.schedules import Scheduled, ScheduleState, Unscheduled
     from nbops.flows.show import Page
     from nbops.keep import Collected
     from nbops.lineage import CellState, Origin, Result, Slice
@@ -614,6 +618,8 @@ class Workspace:
             total_timeout_s=total_timeout,
             retries=retries,
             again=again,
+            # A workflow or a cluster's job says so when it is a timer that calls.
+            cause=os.environ.get("NBOPS_CAUSE") or "person",
         )
         tell_of_sweep(ended, told, store=self.store, settings=self.settings)
         return ended
@@ -653,6 +659,91 @@ class Workspace:
     def sweeps(self, limit: int | None = 50, offset: int = 0) -> list[Sweep]:
         """List sweeps with their best run."""
         return self.store.find(Sweep, limit=limit, offset=offset)
+
+    # --- schedules --------------------------------------------------------------------------------------------------
+
+    def schedule(
+        self,
+        notebook: str,
+        cron: str | None = None,
+        when: Sequence[str] = (),
+        param: Mapping[str, str] | None = None,
+        to: str | None = None,
+        output: str | None = None,
+        name: str | None = None,
+        timezone: str | None = None,
+        kernel: str | None = None,
+        timeout: float | None = None,
+        retries: int = 0,
+        notify: Sequence[str] = (),
+        overlap: Literal["forbid", "allow"] = "forbid",
+        debounce: str = "60s",
+        cooldown: str = "1d",
+        image: str | None = None,
+        replace: bool = False,
+    ) -> Scheduled:
+        """Run a notebook again by itself, at times or when a condition holds."""
+        from nbops.flows.schedules import Wish, schedule_notebook
+
+        wish = Wish(
+            notebook=notebook,
+            name=name,
+            cron=cron,
+            when=when,
+            params=param or {},
+            timezone=timezone,
+            retries=retries,
+            timeout_s=timeout,
+            kernel=kernel,
+            notify=notify,
+            overlap=overlap,
+            debounce=debounce,
+            cooldown=cooldown,
+            image=image,
+        )
+        return schedule_notebook(wish, to=to, output=output, replace=replace, store=self.store, settings=self.settings)
+
+    def schedules(self, limit: int | None = 50, offset: int = 0) -> list[ScheduleState]:
+        """List schedules with when they are due next and how they went last."""
+        from nbops.flows.schedules import states
+
+        return states(self.store, limit=limit, offset=offset)
+
+    def firings(self, schedule: str | None = None, limit: int | None = 50, offset: int = 0) -> list[Firing]:
+        """List what fired, newest first, or only what one schedule fired."""
+        named = {} if schedule is None else {"schedule_id": self.store.resolve(Schedule, schedule).id}
+        return self.store.find(Firing, order_by="-started_at", limit=limit, offset=offset, **named)
+
+    def fire(self, schedule: str, now: bool = False, wait: bool = False) -> Fired:
+        """Fire a schedule if it is due and nobody has; what its timers call."""
+        from nbops.flows.fire import fire
+
+        found = self.store.resolve(Schedule, schedule)
+        return fire(found, now=now, wait=wait, store=self.store, settings=self.settings)
+
+    def pause(self, schedule: str) -> Schedule:
+        """Let a schedule's times pass until it is unpaused."""
+        from nbops.flows.schedules import pause
+
+        return pause(self.store.resolve(Schedule, schedule), self.store)
+
+    def unpause(self, schedule: str) -> Schedule:
+        """Let a paused schedule fire again, from its next time on."""
+        from nbops.flows.schedules import unpause
+
+        return unpause(self.store.resolve(Schedule, schedule), self.store)
+
+    def unschedule(self, schedule: str) -> Unscheduled:
+        """Remove a schedule and its timers on this machine; its runs stay."""
+        from nbops.flows.schedules import unschedule
+
+        return unschedule(self.store.resolve(Schedule, schedule), store=self.store, settings=self.settings)
+
+    def watch(self, jobs: int = 2) -> int:
+        """Fire all schedules when they are due, until stopped; for a long-lived service."""
+        from nbops.schedule.watching import watch
+
+        return watch(self.store, self.settings, jobs=jobs)
 
     # --- models -----------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from nbops.extending import SEAMS
 from nbops.flows.check import CHECKS
 from nbops.monitor.statistics import DRIFT_TESTS
 from nbops.notify import NOTIFIERS
+from nbops.schedule import TRIGGERS
 from nbops.store.shared import STORES
 
 PROJECT: dict[str, Any] = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text("utf-8"))
@@ -30,6 +31,7 @@ TABLES = {
     "rungs": RUNGS,
     "notifiers": NOTIFIERS,
     "stores": STORES,
+    "triggers": TRIGGERS,
 }
 
 

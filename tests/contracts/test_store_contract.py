@@ -22,6 +22,7 @@ from nbops.records import (
     Definition,
     Endpoint,
     Environment,
+    Firing,
     ImportedModule,
     Metric,
     Model,
@@ -31,6 +32,7 @@ from nbops.records import (
     Param,
     Record,
     Run,
+    Schedule,
     Sweep,
     Window,
     new_id,
@@ -176,6 +178,10 @@ RECORDS: list[Record] = [
     ),
     Sweep(id=new_id(), name="s", notebook="n.ipynb", space={"depth": [1, 2.5, "a", None, True]}, total=5,
           started_at=1.0),
+    Schedule(id=new_id(), name="s", notebook="n.ipynb", params={"a": "1"}, cron="0 3 * * *", timezone="Europe/Berlin",
+             conditions=["new-data:d/*"], seen={"new-data:d/*": {"digest": "x"}}, active_since=1.5, created_at=1.0),
+    Firing(id=new_id(), schedule_id=new_id(), schedule="s", due_at=60.0, cause="trigger", reason="new", alive_at=61.0,
+           started_at=61.0),
 ]  # fmt: skip
 
 
@@ -184,6 +190,39 @@ def test_what_was_put_is_got_back_whole(store: Store, record: Record) -> None:
     store.put(record)
 
     assert store.get(type(record), record.id) == record
+
+
+def a_firing(**fields: Any) -> Firing:
+    made = next(record for record in RECORDS if isinstance(record, Firing))
+    return msgspec.structs.replace(made, **{"id": new_id(), **fields})
+
+
+def test_a_record_is_claimed_once(store: Store) -> None:
+    ours = a_firing(reason="first")
+
+    assert store.claim(ours)
+    assert not store.claim(msgspec.structs.replace(ours, reason="second"))
+    assert store.get(Firing, ours.id) == ours
+
+
+def test_a_claim_is_refused_while_another_record_stands_in_its_way(store: Store) -> None:
+    first, second = a_firing(), a_firing()
+    in_its_way = {"schedule_id": first.schedule_id, "status": "running"}
+    assert store.claim(first, **in_its_way)
+    assert not store.claim(second, **in_its_way)
+    assert store.find(Firing, id=second.id) == []
+
+    store.update(Firing, first.id, status="finished")
+    assert store.claim(second, **in_its_way)
+
+
+def test_of_many_claims_at_once_one_is_taken(store: Store) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    rivals = [a_firing(schedule_id="s") for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(lambda one: store.claim(one, schedule_id="s", status="running"), rivals))
+    assert taken.count(True) == 1
 
 
 def test_every_noun_has_a_table(store: Store) -> None:

@@ -129,3 +129,12 @@ def test_unknown_verb_lists_near_ones() -> None:
     assert verb_named("deploy").changes
     with pytest.raises(UsageError, match="deploy"):
         verb_named("deplyo")
+
+
+def test_ctrl_c_stays_ctrl_c() -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    group = build(interrupted, door="shell", candidates=lambda _: [])
+    with pytest.raises(KeyboardInterrupt):
+        invoke(group, ["status"])

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 
+from nbops.errors import NbopsError
 from nbops.notify import Channel, Notice, Notifications, channels, deliver
 from nbops.notify.notice import NoticeStatus
-from nbops.records import CellError, Run, Sweep, new_id
+from nbops.records import CellError, Firing, Run, Schedule, Sweep, new_id
 from nbops.settings import Settings
 from nbops.store.interface import Store
 from nbops.store.process import this_host
 
-_STATUS: dict[str, NoticeStatus] = {"finished": "finished", "cancelled": "cancelled"}
+_LOG = logging.getLogger("nbops")
+_STATUS: dict[str, NoticeStatus] = {"finished": "finished", "cancelled": "cancelled", "skipped": "skipped"}
 _MOST_FACTS = 12
 
 
@@ -63,6 +66,44 @@ def _of_sweep(sweep: Sweep, store: Store, settings: Settings, said: Notification
         run_id=told.id if told is not None else None,
         sweep_id=sweep.id,
         at=sweep.ended_at or time.time(),
+    )
+
+
+def tell_of_firing(firing: Firing, schedule: Schedule, run: Run | None, *, store: Store, settings: Settings) -> None:
+    """Tell that a firing has ended, or that its time passed without a run; nothing of it can fail the firing."""
+    if not schedule.notify:
+        return
+    try:
+        said = channels(settings.root)
+        to = said.named(schedule.notify)
+    except NbopsError as error:
+        # The project has changed since the schedule was made: that is worth a warning, not a failed retraining.
+        _LOG.warning("nbops: nobody was told how %s ended: %s", schedule.name, error.message)
+        return
+    deliver(_of_firing(firing, schedule, run, store, settings, said), to)
+
+
+def _of_firing(
+    firing: Firing, schedule: Schedule, run: Run | None, store: Store, settings: Settings, said: Notifications
+) -> Notice:
+    facts = {"why": firing.reason}
+    if run is not None:
+        facts["took"] = _duration(firing.started_at, firing.ended_at)
+        facts |= _results(run, store)
+    return Notice(
+        id=firing.id,
+        status=_STATUS.get(firing.status, "failed"),
+        title=f"{schedule.name} {'has' if firing.status in ('finished', 'failed') else 'was'} {firing.status}",
+        text=describe(run.error) if run is not None and run.error is not None else firing.error or "",
+        facts=facts,
+        project=settings.root,
+        host=firing.host,
+        link=said.link("run", run.id) if run is not None else None,
+        command=f"nbops show {run.id if run is not None else firing.id}",
+        run_id=run.id if run is not None else None,
+        schedule=schedule.name,
+        firing_id=firing.id,
+        at=firing.ended_at or time.time(),
     )
 
 

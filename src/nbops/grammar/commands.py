@@ -33,6 +33,7 @@ TOPICS = {
     "runs": "Runs",
     "functions": "Functions to modules",
     "retraining": "Retraining",
+    "schedules": "Schedules",
     "models": "Models",
     "endpoints": "Endpoints",
     "watching": "Watching",
@@ -105,6 +106,9 @@ def invoke(group: click.Group, args: list[str]) -> Any:
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help())
         return None
+    except click.exceptions.Abort:
+        # What click makes of Ctrl-C; the doors know the real one.
+        raise KeyboardInterrupt from None
     except click.UsageError as error:
         raise UsageError(_sentence(error), hint=_right_call(error, group)) from error
 

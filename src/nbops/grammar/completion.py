@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nbops import extending
-from nbops.records import Endpoint, Model, ModelVersion, ModuleVersion, Run, Sweep
+from nbops.records import Endpoint, Model, ModelVersion, ModuleVersion, Run, Schedule, Sweep
 from nbops.store.interface import Store
 
 _RECENT = 30
@@ -14,7 +14,7 @@ def names_of(store: Store, nouns: str) -> list[str]:
 
     Args:
         store: the project's store.
-        nouns: ``runs``, ``models``, ``modules``, ``sweeps``, ``endpoints``, or the seam ``engines``.
+        nouns: ``runs``, ``models``, ``modules``, ``sweeps``, ``schedules``, ``endpoints``, or the seam ``engines``.
     """
     if nouns == "engines":
         from nbops.deploy.engine import ENGINES
@@ -30,6 +30,8 @@ def names_of(store: Store, nouns: str) -> list[str]:
     if nouns == "sweeps":
         sweeps = store.find(Sweep, limit=_RECENT)
         return [*dict.fromkeys(sweep.name for sweep in sweeps), *(sweep.id for sweep in sweeps)]
+    if nouns == "schedules":
+        return [schedule.name for schedule in store.find(Schedule, limit=_RECENT)]
     if nouns == "modules":
         versions_of_modules = store.find(ModuleVersion, limit=_RECENT)
         names = dict.fromkeys(version.module for version in versions_of_modules)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 Door = Literal["shell", "notebook", "rest"]
-Topic = Literal["start", "runs", "functions", "retraining", "models", "endpoints", "watching"]
+Topic = Literal["start", "runs", "functions", "retraining", "schedules", "models", "endpoints", "watching"]
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):

@@ -78,6 +78,8 @@ class Driver:
     limits: Limits
     search: Search
     sweep: Sweep | None = None
+    firing_id: str | None = None
+    """The firing of a schedule that asked for this."""
     goals: list[Objective] = field(default_factory=list)
     finished: recipe.Finished | None = None
     """Earlier runs that may stand for some of these; None runs everything."""
@@ -157,6 +159,7 @@ class Driver:
             cause=self.cause,
             name=self.name,
             sweep_id=self.sweep.id if self.sweep is not None else None,
+            firing_id=self.firing_id,
             tags=tags,
             output=self.book.output,
         )

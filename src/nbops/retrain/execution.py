@@ -237,6 +237,7 @@ def opened(
     cause: str,
     name: str | None = None,
     sweep_id: str | None = None,
+    firing_id: str | None = None,
     tags: dict[str, str] | None = None,
     output: str | None = None,
 ) -> Execution:
@@ -248,6 +249,7 @@ def opened(
         cause: who or what asked for it.
         name: the run's name; the notebook's own when not given.
         sweep_id: the sweep it is part of.
+        firing_id: the firing of a schedule that asked for it.
         tags: of the run.
         output: folder or fsspec address under which executed notebooks go; ``.nbops/runs`` when not given.
     """
@@ -260,6 +262,7 @@ def opened(
         started_at=time.time(),
         sweep_id=sweep_id,
         cause=cause,
+        firing_id=firing_id,
         notebook=relative(path, settings),
         user=_user(),
         host=this_host(),

@@ -88,6 +88,7 @@ def reuse(original: Run, *, sweep_id: str, tags: Mapping[str, str], store: Store
         id=new_id(),
         sweep_id=sweep_id,
         cause="sweep",
+        firing_id=None,
         started_at=now,
         ended_at=now,
         archived_at=None,

@@ -43,6 +43,8 @@ def run_notebook(
     cold: bool = False,
     output: str | None = None,
     timeout_s: float | None = None,
+    retries: int = 0,
+    firing_id: str | None = None,
 ) -> Run:
     """Run a notebook once, with other values for some of its parameters, and record it.
 
@@ -58,9 +60,11 @@ def run_notebook(
         output: folder, or address of any file system that fsspec knows (``s3://bucket/runs``), under which executed
             notebooks go; ``.nbops/runs`` when not given.
         timeout_s: how long the whole run may take, in seconds.
+        retries: how often it is tried again when it fails, each time as a run of its own.
+        firing_id: the firing of a schedule that asked for it.
 
     Returns:
-        The run; ``status`` and ``error`` tell how it ended, ``output`` where the executed notebook is.
+        The last run; ``status`` and ``error`` tell how it ended, ``output`` where the executed notebook is.
 
     Raises:
         UsageError: an unknown parameter, a wrong value, a kernel that is not there; nothing was started.
@@ -74,8 +78,9 @@ def run_notebook(
         settings=settings,
         cause=cause,
         name=name,
-        limits=Limits(timeout_s),
+        limits=Limits(timeout_s, retries=retries),
         search=Listed([Trial(1, given)]),
+        firing_id=firing_id,
     )
     with stage(f"Run {book.path.name}", unit="cells", total=len(book.node.cells) + bool(given)) as now:
         driver.drive(jobs=1, now=now)

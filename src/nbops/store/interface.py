@@ -87,6 +87,14 @@ class Store(Protocol):
         """
         ...
 
+    def claim(self, record: Record, /, **unless: Any) -> bool:
+        """Insert a record unless its id is taken, or another of its kind has the given values.
+
+        One step for all processes of all machines that share the store: of several that claim the same, one is told
+        True. StoreError when a store that others share cannot be asked.
+        """
+        ...
+
     def log_params(self, params: Sequence[Param]) -> None:
         """Set parameters; a name that the run has already is replaced."""
         ...

@@ -303,6 +303,27 @@ class JournaledStore:
         self.mirror(*shared.find(Model, name=numbered.model), numbered)
         return numbered
 
+    def claim(self, record: Record, /, **unless: Any) -> bool:
+        """Insert a record unless its id is taken, or another has the given values; decided by the shared store."""
+        self._own()
+        try:
+            shared = self.shared()
+            self.forwarder.forward(shared)
+            is_ours = shared.claim(record, **unless)
+        except StoreError as error:
+            if error.code not in _UNPLUGGED:
+                raise
+            if self._shared is not None:
+                self._unplugged(error)
+            raise StoreError(
+                f"{self.location}, which decides who does what once, cannot be reached",
+                code="store_unreachable",
+                hint="nbops sync",
+            ) from error
+        if is_ours:
+            self.mirror(record)
+        return is_ours
+
     def log_params(self, params: Sequence[Param]) -> None:
         """Set parameters; a name that the run has already is replaced."""
         self._own()

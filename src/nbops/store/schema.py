@@ -25,7 +25,7 @@ DDL = Path(__file__).with_name("ddl")
 
 # What is asked for often enough to pay for on each write. The hot tables (cells, metrics) get as few as can be.
 _INDEXES: dict[str, tuple[str, ...]] = {
-    "runs": ("started_at", "name", "parent_id", "sweep_id", "status", "deleted_at, archived_at, id"),
+    "runs": ("started_at", "name", "parent_id", "sweep_id", "firing_id", "status", "deleted_at, archived_at, id"),
     "cells": ("run_id, position",),
     "artifacts": ("run_id", "digest", "cell, id"),
     "datasets": ("run_id", "fingerprint"),
@@ -38,6 +38,8 @@ _INDEXES: dict[str, tuple[str, ...]] = {
     "endpoints": ("name",),
     "windows": ("endpoint, at",),
     "sweeps": ("started_at",),
+    "schedules": ("name",),
+    "firings": ("schedule_id",),
     "environments": (),
     "model_versions": ("run_id",),
 }

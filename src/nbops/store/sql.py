@@ -19,6 +19,7 @@ from nbops.records import (
     CellExecution,
     Deployment,
     Endpoint,
+    Firing,
     Fit,
     Metric,
     Model,
@@ -27,6 +28,7 @@ from nbops.records import (
     Param,
     Record,
     Run,
+    Schedule,
     Sweep,
     Window,
     new_id,
@@ -244,6 +246,22 @@ class SqlStore:
 
         return cast(ModelVersion, self._write(work, durable=True))
 
+    def claim(self, record: Record, /, **unless: Any) -> bool:
+        """Insert a record unless its id is taken, or another has the given values; in one step for all processes."""
+        table = table_of(type(record))
+        where, values = _equal(table, unless)
+
+        def work(execute: Execute) -> bool:
+            self._take_turns(execute)
+            if self._rows_inside(f"SELECT 1 FROM {table.name} WHERE id = ?", (record.id,)):
+                return False
+            if unless and self._rows_inside(f"SELECT 1 FROM {table.name}{where}", values):
+                return False
+            execute(table.upsert, table.row(record))
+            return True
+
+        return bool(self._write(work, durable=True))
+
     def _take_turns(self, execute: Execute) -> None:
         """Let no other process give numbers until this transaction ends."""
 
@@ -431,7 +449,7 @@ _REFERENCES = (
 _LISTS: dict[type[Record], str] = {
     Model: "nbops models", ModelVersion: "nbops models", ModuleVersion: "nbops modules",
     Deployment: "nbops endpoints", Endpoint: "nbops endpoints", CellExecution: "nbops cells last",
-    Sweep: "nbops sweeps",
+    Sweep: "nbops sweeps", Schedule: "nbops schedules", Firing: "nbops firings",
 }  # fmt: skip
 
 

@@ -24,12 +24,14 @@ from nbops.records import (
     Deployment,
     Endpoint,
     Environment,
+    Firing,
     Fit,
     Model,
     ModelVersion,
     ModuleVersion,
     Record,
     Run,
+    Schedule,
     Sweep,
     Window,
 )
@@ -40,7 +42,7 @@ NAMES: dict[type[Record], str] = {
     Environment: "environments", Run: "runs", CellExecution: "cells", Artifact: "artifacts", Dataset: "datasets",
     Fit: "fits", ModuleVersion: "module_versions", Model: "models", ModelVersion: "model_versions",
     CheckResult: "check_results", Bundle: "bundles", Deployment: "deployments", Endpoint: "endpoints",
-    Window: "windows", Sweep: "sweeps",
+    Window: "windows", Sweep: "sweeps", Schedule: "schedules", Firing: "firings",
 }  # fmt: skip
 """Noun → table."""
 

@@ -53,6 +53,7 @@ CREATE TABLE runs (
     "execution_id" TEXT COLLATE "C",
     "sweep_id" TEXT COLLATE "C",
     "cause" TEXT COLLATE "C" NOT NULL,
+    "firing_id" TEXT COLLATE "C",
     "notebook" TEXT COLLATE "C",
     "error" TEXT COLLATE "C",
     "user" TEXT COLLATE "C" NOT NULL,
@@ -80,6 +81,8 @@ CREATE INDEX runs_by_name ON runs ("name");
 CREATE INDEX runs_by_parent_id ON runs ("parent_id");
 
 CREATE INDEX runs_by_sweep_id ON runs ("sweep_id");
+
+CREATE INDEX runs_by_firing_id ON runs ("firing_id");
 
 CREATE INDEX runs_by_status ON runs ("status");
 
@@ -360,6 +363,58 @@ CREATE TABLE sweeps (
 CREATE INDEX sweeps_by_started_at ON sweeps ("started_at");
 
 CREATE TRIGGER sweeps_changed AFTER INSERT OR UPDATE OR DELETE ON sweeps
+    FOR EACH ROW EXECUTE FUNCTION nbops_changed();
+
+CREATE TABLE schedules (
+    "id" TEXT COLLATE "C" PRIMARY KEY NOT NULL,
+    "name" TEXT COLLATE "C" NOT NULL,
+    "notebook" TEXT COLLATE "C" NOT NULL,
+    "params" TEXT COLLATE "C" NOT NULL,
+    "cron" TEXT COLLATE "C" NOT NULL,
+    "timezone" TEXT COLLATE "C" NOT NULL,
+    "conditions" TEXT COLLATE "C" NOT NULL,
+    "retries" BIGINT NOT NULL,
+    "timeout_s" DOUBLE PRECISION,
+    "kernel" TEXT COLLATE "C",
+    "notify" TEXT COLLATE "C" NOT NULL,
+    "overlap" TEXT COLLATE "C" NOT NULL,
+    "debounce_s" DOUBLE PRECISION NOT NULL,
+    "cooldown_s" DOUBLE PRECISION NOT NULL,
+    "seen" TEXT COLLATE "C" NOT NULL,
+    "image" TEXT COLLATE "C",
+    "installed" TEXT COLLATE "C" NOT NULL,
+    "paused_at" DOUBLE PRECISION,
+    "active_since" DOUBLE PRECISION NOT NULL,
+    "created_at" DOUBLE PRECISION NOT NULL
+);
+
+CREATE INDEX schedules_by_name ON schedules ("name");
+
+CREATE TRIGGER schedules_changed AFTER INSERT OR UPDATE OR DELETE ON schedules
+    FOR EACH ROW EXECUTE FUNCTION nbops_changed();
+
+CREATE TABLE firings (
+    "id" TEXT COLLATE "C" PRIMARY KEY NOT NULL,
+    "schedule_id" TEXT COLLATE "C" NOT NULL,
+    "schedule" TEXT COLLATE "C" NOT NULL,
+    "due_at" DOUBLE PRECISION NOT NULL,
+    "cause" TEXT COLLATE "C" NOT NULL,
+    "reason" TEXT COLLATE "C" NOT NULL,
+    "status" TEXT COLLATE "C" NOT NULL,
+    "attempt" BIGINT NOT NULL,
+    "run_id" TEXT COLLATE "C",
+    "error" TEXT COLLATE "C",
+    "host" TEXT COLLATE "C" NOT NULL,
+    "pid" BIGINT NOT NULL,
+    "process" TEXT COLLATE "C" NOT NULL,
+    "alive_at" DOUBLE PRECISION NOT NULL,
+    "started_at" DOUBLE PRECISION NOT NULL,
+    "ended_at" DOUBLE PRECISION
+);
+
+CREATE INDEX firings_by_schedule_id ON firings ("schedule_id");
+
+CREATE TRIGGER firings_changed AFTER INSERT OR UPDATE OR DELETE ON firings
     FOR EACH ROW EXECUTE FUNCTION nbops_changed();
 
 CREATE TABLE params (

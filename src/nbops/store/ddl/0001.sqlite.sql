@@ -70,6 +70,7 @@ CREATE TABLE runs (
     "execution_id" TEXT,
     "sweep_id" TEXT,
     "cause" TEXT NOT NULL,
+    "firing_id" TEXT,
     "notebook" TEXT,
     "error" TEXT,
     "user" TEXT NOT NULL,
@@ -98,6 +99,8 @@ CREATE INDEX runs_by_parent_id ON runs ("parent_id");
 
 CREATE INDEX runs_by_sweep_id ON runs ("sweep_id");
 
+CREATE INDEX runs_by_firing_id ON runs ("firing_id");
+
 CREATE INDEX runs_by_status ON runs ("status");
 
 CREATE INDEX runs_by_deleted_at_archived_at_id ON runs ("deleted_at", "archived_at", "id");
@@ -116,6 +119,7 @@ CREATE TRIGGER runs_set AFTER UPDATE ON runs BEGIN
         CASE WHEN new."execution_id" IS NOT old."execution_id" THEN ',execution_id' ELSE '' END ||
         CASE WHEN new."sweep_id" IS NOT old."sweep_id" THEN ',sweep_id' ELSE '' END ||
         CASE WHEN new."cause" IS NOT old."cause" THEN ',cause' ELSE '' END ||
+        CASE WHEN new."firing_id" IS NOT old."firing_id" THEN ',firing_id' ELSE '' END ||
         CASE WHEN new."notebook" IS NOT old."notebook" THEN ',notebook' ELSE '' END ||
         CASE WHEN new."error" IS NOT old."error" THEN ',error' ELSE '' END ||
         CASE WHEN new."user" IS NOT old."user" THEN ',user' ELSE '' END ||
@@ -652,6 +656,106 @@ CREATE TRIGGER sweeps_set AFTER UPDATE ON sweeps BEGIN
 END;
 CREATE TRIGGER sweeps_gone AFTER DELETE ON sweeps BEGIN
     INSERT INTO changes (noun, id, what) VALUES ('sweeps', old.id, '-');
+END;
+
+CREATE TABLE schedules (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "name" TEXT NOT NULL,
+    "notebook" TEXT NOT NULL,
+    "params" TEXT NOT NULL,
+    "cron" TEXT NOT NULL,
+    "timezone" TEXT NOT NULL,
+    "conditions" TEXT NOT NULL,
+    "retries" INTEGER NOT NULL,
+    "timeout_s" REAL,
+    "kernel" TEXT,
+    "notify" TEXT NOT NULL,
+    "overlap" TEXT NOT NULL,
+    "debounce_s" REAL NOT NULL,
+    "cooldown_s" REAL NOT NULL,
+    "seen" TEXT NOT NULL,
+    "image" TEXT,
+    "installed" TEXT NOT NULL,
+    "paused_at" REAL,
+    "active_since" REAL NOT NULL,
+    "created_at" REAL NOT NULL
+);
+
+CREATE INDEX schedules_by_name ON schedules ("name");
+
+CREATE TRIGGER schedules_put AFTER INSERT ON schedules BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('schedules', new.id, '*');
+END;
+CREATE TRIGGER schedules_set AFTER UPDATE ON schedules BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('schedules', new.id,
+        CASE WHEN new."name" IS NOT old."name" THEN ',name' ELSE '' END ||
+        CASE WHEN new."notebook" IS NOT old."notebook" THEN ',notebook' ELSE '' END ||
+        CASE WHEN new."params" IS NOT old."params" THEN ',params' ELSE '' END ||
+        CASE WHEN new."cron" IS NOT old."cron" THEN ',cron' ELSE '' END ||
+        CASE WHEN new."timezone" IS NOT old."timezone" THEN ',timezone' ELSE '' END ||
+        CASE WHEN new."conditions" IS NOT old."conditions" THEN ',conditions' ELSE '' END ||
+        CASE WHEN new."retries" IS NOT old."retries" THEN ',retries' ELSE '' END ||
+        CASE WHEN new."timeout_s" IS NOT old."timeout_s" THEN ',timeout_s' ELSE '' END ||
+        CASE WHEN new."kernel" IS NOT old."kernel" THEN ',kernel' ELSE '' END ||
+        CASE WHEN new."notify" IS NOT old."notify" THEN ',notify' ELSE '' END ||
+        CASE WHEN new."overlap" IS NOT old."overlap" THEN ',overlap' ELSE '' END ||
+        CASE WHEN new."debounce_s" IS NOT old."debounce_s" THEN ',debounce_s' ELSE '' END ||
+        CASE WHEN new."cooldown_s" IS NOT old."cooldown_s" THEN ',cooldown_s' ELSE '' END ||
+        CASE WHEN new."seen" IS NOT old."seen" THEN ',seen' ELSE '' END ||
+        CASE WHEN new."image" IS NOT old."image" THEN ',image' ELSE '' END ||
+        CASE WHEN new."installed" IS NOT old."installed" THEN ',installed' ELSE '' END ||
+        CASE WHEN new."paused_at" IS NOT old."paused_at" THEN ',paused_at' ELSE '' END ||
+        CASE WHEN new."active_since" IS NOT old."active_since" THEN ',active_since' ELSE '' END ||
+        CASE WHEN new."created_at" IS NOT old."created_at" THEN ',created_at' ELSE '' END);
+END;
+CREATE TRIGGER schedules_gone AFTER DELETE ON schedules BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('schedules', old.id, '-');
+END;
+
+CREATE TABLE firings (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "schedule_id" TEXT NOT NULL,
+    "schedule" TEXT NOT NULL,
+    "due_at" REAL NOT NULL,
+    "cause" TEXT NOT NULL,
+    "reason" TEXT NOT NULL,
+    "status" TEXT NOT NULL,
+    "attempt" INTEGER NOT NULL,
+    "run_id" TEXT,
+    "error" TEXT,
+    "host" TEXT NOT NULL,
+    "pid" INTEGER NOT NULL,
+    "process" TEXT NOT NULL,
+    "alive_at" REAL NOT NULL,
+    "started_at" REAL NOT NULL,
+    "ended_at" REAL
+);
+
+CREATE INDEX firings_by_schedule_id ON firings ("schedule_id");
+
+CREATE TRIGGER firings_put AFTER INSERT ON firings BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('firings', new.id, '*');
+END;
+CREATE TRIGGER firings_set AFTER UPDATE ON firings BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('firings', new.id,
+        CASE WHEN new."schedule_id" IS NOT old."schedule_id" THEN ',schedule_id' ELSE '' END ||
+        CASE WHEN new."schedule" IS NOT old."schedule" THEN ',schedule' ELSE '' END ||
+        CASE WHEN new."due_at" IS NOT old."due_at" THEN ',due_at' ELSE '' END ||
+        CASE WHEN new."cause" IS NOT old."cause" THEN ',cause' ELSE '' END ||
+        CASE WHEN new."reason" IS NOT old."reason" THEN ',reason' ELSE '' END ||
+        CASE WHEN new."status" IS NOT old."status" THEN ',status' ELSE '' END ||
+        CASE WHEN new."attempt" IS NOT old."attempt" THEN ',attempt' ELSE '' END ||
+        CASE WHEN new."run_id" IS NOT old."run_id" THEN ',run_id' ELSE '' END ||
+        CASE WHEN new."error" IS NOT old."error" THEN ',error' ELSE '' END ||
+        CASE WHEN new."host" IS NOT old."host" THEN ',host' ELSE '' END ||
+        CASE WHEN new."pid" IS NOT old."pid" THEN ',pid' ELSE '' END ||
+        CASE WHEN new."process" IS NOT old."process" THEN ',process' ELSE '' END ||
+        CASE WHEN new."alive_at" IS NOT old."alive_at" THEN ',alive_at' ELSE '' END ||
+        CASE WHEN new."started_at" IS NOT old."started_at" THEN ',started_at' ELSE '' END ||
+        CASE WHEN new."ended_at" IS NOT old."ended_at" THEN ',ended_at' ELSE '' END);
+END;
+CREATE TRIGGER firings_gone AFTER DELETE ON firings BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('firings', old.id, '-');
 END;
 
 -- value is native where SQL has the type; number is what it compares as; type is what it was in Python.
