@@ -17,7 +17,7 @@ export interface Artifact {
 /** One reason why a definition cannot leave the notebook as it is. */
 export interface Blocker {
   name: string;
-  kind: 'changed' | 'conflict' | 'data' | 'hidden' | 'magic' | 'proof' | 'session' | 'undefined' | 'unsupported';
+  kind: 'changed' | 'conflict' | 'data' | 'hidden' | 'magic' | 'proof' | 'secret' | 'session' | 'undefined' | 'unsupported';
   reason: string;
   cell: string | null;
   needed_by: string;
@@ -82,6 +82,7 @@ export interface CellExecution {
   host: string;
   pid: number;
   lineage: Lineage | null;
+  secrets: string[] | null;
 }
 
 /** An execution, and what has become of it since. */
@@ -100,6 +101,7 @@ export interface CellState {
   host: string;
   pid: number;
   lineage: Lineage | null;
+  secrets: string[] | null;
   stale: string[];
   is_out_of_order: boolean;
   is_edited: boolean;
@@ -692,6 +694,14 @@ export interface Scored {
   resumed: number;
 }
 
+/** A secret that was masked: what it is and where it may be had, never what it says. */
+export interface Secret {
+  id: string;
+  kind: string;
+  variable: string | null;
+  at: number;
+}
+
 /** Data that was passed to a fit. */
 export interface Seen {
   name: string;
@@ -861,6 +871,8 @@ export interface Routes {
   doctor: { takes: {}; gives: Finding[] };
   /** Say what is true of this session and this project. */
   status: { takes: {}; gives: Status };
+  /** List the secrets that were masked in what is recorded, by id and kind. */
+  secrets: { takes: {}; gives: Secret[] };
   /** List runs, newest first, or those that match an expression. */
   runs: { takes: { where?: string; order_by?: string; limit?: number; offset?: number; archived?: boolean; deleted?: boolean }; gives: RunSummary[] };
   /** List the cells of a run in the order they ran, and say which are stale, edited or out of order. */
@@ -981,6 +993,8 @@ export interface Routes {
   'records/runs': { takes: { id?: string; name?: string; kind?: 'session' | 'named' | 'notebook'; status?: 'running' | 'finished' | 'failed' | 'interrupted' | 'cancelled'; parent_id?: string; execution_id?: string; sweep_id?: string; cause?: string; firing_id?: string; notebook?: string; user?: string; host?: string; pid?: number; process?: string; environment_id?: string; git_commit?: string; git_branch?: string; git_dirty?: boolean; output?: string; cwd?: string; note?: string; order_by?: string; limit?: number; offset?: number }; gives: Run[] };
   /** List CellExecution records, newest first, narrowed by their fields. */
   'records/cells': { takes: { id?: string; run_id?: string; position?: number; source?: string; status?: 'running' | 'ok' | 'error' | 'interrupted' | 'cancelled' | 'exited' | 'invalid'; cell_id?: string; execution_count?: number; host?: string; pid?: number; order_by?: string; limit?: number; offset?: number }; gives: CellExecution[] };
+  /** List Secret records, newest first, narrowed by their fields. */
+  'records/secrets': { takes: { id?: string; kind?: string; variable?: string; order_by?: string; limit?: number; offset?: number }; gives: Secret[] };
   /** List Artifact records, newest first, narrowed by their fields. */
   'records/artifacts': { takes: { id?: string; run_id?: string; execution_id?: string; name?: string; digest?: string; size_bytes?: number; media_type?: string; kind?: 'logged' | 'output'; cell?: string; order_by?: string; limit?: number; offset?: number }; gives: Artifact[] };
   /** List Dataset records, newest first, narrowed by their fields. */
@@ -1017,6 +1031,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   project: 'GET',
   doctor: 'GET',
   status: 'GET',
+  secrets: 'GET',
   runs: 'GET',
   cells: 'GET',
   fits: 'GET',
@@ -1077,6 +1092,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   'records/environments': 'GET',
   'records/runs': 'GET',
   'records/cells': 'GET',
+  'records/secrets': 'GET',
   'records/artifacts': 'GET',
   'records/datasets': 'GET',
   'records/fits': 'GET',

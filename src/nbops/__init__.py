@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nbops.capture.autolog.switch import autolog
     from nbops.capture.listing import runs
     from nbops.flows.session import deploy, load_model, log_model
+    from nbops.masking.asking import secret
 
 __version__ = "0.1.0"
 
@@ -33,6 +34,7 @@ _HOMES = {
     "log_params": "nbops.capture",
     "run": "nbops.capture",
     "runs": "nbops.capture.listing",
+    "secret": "nbops.masking.asking",
 }
 """Public name → the module that has it; a new call joins here and under TYPE_CHECKING above."""
 
@@ -49,6 +51,7 @@ __all__ = [
     "log_params",
     "run",
     "runs",
+    "secret",
 ]
 
 

@@ -242,6 +242,22 @@ class CellExecution(Record, frozen=True, kw_only=True):
     pid: int = 0
     lineage: Lineage | None = None
     """What it read and wrote; None while it runs, and where that was not followed."""
+    secrets: list[str] | None = None
+    """Ids of the secrets that were masked in its source, where ``nbops.secret(ID)`` stands for them; None for none."""
+
+
+class Secret(Record, frozen=True, kw_only=True):
+    """A secret that was masked: what it is and where it may be had, never what it says.
+
+    Its id is a hash under a key that stays in the project's folder: the same value has the same id there.
+    """
+
+    kind: str
+    """What it is, in words: ``GitHub token``, ``password``."""
+    variable: str | None = None
+    """The environment variable that held it, when it came from there."""
+    at: float
+    """When it was first masked."""
 
 
 class Param(msgspec.Struct, frozen=True, kw_only=True):
@@ -642,7 +658,7 @@ class Firing(Record, frozen=True, kw_only=True):
 
 
 NOUNS: tuple[type[Record], ...] = (
-    Environment, Run, CellExecution, Artifact, Dataset, Fit, ModuleVersion, Model, ModelVersion, CheckResult, Bundle,
-    Deployment, Endpoint, Window, Sweep, Schedule, Firing,
+    Environment, Run, CellExecution, Secret, Artifact, Dataset, Fit, ModuleVersion, Model, ModelVersion, CheckResult,
+    Bundle, Deployment, Endpoint, Window, Sweep, Schedule, Firing,
 )  # fmt: skip
 """Every record that is kept under an id, in the order a model lives."""

@@ -35,6 +35,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether fits of scikit-learn-style estimators are logged, with their scores, data and models."""
     autolog_model_bytes: int = 200_000_000
     """How many bytes of fitted models are kept of one run by autologging; 0 keeps none."""
+    masking: bool = True
+    """Whether secrets are taken out of what is kept."""
+    not_secrets: list[str] = []
+    """What is no secret although it looks like one: the values themselves, or the ids that ``nbops secrets`` shows."""
     output_bytes: int = 10_000
     """How much of a cell's text output is kept in its record, in bytes."""
     display_bytes: int = 5_000_000
@@ -152,6 +156,8 @@ def _understood(name: str, value: object, kind: Any, where: str) -> Any:
         value = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(
             value.lower(), value
         )
+    if kind == list[str] and isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
     try:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:

@@ -28,6 +28,7 @@ from nbops.records import (
     Record,
     Run,
     Schedule,
+    Secret,
     Sweep,
     Window,
 )
@@ -134,6 +135,7 @@ _COUNTED: dict[str, type[Record]] = {
     "sweeps": Sweep,
     "model versions": ModelVersion,
     "endpoints": Endpoint,
+    "secrets masked": Secret,
 }
 
 
@@ -267,6 +269,10 @@ class Workspace:
         forwarded, waiting, message = forward(self.store)
         return Synced(store=self.store.location, forwarded=forwarded, waiting=waiting, message=message)
 
+    def secrets(self) -> list[Secret]:
+        """List the secrets that were masked: what each is and where it may be had, never what it says."""
+        return self.store.find(Secret)
+
     # --- runs -------------------------------------------------------------------------------------------------------
 
     def runs(
@@ -315,7 +321,8 @@ class Workspace:
         from nbops.lineage import write_slice
 
         result = self._result(id, metric, variable)
-        return write_slice(result.story, result.executions, of=result.of, to=Path(output))
+        known = self.store.find(Secret)
+        return write_slice(result.story, result.executions, of=result.of, to=Path(output), secrets=known)
 
     def _result(self, reference: str, metric: str | None, variable: str | None) -> Result:
         from nbops.lineage import result_of

@@ -51,7 +51,7 @@ def test_every_announced_group_is_a_seam_and_its_members_exist(group: str) -> No
 def test_public_names_are_those_that_are_promised() -> None:
     assert sorted(nbops.__all__) == [
         "__version__", "autolog", "deploy", "load_model", "log_artifact", "log_metric", "log_metrics", "log_model",
-        "log_param", "log_params", "run", "runs",
+        "log_param", "log_params", "run", "runs", "secret",
     ]  # fmt: skip
     assert all(callable(getattr(nbops, name)) for name in nbops.__all__ if name != "__version__")
 

@@ -151,12 +151,12 @@ def test_doctor_names_a_missing_drive_and_a_team_store_that_does_not_answer(
     (store,) = [finding for finding in json.loads(capsys.readouterr().out) if finding["topic"] == "store"]
     assert (store["state"], "drive" in store["message"]) == ("missing", True)
 
-    monkeypatch.setenv("NBOPS_STORE", "postgresql://someone:secret@127.0.0.1:1/team")
+    monkeypatch.setenv("NBOPS_STORE", "postgresql://someone:open-sesame@127.0.0.1:1/team")
     main(["doctor", "--json"])
     printed = capsys.readouterr().out
     (team,) = [finding for finding in json.loads(printed) if finding["topic"] == "team store"]
     assert team["state"] == "missing"
-    assert "secret" not in printed
+    assert "open-sesame" not in printed
 
 
 def test_doctors_cures_can_be_copied_whole(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

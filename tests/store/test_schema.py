@@ -11,7 +11,8 @@ import pytest
 from nbops.errors import StoreVersionError
 from nbops.records import NOUNS, Run
 from nbops.store import migrations
-from nbops.store.schema import DIALECTS, ddl, path_of
+from nbops.store.migrations import path_of
+from nbops.store.schema import DIALECTS, ddl
 from nbops.store.sqlite import SqliteStore
 from nbops.store.tables import NAMES, table_of
 

@@ -15,6 +15,7 @@ import msgspec
 from nbops.capture import values
 from nbops.capture.notices import tell
 from nbops.errors import NbopsError, UsageError
+from nbops.masking import masker_of
 from nbops.optional import loaded
 from nbops.records import Artifact, new_id
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from nbops.store.blobs import Blobs
 
 _CALL = 'nbops.log_artifact("report.html") or nbops.log_artifact(figure, "confusion")'
+_LOOKED_AT = 1_000_000
 _PARQUET = "application/vnd.apache.parquet"
 
 
@@ -55,10 +57,12 @@ def log(session: Session, run_id: str, path_or_object: object, name: str | None)
         path = _file(path_or_object)
         name, size = name or path.name, path.stat().st_size
         media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        _warn(session, name, path)
         digest = _stored(session, name, lambda blobs: blobs.put_file(path))
     else:
         content = _content(path_or_object, name)
         name, size, media_type = content.name, len(content.body), content.media_type
+        _warn(session, name, content.body)
         digest = _stored(session, name, lambda blobs: blobs.put(content.body))
     if digest is None:
         return None
@@ -74,6 +78,30 @@ def log(session: Session, run_id: str, path_or_object: object, name: str | None)
     )
     session.writer.put(artifact)
     return artifact
+
+
+def _warn(session: Session, name: str, given: Path | bytes) -> None:
+    """Say that an artifact seems to hold a secret; it is the user's, and is kept as it is."""
+    masker = masker_of(session.settings)
+    if not masker.is_on:
+        return
+    if isinstance(given, bytes):
+        head = given[:_LOOKED_AT]
+    else:
+        try:
+            with given.open("rb") as file:
+                head = file.read(_LOOKED_AT)
+        except OSError:
+            return  # storing it will say so
+    if b"\0" in head[:1_000]:
+        return  # pictures, tables and models: what is secret in them has no form of text
+    kinds = masker.kinds(head.decode("utf-8", "replace"))
+    if kinds:
+        tell(
+            f"the artifact {name!r} seems to hold a secret ({', '.join(kinds[:3])}); it is kept as it is, for "
+            "everybody who can read this store",
+            hint="nbops delete RUN, then nbops gc --apply",
+        )
 
 
 def _stored(session: Session, name: str, put: Callable[[Blobs], str]) -> str | None:

@@ -114,8 +114,9 @@ def _end_implicit() -> None:
         leaving.close()
         return
     from nbops.capture.tracking import outcome
+    from nbops.masking import masker_of
 
-    leaving.close(*outcome(_uncaught))
+    leaving.close(*outcome(_uncaught, masker_of(leaving.settings)))
 
 
 def _noted(hook: Any) -> Any:

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from nbops.masking import OFF, Masker
+from nbops.masking.masker import MARGIN
 from nbops.records import OutputSummary
 
 # From the most to the least telling; a display is known by the first of these that it has.
@@ -78,7 +80,8 @@ class Shown:
         self.key = key
         self.outer = outer
         self._limit = limit
-        self._room = limit
+        # More is held than is kept, so that a secret at the limit is seen whole.
+        self._room = limit + MARGIN if limit else 0
         self._head: list[str] = []
         self._total = 0
         self._types: dict[str, None] = {}
@@ -134,11 +137,11 @@ class Shown:
             else:
                 self.displays.append(shown)
 
-    def summary(self) -> OutputSummary | None:
-        """Sum up, within the limit; None when nothing was shown."""
+    def summary(self, mask: Masker = OFF) -> OutputSummary | None:
+        """Sum up without secrets, within the limit; None when nothing was shown."""
         if not self._total and not self._types:
             return None
-        head = "".join(self._head).encode("utf-8", "replace")[: self._limit]
+        head = mask.head("".join(self._head), self._limit).encode("utf-8", "replace")[: self._limit]
         return OutputSummary(text=head.decode("utf-8", "ignore"), total_bytes=self._total, media_types=[*self._types])
 
 
@@ -187,7 +190,7 @@ class Outlets:
         self._listen(sys.stderr)
         return shown
 
-    def end(self, shown: Shown) -> OutputSummary | None:
+    def end(self, shown: Shown, mask: Masker = OFF) -> OutputSummary | None:
         """Stop noting for an execution and sum up what it showed."""
         if shown.outer is None:
             self._open.pop(shown.key, None)
@@ -198,7 +201,7 @@ class Outlets:
                 if tap.remove():
                     self._rested[id(tap.target)] = tap
             self._taps = []
-        return shown.summary()
+        return shown.summary(mask)
 
     def _listen(self, stream: Any) -> None:
         for tap in self._taps:

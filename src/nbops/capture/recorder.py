@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,6 +23,8 @@ from nbops.capture.notices import tell
 from nbops.capture.outputs import Outlets, Shown
 from nbops.capture.session import Session
 from nbops.capture.tracking import is_cancelled
+from nbops.masking import Masker, masker_of
+from nbops.masking.learning import Learner
 from nbops.records import CellError, CellExecution, CellStatus, OutputSummary, new_id
 from nbops.settings import Settings
 
@@ -71,6 +74,8 @@ class Recorder:
         self._is_leaving = False
         self._outlets = Outlets(shell, failed=self._failed)
         self._keeper: Keeper | None = None
+        self._mask = masker_of(settings)
+        self._learner = Learner(shell, Path(settings.root)) if self._mask.is_on else None
         self.follower = Follower(shell, settings.root) if settings.lineage else None
         """Tells what cells read and write; None when the settings say not to."""
 
@@ -120,6 +125,8 @@ class Recorder:
         self._outlets.attach()
         if self.settings.autolog:
             self.session.autologger.put_in()
+        if self._learner is not None:
+            self._learner.attach()
         running = getattr(self.shell.displayhook, "exec_result", None)
         if running is not None:
             self.before(running.info, is_loading=True)
@@ -156,6 +163,8 @@ class Recorder:
         """IPython has run a cell; without a result when it was cancelled from outside."""
         try:
             if self._pid == os.getpid() and (ended := self._ended(result)) is not None:
+                if self._learner is not None:
+                    self._learner.after(ended.cell.source)
                 self._close(ended, *self._outcome(result))
                 if self._is_leaving and not self._running:
                     self._is_leaving = False
@@ -182,6 +191,8 @@ class Recorder:
         if self.session.notebook is None:
             self._look_for_notebook()
         self._position += 1
+        if self._learner is not None:
+            self._learner.before(info.raw_cell)
         cell = CellExecution(
             id=new_id(),
             run_id=self.session.root.id,
@@ -211,7 +222,7 @@ class Recorder:
         lineage = None
         if self.follower is not None:
             lineage = self.follower.after(ended.followed, is_ok=status == "ok")
-        outputs, shown = self._outlets.end(ended.shown), ended.shown
+        outputs, shown = self._outlets.end(ended.shown, self._mask), ended.shown
         if outputs is not None and (shown.displays or shown.left_out):
             outputs = self._kept(ended.cell, shown, outputs)
         self.session.writer.close_cell(ended.cell, status, error, outputs, lineage)
@@ -219,9 +230,9 @@ class Recorder:
 
     def _kept(self, cell: CellExecution, shown: Shown, outputs: OutputSummary) -> OutputSummary:
         if self._keeper is None:
-            from nbops.capture.displays import Keeper
+            from nbops.capture.displays import Keeper, as_utf8
 
-            self._keeper = Keeper(self.session)
+            self._keeper = Keeper(self.session, clean=lambda text: as_utf8(self._mask.text(text)))
         kept = self._keeper.keep(cell, shown.displays, left_out=shown.left_out)
         return msgspec.structs.replace(outputs, kept=kept.count, left_out=kept.left_out)
 
@@ -239,11 +250,12 @@ class Recorder:
         """Take the exception's text from what IPython has made of it: a user's ``__str__`` is not called again."""
         stored = getattr(self.shell.history_manager, "exceptions", {}).get(result.execution_count) or {}
         lines = stored.get("traceback") or getattr(self.shell, "_last_traceback", None) or []
-        traceback = _bounded(_ANSI.sub("", "\n".join(map(str, lines))))
+        mask = self._mask
+        traceback = _bounded(_ANSI.sub("", "\n".join(map(str, lines))), mask)
         name, _, message = traceback.rstrip().rpartition("\n")[2].partition(": ")
         return CellError(
             name=name if error is None else type(error).__name__,
-            message=str(stored.get("evalue", message))[:_LONGEST_MESSAGE],
+            message=mask.head(str(stored.get("evalue", message)), _LONGEST_MESSAGE),
             traceback=traceback,
         )
 
@@ -271,6 +283,8 @@ class Recorder:
         self._running = []
         self.session.execution_id = None
         self._outlets.detach()
+        if self._learner is not None:
+            self._learner.detach()
         for event, hook in (("pre_run_cell", self.before), ("post_run_cell", self.after)):
             with contextlib.suppress(ValueError):  # someone has cleared IPython's callbacks
                 self.shell.events.unregister(event, hook)
@@ -295,11 +309,12 @@ def _is_invalid(info: Any) -> bool:
     return False
 
 
-def _bounded(text: str) -> str:
+def _bounded(text: str, mask: Masker) -> str:
+    """Cut a traceback to its beginning and its end, masked before, so that no half of a secret is left at a cut."""
     if len(text) <= _LONGEST_TRACEBACK:
-        return text
+        return mask.text(text)
     head, tail = _LONGEST_TRACEBACK // 4, 3 * _LONGEST_TRACEBACK // 4
-    return f"{text[:head]}\n… {len(text) - head - tail} characters …\n{text[-tail:]}"
+    return f"{mask.head(text, head)}\n… {len(text) - head - tail} characters …\n{mask.tail(text, tail)}"
 
 
 def _said(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nbops.capture import values
 from nbops.errors import UsageError
+from nbops.masking import OFF, Masker, masker_of
 from nbops.optional import loaded
 from nbops.records import Artifact, CellError, Metric, Param, Run, RunStatus, new_id
 
@@ -65,7 +66,7 @@ class ActiveRun:
             _innermost.set(self.outer)
         if self._session.innermost is self:
             self._session.innermost = self.outer
-        self._session.leave(self, *outcome(error))
+        self._session.leave(self, *outcome(error, masker_of(self._session.settings)))
 
     def log_param(self, name: str, value: object) -> None:
         """Set one parameter; logging it again replaces it."""
@@ -144,23 +145,23 @@ def innermost(session: Session) -> ActiveRun:
     return session.root
 
 
-def failure(error: BaseException) -> CellError:
+def failure(error: BaseException, mask: Masker = OFF) -> CellError:
     """Describe an exception of a run, bounded; its traceback stands with the cell."""
     try:
         message = str(error)
     except Exception:  # noqa: BLE001 - an exception's broken __str__ must not replace it in the user's cell
         message = ""
-    return CellError(name=type(error).__name__, message=message[:_LONGEST_MESSAGE])
+    return CellError(name=type(error).__name__, message=mask.head(message, _LONGEST_MESSAGE))
 
 
-def outcome(error: BaseException | None) -> tuple[RunStatus, CellError | None]:
+def outcome(error: BaseException | None, mask: Masker = OFF) -> tuple[RunStatus, CellError | None]:
     if error is None or isinstance(error, GeneratorExit):
         return "finished", None
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted", failure(error)
+        return "interrupted", failure(error, mask)
     if isinstance(error, SystemExit) and error.code in (None, 0):
         return "finished", None
-    return ("cancelled" if is_cancelled(error) else "failed"), failure(error)
+    return ("cancelled" if is_cancelled(error) else "failed"), failure(error, mask)
 
 
 def is_cancelled(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ they are called is resolved at the end. All blockers are collected before anythi
 
 from __future__ import annotations
 
+import ast
 import builtins
 import difflib
 import functools
@@ -20,6 +21,7 @@ from nbops.extract.changes import Changes, is_setting
 from nbops.extract.live import agrees, alias_of_object, described_value, unit_from_object
 from nbops.extract.log import Log, Step
 from nbops.extract.purity import Judge, Meaning, value_kind
+from nbops.masking.marks import marks_in
 from nbops.source import Alias, Unit
 
 StarNames = Callable[[str], frozenset[str] | None]
@@ -33,12 +35,19 @@ _SESSION_NAMES = frozenset({"In", "Out", "_", "__", "___", "exit", "quit", "_ih"
 _MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__spec__", "__debug__"})
 
 
+BlockerKind = Literal[
+    "data", "undefined", "hidden", "magic", "conflict", "changed", "session", "unsupported", "secret", "proof"
+]
+
+
 class Blocker(msgspec.Struct, frozen=True, kw_only=True):
     """One reason why a definition cannot leave the notebook as it is."""
 
     name: str
     """The global name in question."""
-    kind: Literal["data", "undefined", "hidden", "magic", "conflict", "changed", "session", "unsupported", "proof"]
+    kind: Literal[
+        "data", "undefined", "hidden", "magic", "conflict", "changed", "session", "unsupported", "secret", "proof"
+    ]
     reason: str
     cell: str | None = None
     """The cell it stands in, as messages call it."""
@@ -224,6 +233,8 @@ class _Walk:
         if all(step.unit.kind == "import" for step in steps):
             self._take_imports(need, steps)
             return
+        if any(self._block_secret(need, step) for step in steps):
+            return
         if need.at is None and not self._is_live(need, steps):
             return
         problem = next(((s, why) for s in steps if (why := self.judge.objection(s)) is not None), None)
@@ -242,8 +253,21 @@ class _Walk:
                         self._need(_Need(name, step, need.at, called=True))
         self._follow_changes(need, steps)
 
+    def _block_secret(self, need: _Need | None, step: Step) -> bool:
+        """Refuse a statement whose text held a secret, by its line: a module is read by more people than a notebook."""
+        lines = _masked_lines(step)
+        if not lines:
+            return False
+        where = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))}"
+        self._block(
+            need.name if need is not None else _title(step.unit), "secret",
+            f"holds a secret in {where}, which must not go into a module", step, need,
+            cures=['read it where it is used: os.environ["NAME"]', "not_secrets in the settings"],
+        )  # fmt: skip
+        return True
+
     def _include(self, step: Step) -> None:
-        if step in self.closure.steps:
+        if step in self.closure.steps or self._block_secret(None, step):
             return
         unit = step.unit
         if unit.magics:
@@ -563,7 +587,9 @@ class _Walk:
     def _block(
         self,
         name: str,
-        kind: Literal["data", "undefined", "hidden", "magic", "conflict", "changed", "session", "unsupported", "proof"],
+        kind: Literal[
+            "data", "undefined", "hidden", "magic", "conflict", "changed", "session", "unsupported", "secret", "proof"
+        ],
         reason: str,
         step: Step | None,
         need: _Need | None = None,
@@ -644,6 +670,22 @@ class _Walk:
                 line = step.unit.bare.split("\n")[0]
                 if any(t.name in names and is_setting(t) for t in step.unit.touches):
                     self.closure.note(f"the notebook also runs `{line[:80]}` ({step.cell.label}); the module does not")
+
+
+def _masked_lines(step: Step) -> list[int]:
+    """Lines of the cell in which a secret of the statement stood; a call that the user wrote is none."""
+    masked = set(step.cell.secrets)
+    if not masked or masked.isdisjoint(marks_in(step.unit.text)):
+        return []
+    return sorted(
+        {
+            node.lineno
+            for node in ast.walk(step.unit.node)
+            if isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and masked & {node.value, *marks_in(node.value)}
+        }
+    ) or [step.unit.node.lineno]
 
 
 def _title(unit: Unit) -> str:

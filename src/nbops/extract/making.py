@@ -30,8 +30,11 @@ from nbops.extract.files import (
 from nbops.extract.log import Log, Step
 from nbops.extract.recording import forget, recorded_calls, run_tests, write_tests
 from nbops.extract.versions import current, digest_of, edited_error, history, next_version, what_changed
+from nbops.masking import masker_of
+from nbops.masking.marks import is_same_source
 from nbops.progress import stage
 from nbops.records import Definition, ModuleVersion, new_id
+from nbops.settings import load_settings
 from nbops.source import SourceCell, Unit, analyse, read_notebook
 from nbops.store.interface import Store
 
@@ -272,6 +275,7 @@ def make_plan(
     if not names:
         raise UsageError("no function was named", hint=f"nbops extract NAME --to {module}")
     _check_choices(parameters, pins, definition, namespace)
+    cells = [_without_secrets(cell, root) for cell in cells]
     log = Log(cells, namespace, folder=(root / notebook).parent if notebook else root)
     stars = _StarNames(log, search_folders(root, notebook))
     closure = close(
@@ -290,6 +294,14 @@ def make_plan(
         if not any(blocker.name == name for blocker in closure.blockers):
             plan.notes.append(f"{name} is not read by what was extracted")
     return plan
+
+
+def _without_secrets(cell: SourceCell, root: Path) -> SourceCell:
+    """Mask a cell that comes from a file, as the recorded ones are already."""
+    if cell.execution_id is not None:
+        return cell
+    source, secrets = masker_of(load_settings(root)).source(cell.source)
+    return msgspec.structs.replace(cell, source=source, secrets=secrets) if secrets else cell
 
 
 def _check_choices(
@@ -347,7 +359,12 @@ def _saved_edits(log: Log, root: Path, notebook: str | None) -> dict[str, Unit]:
     edits: dict[str, Unit] = {}
     for cell_id, ran in latest.items():
         edited = saved.get(cell_id)
-        if edited is None or edited.source == ran.source or ran.ended_at is None or ran.ended_at > saved_at:
+        if (
+            edited is None
+            or is_same_source(ran.source, edited.source)
+            or ran.ended_at is None
+            or ran.ended_at > saved_at
+        ):
             continue
         before = {name: ast.dump(u.node) for u in analyse(ran.source).units for name in u.binds}
         for unit in analyse(edited.source).units:

@@ -31,8 +31,10 @@ import msgspec
 
 from nbops.errors import ExtractError, NotFoundError
 from nbops.extract.files import source_folder, write
+from nbops.masking import masker_of
 from nbops.optional import loaded, need
 from nbops.records import new_id
+from nbops.settings import load_settings
 
 TOLERANCE = 1e-9
 
@@ -108,6 +110,7 @@ class Recording:
         self.keep = keep
         self.notes: list[str] = []
         """Why calls were not recorded."""
+        self._masker = masker_of(load_settings(root))
         self._busy = threading.local()
         self._seen: set[tuple[str, str]] = {(c.function, c.arguments) for c in recorded_calls(root, module)}
         self.renew()
@@ -241,7 +244,11 @@ class Recording:
         """Pickle a value so that the module's own classes are found in the module, not in ``__main__``."""
         buffer = _Bounded(self.limit_bytes)
         _ModulePickler(buffer, self.module).dump(value)
-        return buffer.getvalue()
+        data = buffer.getvalue()
+        if self._masker.holds(data.decode("latin-1")):
+            # What is recorded is meant for the repository.
+            raise ExtractError("they hold a secret", code="secret", hint="record calls with made-up credentials")
+        return data
 
     def _note(self, text: str) -> None:
         if text not in self.notes and len(self.notes) < 20:

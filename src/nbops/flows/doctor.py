@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from nbops.errors import NbopsError
+from nbops.records import Secret
 from nbops.settings import Settings, is_server
 
 State = Literal["ok", "warning", "missing"]
@@ -80,6 +81,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
         problems = store.check()
         size = settings.journal.stat().st_size
         sound = f"{store.location}, {size / 1e6:.1f} MB, sound"
+        masked = store.count(Secret) if not problems else 0
         yield (
             Finding(topic="store", state="ok", message=sound)
             if not problems
@@ -90,12 +92,24 @@ def _store(settings: Settings) -> Iterator[Finding]:
                 cure=f"cp {settings.journal} {settings.journal}.damaged && sqlite3 {settings.journal}.damaged .recover",
             )
         )
+        yield _secrets(settings, masked)
     except NbopsError as error:
         yield Finding(topic="store", state="missing", message=error.message, cure=error.hint)
     finally:
         store.close()
     if is_server(settings.store):
         yield _team_store(settings)
+
+
+def _secrets(settings: Settings, masked: int) -> Finding:
+    if not settings.masking:
+        return Finding(
+            topic="secrets",
+            state="warning",
+            message="are not masked: masking = false in the settings",
+            cure="export NBOPS_MASKING=true",
+        )
+    return Finding(topic="secrets", state="ok", message=f"are masked before anything is written; {masked} so far")
 
 
 def _team_store(settings: Settings) -> Finding:

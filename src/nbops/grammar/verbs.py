@@ -27,6 +27,7 @@ from nbops.records import (
     ModuleVersion,
     Run,
     Schedule,
+    Secret,
     Sweep,
     Window,
 )
@@ -157,6 +158,13 @@ VERBS: tuple[Verb, ...] = (
         summary="Say what is true of this session and this project.",
         gives=Status,
         examples=("status",),
+    ),
+    Verb(
+        name="secrets",
+        topic="start",
+        summary="List the secrets that were masked in what is recorded, by id and kind.",
+        gives=list[Secret],
+        examples=("secrets",),
     ),
     Verb(
         name="lab",

@@ -11,7 +11,8 @@ import msgspec
 
 from nbops.errors import UsageError
 from nbops.lineage.story import Story, label
-from nbops.records import CellExecution
+from nbops.masking.marks import marks_in
+from nbops.records import CellExecution, Secret
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,9 +26,13 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     """How many executions the session has."""
     missing: list[str]
     """Names that were there before recording began: the notebook cannot make them."""
+    secrets: list[str] = []
+    """Secrets that it needs where it runs: ``3f2a9c1d0b7e (GitHub token, from GITHUB_TOKEN)``."""
 
 
-def write_slice(story: Story, targets: Sequence[CellExecution], *, of: str, to: Path) -> Slice:
+def write_slice(
+    story: Story, targets: Sequence[CellExecution], *, of: str, to: Path, secrets: Sequence[Secret] = ()
+) -> Slice:
     """Write the executions that lead to a result as a notebook.
 
     A cell that ran several times with an effect stands there several times, with the text that ran each time. One that
@@ -38,6 +43,7 @@ def write_slice(story: Story, targets: Sequence[CellExecution], *, of: str, to: 
         targets: the executions that made the result.
         of: what the result is called.
         to: the notebook to write; one that is there is replaced.
+        secrets: what the project knows of those that were masked.
 
     Returns:
         What was written.
@@ -59,7 +65,15 @@ def write_slice(story: Story, targets: Sequence[CellExecution], *, of: str, to: 
     about = f"What leads to {of}: {len(chosen)} of {len(story.executions)} recorded executions, as they ran."
     if missing:
         about += f"\n\nMade before recording began, and missing here: `{'`, `'.join(missing)}`."
+    needed = _needed(chosen, secrets)
+    if needed:
+        listed = "\n".join(f"- `{secret_id}`: {said}" for secret_id, said in needed.items())
+        about += (
+            f"\n\nSecrets it needs, each from `NBOPS_SECRET_<ID>`, the variable it came from, or a prompt:\n\n{listed}"
+        )
     cells = [new.new_markdown_cell(about)]
+    if needed:
+        cells.append(new.new_code_cell("import nbops"))
     for execution in chosen:
         cell = new.new_code_cell(execution.source)
         cell.metadata["nbops"] = {"execution_id": execution.id, "cell": label(execution)}
@@ -70,4 +84,23 @@ def write_slice(story: Story, targets: Sequence[CellExecution], *, of: str, to: 
     notebook = new.new_notebook(cells=cells, metadata={"kernelspec": spec, "language_info": {"name": "python"}})
     to.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, to)
-    return Slice(path=str(to), of=of, cells=len(chosen), of_cells=len(story.executions), missing=missing)
+    return Slice(
+        path=str(to),
+        of=of,
+        cells=len(chosen),
+        of_cells=len(story.executions),
+        missing=missing,
+        secrets=[f"{secret_id} ({said})" for secret_id, said in needed.items()],
+    )
+
+
+def _needed(chosen: Sequence[CellExecution], secrets: Sequence[Secret]) -> dict[str, str]:
+    """The secrets that cells ask for, by id, and what is known of each."""
+    known = {secret.id: secret for secret in secrets}
+    found: dict[str, str] = {}
+    for execution in chosen:
+        for secret_id in marks_in(execution.source):
+            secret = known.get(secret_id)
+            came_from = f", from {secret.variable}" if secret is not None and secret.variable else ""
+            found[secret_id] = (secret.kind if secret is not None else "secret") + came_from
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nbops.lineage.story import STATE, Story, key_of
+from nbops.masking.marks import is_same_source
 from nbops.records import CellExecution
 from nbops.source.cells import with_newlines
 
@@ -94,7 +95,7 @@ def is_edited(story: Story, execution: CellExecution) -> bool:
     cell = story.notebook.get(execution.cell_id or "")
     if cell is None or story.saved_at < execution.started_at:
         return False
-    return with_newlines(cell.source).strip() != with_newlines(execution.source).strip()
+    return not is_same_source(with_newlines(execution.source).strip(), with_newlines(cell.source).strip())
 
 
 def is_deleted(story: Story, execution: CellExecution) -> bool:

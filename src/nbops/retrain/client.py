@@ -18,6 +18,8 @@ from papermill.engines import NotebookExecutionManager  # noqa: TID253 - see abo
 from papermill.iorw import write_ipynb  # noqa: TID253 - see above
 from papermill.log import logger  # noqa: TID253 - see above
 
+from nbops.masking import OFF, VALUES, Masker
+from nbops.masking.notebooks import masked_notebook
 from nbops.retrain import kernels
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ class _BoundedSaves(NotebookExecutionManager):  # type: ignore[misc] # papermill
             if self._is_remote and self._execution.is_papermills:
                 write_ipynb(self.nb, self.output_path)
             else:
-                save(self.nb, self.output_path)
+                save(self.nb, self.output_path, masker=self._execution.masker)
             self._execution.save_error = None
         except OSError as error:
             # A full disk must not end the run: what it computes is recorded in the store.
@@ -115,18 +117,20 @@ class _BoundedSaves(NotebookExecutionManager):  # type: ignore[misc] # papermill
         super().notebook_complete(**kwargs)
 
 
-def save(nb: Any, location: str) -> None:
+def save(nb: Any, location: str, *, masker: Masker = OFF) -> None:
     """Write a notebook so that a reader sees the old one or the new one, never half of one.
 
     Args:
         nb: the notebook.
         location: a path, or an address of any file system that fsspec knows.
+        masker: takes secrets out of what is written.
 
     Raises:
         OSError: it cannot be written; what was there before is still there.
     """
     import nbformat
 
+    nb = masked_notebook(nb, masker)
     if "://" in location:
         import fsspec
 
@@ -252,6 +256,14 @@ class _RecordedClient(PapermillNotebookClient):  # type: ignore[misc] # papermil
     def _say_cell(self, *, cell: Any, **_: Any) -> None:
         self._execution.raise_if_stopped()
         self.kc.cell_id = cell.get("id")
+
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
+        """Take in what the kernel has learnt to be secret; it travels in memory alone, as every output does."""
+        if msg["msg_type"] == VALUES.MESSAGE:
+            for value, kind, variable in msg["content"]["values"]:
+                VALUES.learn(value, kind, variable=variable, is_sure=True)
+            return None
+        return super().process_message(msg, cell, cell_index)
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
         """Keep a cell's printed text up to a bound; a notebook of a gigabyte opens nowhere."""

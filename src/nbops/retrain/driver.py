@@ -168,7 +168,7 @@ class Driver:
             execution.source = parameters.injected(self.book.known, trial.given)
         self.store.put(execution.run)
         effective = executions.defaults(self.book.known) | trial.given
-        self.store.log_params(executions.recorded_params(execution.run.id, effective))
+        self.store.log_params(executions.recorded_params(execution.run.id, effective, execution.masker))
         # A context of its own: jupyter_core keeps a thread's event loop in a context variable, and a copy of the
         # caller's context would bring the caller's loop into every thread.
         future = pool.submit(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from nbops.errors import NbopsError, StoreError
+from nbops.masking import OFF, Masker, masker_of
 from nbops.records import CellError, Param, Run, RunStatus, new_id
 from nbops.retrain import parameters as notebook_parameters
 from nbops.retrain import transcript, values
@@ -57,6 +58,8 @@ class Execution:
     """Whether its kernel starts from nothing, as papermill's own does, rather than as a fork."""
     is_papermills: bool = False
     """Whether papermill was called by somebody else, and knows how to reach its output."""
+    masker: Masker = OFF
+    """Takes secrets out of the executed notebook and of what is said of the run."""
     nb: Any = None
     """The notebook as it is executed, with outputs so far."""
     cell_index: int | None = None
@@ -154,7 +157,9 @@ def execute(
 
 def _transcribe(execution: Execution, run: Run, store: Store) -> None:
     if execution.nb is not None and execution.output_bytes is not None:
-        transcript.complete(run, execution.nb, store=store, output_bytes=execution.output_bytes)
+        transcript.complete(
+            run, execution.nb, store=store, output_bytes=execution.output_bytes, masker=execution.masker
+        )
 
 
 def _papermill(
@@ -184,7 +189,7 @@ def _save(execution: Execution) -> None:
     if execution.output is None or execution.nb is None:
         return
     try:
-        client.save(execution.nb, execution.output)
+        client.save(execution.nb, execution.output, masker=execution.masker)
         execution.save_error = None
     except OSError as error:
         execution.save_error = error
@@ -227,7 +232,10 @@ def _understood(raised: Exception, execution: Execution) -> CellError:
         name, message = "RunTimeout", "the run took longer than its time limit"
     elif execution.stopped == "cancelled":
         name, message = "Cancelled", "the run was cancelled"
-    return CellError(name=name, message=message[:_PARAM_TEXT], traceback=traceback, cell_index=index)
+    mask = execution.masker
+    return CellError(
+        name=name, message=mask.head(message, _PARAM_TEXT), traceback=mask.text(traceback), cell_index=index
+    )
 
 
 def opened(
@@ -277,6 +285,7 @@ def opened(
         cwd=str(path.parent),
         output=run.output,
         output_bytes=settings.output_bytes if settings.record else None,
+        masker=masker_of(settings),
     )
 
 
@@ -296,10 +305,13 @@ def _environment(run: Run, path: Path, settings: Settings) -> dict[str, str]:
     return own
 
 
-def recorded_params(run_id: str, effective: Mapping[str, Any]) -> list[Param]:
-    """Parameters in the form the store keeps: simple values as they are, others as bounded JSON."""
+def recorded_params(run_id: str, effective: Mapping[str, Any], masker: Masker) -> list[Param]:
+    """Parameters in the form the store keeps: simple values as they are, others as bounded JSON, secrets masked."""
     at = time.time()
-    return [Param(run_id=run_id, name=name, value=_simple(value), at=at) for name, value in effective.items()]
+    return [
+        Param(run_id=run_id, name=name, value=_simple(masker.pair(name, values.plain(value))), at=at)
+        for name, value in effective.items()
+    ]
 
 
 def _simple(value: Any) -> str | int | float | bool | None:
@@ -370,7 +382,7 @@ def _begin(execution: Execution, nb: Any, store: Store) -> None:
     known = notebook_parameters.of_node(nb, name=execution.run.name)
     store.put(execution.run)
     given = dict(nb.metadata.papermill.get("parameters", {}))
-    store.log_params(recorded_params(execution.run.id, defaults(known) | given))
+    store.log_params(recorded_params(execution.run.id, defaults(known) | given, execution.masker))
 
 
 def _finish(execution: Execution, error: CellError | None, store: Store) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbops.errors import ConflictError, NotFoundError
+from nbops.masking import masker_of
+from nbops.masking.marks import is_same_source, marks_in
 from nbops.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def keep(sweep_id: str, book: Notebook, settings: Settings) -> None:
     """Keep the notebook that a sweep begins with, and where its results go."""
     from nbops.retrain import client
 
-    client.save(book.node, str(_folder(sweep_id, settings) / _NOTEBOOK))
+    client.save(book.node, str(_folder(sweep_id, settings) / _NOTEBOOK), masker=masker_of(settings))
     if book.output is not None:
         (_folder(sweep_id, settings) / _OUTPUT).write_text(book.output, "utf-8")
 
@@ -34,8 +36,13 @@ def output_of(sweep_id: str, settings: Settings) -> str | None:
     return path.read_text("utf-8") if path.is_file() else None
 
 
-def kept(sweep_id: str, settings: Settings) -> Any:
+def kept(sweep_id: str, settings: Settings, *, notebook: Path | None = None) -> Any:
     """Return the notebook that a sweep began with.
+
+    Args:
+        sweep_id: the sweep.
+        settings: the project's.
+        notebook: the notebook's own file: secrets that were masked come from there, where its cells say the same.
 
     Raises:
         NotFoundError: this project's folder does not have it.
@@ -49,7 +56,23 @@ def kept(sweep_id: str, settings: Settings) -> Any:
             code="snapshot_not_found",
             hint="resume it in the project folder where it was started",
         )
-    return parameters.load(path)
+    node = parameters.load(path)
+    _restore(node, notebook)
+    return node
+
+
+def _restore(node: Any, notebook: Path | None) -> None:
+    """Put cells back as they were typed, if all that differs is that their secrets were masked."""
+    from nbops.retrain import parameters
+
+    masked = [cell for cell in node.cells if cell.cell_type == "code" and marks_in(cell.source)]
+    if not masked or notebook is None or not notebook.is_file():
+        return
+    typed = {cell.get("id"): cell.source for cell in parameters.load(notebook).cells if cell.cell_type == "code"}
+    for cell in masked:
+        source = typed.get(cell.get("id"))
+        if source is not None and is_same_source(cell.source, source):
+            cell.source = source
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from nbops.errors import ConflictError, MissingError, NotFoundError, UsageError
+from nbops.masking.asking import restored
 from nbops.progress import stage
 from nbops.records import Run, Sweep, new_id
 from nbops.retrain import execution as executions
@@ -221,7 +222,7 @@ def resume(
             hint=f"nbops runs --where \"sweep_id = '{record.id}'\"",
         )
     path = Path(settings.root, record.notebook)
-    node = snapshots.kept(record.id, settings)
+    node = snapshots.kept(record.id, settings, notebook=Path(settings.root) / record.notebook)
     book = _book(path, node, record.kernel, is_cold=cold, output=snapshots.output_of(record.id, settings))
     limits = Limits(record.timeout_s, total_timeout_s, record.retries)
     record = msgspec.structs.replace(record, jobs=jobs or record.jobs)
@@ -298,7 +299,7 @@ def _search(
     settings: Settings,
     pruner: str | None,
 ) -> Search:
-    given = book.known.check(record.fixed)
+    given = book.known.check({name: restored(value) for name, value in record.fixed.items()})
     space = spaces.recalled(book.known, record.space)
     if record.search == "grid":
         points = [

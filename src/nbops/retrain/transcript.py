@@ -10,6 +10,7 @@ import datetime
 import re
 from typing import TYPE_CHECKING, Any
 
+from nbops.masking import Masker
 from nbops.records import CellError, CellExecution, CellStatus, OutputSummary, Run, new_id
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
-def complete(run: Run, nb: Any, *, store: Store, output_bytes: int) -> None:
+def complete(run: Run, nb: Any, *, store: Store, output_bytes: int, masker: Masker) -> None:
     """Record a run's cells from its executed notebook, unless its kernel has recorded them.
 
     Args:
@@ -26,15 +27,18 @@ def complete(run: Run, nb: Any, *, store: Store, output_bytes: int) -> None:
         nb: the executed notebook.
         store: where the cells go.
         output_bytes: how much of a cell's text is kept.
+        masker: takes secrets out of it before it is cut.
     """
     if store.count(CellExecution, run_id=run.id):
         return
     began = [cell for cell in nb.cells if cell.cell_type == "code" and _moment(cell, "start_time") is not None]
     executed = [cell for cell in began if cell.source.strip()]
-    store.put(*(_execution(run, cell, position, output_bytes) for position, cell in enumerate(executed, start=1)))
+    store.put(
+        *(_execution(run, cell, position, output_bytes, masker) for position, cell in enumerate(executed, start=1))
+    )
 
 
-def _execution(run: Run, cell: Any, position: int, output_bytes: int) -> CellExecution:
+def _execution(run: Run, cell: Any, position: int, output_bytes: int, masker: Masker) -> CellExecution:
     error = _error(cell)
     ended_at = _moment(cell, "end_time")
     status: CellStatus = "ok" if error is None else "error"
@@ -51,7 +55,7 @@ def _execution(run: Run, cell: Any, position: int, output_bytes: int) -> CellExe
         cell_id=cell.get("id"),
         execution_count=cell.execution_count,
         error=error,
-        outputs=_shown(cell, output_bytes),
+        outputs=_shown(cell, output_bytes, masker),
         host=run.host,
         pid=run.pid,
     )
@@ -70,7 +74,7 @@ def _error(cell: Any) -> CellError | None:
     return None
 
 
-def _shown(cell: Any, output_bytes: int) -> OutputSummary | None:
+def _shown(cell: Any, output_bytes: int, masker: Masker) -> OutputSummary | None:
     texts: list[str] = []
     types: dict[str, None] = {}
     for output in cell.outputs:
@@ -82,6 +86,6 @@ def _shown(cell: Any, output_bytes: int) -> OutputSummary | None:
     text = "".join(texts)
     if not text and not types:
         return None
-    encoded = text.encode("utf-8", "replace")
-    head = encoded[:output_bytes].decode("utf-8", "ignore")
-    return OutputSummary(text=head, total_bytes=len(encoded), media_types=list(types))
+    total = len(text.encode("utf-8", "replace"))
+    head = masker.head(text, output_bytes).encode("utf-8", "replace")[:output_bytes].decode("utf-8", "ignore")
+    return OutputSummary(text=head, total_bytes=total, media_types=list(types))

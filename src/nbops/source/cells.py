@@ -22,6 +22,8 @@ class SourceCell(msgspec.Struct, frozen=True, kw_only=True):
     """How that execution ended; None when it is not known whether the cell ran."""
     tags: list[str] = []
     ended_at: float | None = None
+    secrets: list[str] = []
+    """Ids of the secrets that were masked in its source."""
 
     @property
     def label(self) -> str:
@@ -54,6 +56,7 @@ def from_executions(executions: list[CellExecution]) -> list[SourceCell]:
             execution_id=execution.id,
             status=execution.status,
             ended_at=execution.ended_at,
+            secrets=execution.secrets or [],
         )
         for position, execution in enumerate(executions, 1)
     ]

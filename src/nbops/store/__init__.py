@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nbops.masking import masker_of
 from nbops.settings import Settings, is_server
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def open_store(settings: Settings, *, read_only: bool = False) -> SqliteStore | 
 
     if not read_only:
         _make_folder(settings)
-    journal = SqliteStore(settings.journal, read_only=read_only, timeout_s=settings.connect_timeout_s)
+    journal = SqliteStore(
+        settings.journal, read_only=read_only, timeout_s=settings.connect_timeout_s, mask=masker_of(settings)
+    )
     if not read_only:
         journal.recover()
     if not is_server(settings.store):

@@ -19,10 +19,10 @@ import sqlite3
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from nbops.errors import NotFoundError, StoreError
-from nbops.records import CellError, CellExecution, CellStatus, Lineage, OutputSummary
+from nbops.records import CellError, CellExecution, CellStatus, Lineage, OutputSummary, Param
 from nbops.store import faults
 from nbops.store.sql import LOG_METRIC, LOG_PARAM, checked_name
 from nbops.store.tables import metric_value, param_row, quoted, table_of, to_json
@@ -60,6 +60,10 @@ class HotPath:
         if abs(cell.started_at - self._looked_at) > _LOOK_EVERY_S:
             self._looked_at = cell.started_at
             self._still_there()
+        source, secrets = self._store.mask.source(cell.source)
+        if secrets:
+            cell = replace(cell, source=source, secrets=secrets)
+            self._store.keep_secrets()
         # An open cell has only scalars; its fields are the columns in their order.
         row = astuple(cell)
         for index in self._encoded:
@@ -87,6 +91,7 @@ class HotPath:
             sql = f"UPDATE cells SET {', '.join(f'{quoted(name)} = ?' for name in names)} WHERE id = ?"
             self._updates[names] = sql
         columns = self._cells.fields
+        fields = self._store.masked_fields(CellExecution, fields)
         values = [
             encode(value) if value is not None and (encode := columns[name].encode) else value
             for name, value in fields.items()
@@ -112,9 +117,12 @@ class HotPath:
             NotFoundError: no cell has the id.
             StoreError: it could not be written.
         """
-        shown = None if outputs is None else to_json(outputs)
-        failed = None if error is None else to_json(error)
-        traced = None if lineage is None else _compact(lineage)
+        mask = self._store.mask
+        shown = None if outputs is None else to_json(mask.record(outputs))
+        failed = None if error is None else to_json(mask.record(error))
+        # Names, digests and paths: nothing in it has the form of a secret, but a path may hold one.
+        traced = None if lineage is None else mask.known(_compact(lineage))
+        self._store.keep_secrets()
         if not self.run(_END_CELL, (status, ended_at, execution_count, failed, shown, traced, id)):
             raise NotFoundError(f"no cell has the id {id!r}", code="cell_not_found", hint="nbops cells last")
 
@@ -132,11 +140,12 @@ class HotPath:
             UsageError: the name cannot be one.
             StoreError: it could not be written.
         """
-        self.run(LOG_METRIC, (run_id, checked_name(name), step, metric_value(value), at))
+        self.run(LOG_METRIC, (run_id, checked_name(self._store.mask.name(name)), step, metric_value(value), at))
 
-    def log_param(self, run_id: str, name: str, value: object, *, at: float) -> None:
+    def log_param(self, run_id: str, name: str, value: Any, *, at: float) -> None:
         """Commit one parameter, replacing the one of that name; arguments as for ``log_metric``."""
-        self.run(LOG_PARAM, (run_id, checked_name(name), *param_row(value), at))
+        (param,) = self._store.masked([Param(run_id=run_id, name=name, value=value, at=at)])
+        self.run(LOG_PARAM, (run_id, checked_name(param.name), *param_row(param.value), at))
 
     def run(self, sql: str, values: Sequence[Any]) -> int:
         """Execute one statement that is its own transaction; returns how many rows it touched."""

@@ -213,6 +213,7 @@ class JournaledStore:
     def put(self, *records: Record) -> None:
         """Insert or replace whole records, all of them or none."""
         self._own()
+        records = tuple(self.journal.masked(records))
         # Whole records are meant whole: the shared row may differ from the journal's where another machine wrote.
         told = [(table_of(type(record)).name, record.id, "*") for record in records]
         rows = [(table.upsert, table.row(record)) for record in records for table in (table_of(type(record)),)]
@@ -226,6 +227,7 @@ class JournaledStore:
         if not fields or "id" in fields:
             self._read(lambda store: store.update(kind, id, **fields))
             return
+        fields = self.journal.masked_fields(kind, fields)
         table = table_of(kind)
         sql = f"UPDATE {table.name} SET {', '.join(f'{quoted(name)} = ?' for name in fields)} WHERE id = ?"
         values = [*(table.value(name, value) for name, value in fields.items()), id]
@@ -288,7 +290,7 @@ class JournaledStore:
         try:
             shared = self.shared()
             self.forwarder.forward(shared)
-            numbered = shared.add_version(version)
+            numbered = shared.add_version(*self.journal.masked([version]))
         except StoreError as error:
             if error.code not in _UNPLUGGED:
                 raise

@@ -7,15 +7,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nbops import __version__
 from nbops.errors import StoreVersionError
-from nbops.store.schema import Dialect, path_of
+
+if TYPE_CHECKING:
+    from nbops.store.schema import Dialect
 
 MIGRATIONS: tuple[str, ...] = ("first tables",)
 """Names, in order; the first is number 1."""
 
 CURRENT = len(MIGRATIONS)
+DDL = Path(__file__).with_name("ddl")
+
+
+def path_of(number: int, dialect: Dialect) -> Path:
+    """Where a step's text stands."""
+    return DDL / f"{number:04d}.{dialect}.sql"
 
 
 def script(number: int, dialect: Dialect) -> str:

@@ -13,15 +13,14 @@ How to change the schema:
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Literal
 
 from nbops.records import NOUNS
+from nbops.store.migrations import path_of
 from nbops.store.tables import Column, Table, quoted, table_of
 
 Dialect = Literal["sqlite", "postgres"]
 DIALECTS: tuple[Dialect, ...] = ("sqlite", "postgres")
-DDL = Path(__file__).with_name("ddl")
 
 # What is asked for often enough to pay for on each write. The hot tables (cells, metrics) get as few as can be.
 _INDEXES: dict[str, tuple[str, ...]] = {
@@ -41,6 +40,7 @@ _INDEXES: dict[str, tuple[str, ...]] = {
     "schedules": ("name",),
     "firings": ("schedule_id",),
     "environments": (),
+    "secrets": (),
     "model_versions": ("run_id",),
 }
 _UNIQUE: dict[str, tuple[str, ...]] = {"model_versions": ("model, number",)}
@@ -60,11 +60,6 @@ def ddl(dialect: Dialect) -> str:
         parts += [_create_table(table, dialect), *_create_indexes(table.name), _triggers(table, dialect)]
     parts.append(_VALUES_SQLITE if dialect == "sqlite" else _VALUES_POSTGRES)
     return "\n\n".join(part.strip() for part in parts) + "\n"
-
-
-def path_of(number: int, dialect: Dialect) -> Path:
-    """Where a migration's text stands."""
-    return DDL / f"{number:04d}.{dialect}.sql"
 
 
 def _create_table(table: Table[object], dialect: Dialect) -> str:  # type: ignore[type-var]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
-from nbops.errors import NotFoundError, UsageError
+from nbops.errors import NotFoundError, StoreError, UsageError
+from nbops.masking import OFF, Masker
 from nbops.records import (
     NOUNS,
     Artifact,
@@ -29,12 +30,12 @@ from nbops.records import (
     Record,
     Run,
     Schedule,
+    Secret,
     Sweep,
     Window,
     new_id,
 )
 from nbops.store.interface import Change, RunSummary, Shelf
-from nbops.store.schema import Dialect
 from nbops.store.tables import (
     PARAM_COLUMNS,
     Table,
@@ -46,7 +47,11 @@ from nbops.store.tables import (
     to_json,
 )
 
+if TYPE_CHECKING:
+    from nbops.store.schema import Dialect
+
 R = TypeVar("R", bound=Record)
+T = TypeVar("T", bound=msgspec.Struct)
 Row = tuple[Any, ...]
 Execute = Callable[[str, Sequence[Any]], int]
 """Runs one statement in the open transaction and returns how many rows it touched."""
@@ -73,6 +78,8 @@ class SqlStore:
     location: str
     is_read_only: bool
     dialect: Dialect
+    mask: Masker = OFF
+    """Takes secrets out of whatever is written."""
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         raise NotImplementedError
@@ -85,7 +92,8 @@ class SqlStore:
 
     def put(self, *records: Record) -> None:
         """Insert or replace whole records, all of them or none."""
-        rows = [(table.upsert, table.row(record)) for record in records for table in (table_of(type(record)),)]
+        masked = self.masked(records)
+        rows = [(table.upsert, table.row(record)) for record in masked for table in (table_of(type(record)),)]
         if rows:
             self._write(lambda execute: [execute(sql, row) for sql, row in rows], durable=any(map(settles, records)))
 
@@ -98,9 +106,37 @@ class SqlStore:
         if "id" in fields:
             raise UsageError("an id is never changed", hint=f"store.put({kind.__name__}(id=…))")
         sql = f"UPDATE {table.name} SET {', '.join(f'{quoted(name)} = ?' for name in fields)} WHERE id = ?"
+        fields = self.masked_fields(kind, fields)
         values = [*(table.value(name, value) for name, value in fields.items()), id]
         if not self._write(lambda execute: execute(sql, values), durable=kind is Run and "ended_at" in fields):
             raise _not_found(kind, id)
+
+    # ── secrets ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def masked(self, records: Sequence[T]) -> list[T]:
+        """Records without their secrets; secrets that are new to the project are put down as such."""
+        masked = [self.mask.record(record) for record in records]
+        self.keep_secrets()
+        return masked
+
+    def masked_fields(self, kind: type[Record], fields: dict[str, Any]) -> dict[str, Any]:
+        """Fields of a record without their secrets."""
+        masked = {name: self.mask.field(kind, name, value) for name, value in fields.items()}
+        self.keep_secrets()
+        return masked
+
+    def keep_secrets(self) -> None:
+        """Put down which secrets were masked for the first time: their ids and kinds, nothing of what they say."""
+        fresh = self.mask.take_fresh()
+        try:
+            unknown = [secret for secret in fresh if not self._exact(Secret, secret.id)]
+            if unknown:
+                self.put(*unknown)
+        except StoreError:
+            self.mask.give_back(fresh)
+            raise
+
+    # ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def get(self, kind: type[R], id: str) -> R:
         """Return the record with exactly this id, or raise NotFoundError."""
@@ -231,6 +267,7 @@ class SqlStore:
         """Store a ModelVersion under the next free number of its model, made by the store that all share."""
         if not isinstance(version, ModelVersion):
             raise UsageError(f"only a ModelVersion has a number to be given, not a {type(version).__name__}")
+        (version,) = self.masked([version])
         models, versions = table_of(Model), table_of(ModelVersion)
 
         def work(execute: Execute) -> ModelVersion:
@@ -271,13 +308,13 @@ class SqlStore:
 
     def log_params(self, params: Sequence[Param]) -> None:
         """Set parameters; a name that the run has already is replaced."""
-        rows = [(p.run_id, checked_name(p.name), *param_row(p.value), p.at) for p in params]
+        rows = [(p.run_id, checked_name(p.name), *param_row(p.value), p.at) for p in self.masked(params)]
         if rows:
             self._write(lambda execute: [execute(LOG_PARAM, row) for row in rows])
 
     def log_metrics(self, metrics: Sequence[Metric]) -> None:
         """Append metric values."""
-        rows = [(m.run_id, checked_name(m.name), m.step, metric_value(m.value), m.at) for m in metrics]
+        rows = [(m.run_id, checked_name(m.name), m.step, metric_value(m.value), m.at) for m in self.masked(metrics)]
         if rows:
             self._write(lambda execute: [execute(LOG_METRIC, row) for row in rows])
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nbops.errors import StoreError, StoreLockedError, StoreVersionError
+from nbops.masking import OFF, Masker
 from nbops.records import Record, Run, Sweep
 from nbops.store import faults, migrations
 from nbops.store.hot import HotPath
@@ -41,6 +42,7 @@ class SqliteStore(SqlStore):
         path: the database file; it is made when it is not there and the store is not read-only.
         read_only: never write, not even the tables.
         timeout_s: how long to wait for another process that is writing, in seconds.
+        mask: takes secrets out of what is written; nothing is masked when not given.
 
     Raises:
         StoreError: or one of its kinds, when the file cannot be opened.
@@ -48,7 +50,10 @@ class SqliteStore(SqlStore):
 
     dialect = "sqlite"
 
-    def __init__(self, path: str | Path, *, read_only: bool = False, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self, path: str | Path, *, read_only: bool = False, timeout_s: float = 5.0, mask: Masker = OFF
+    ) -> None:
+        self.mask = mask
         self.path = Path(path)
         self.location = str(self.path)
         self.is_read_only = read_only
@@ -242,8 +247,9 @@ class SqliteStore(SqlStore):
     def put(self, *records: Record) -> None:
         """Insert or replace whole records, all of them or none."""
         if len(records) == 1 and not settles(records[0]):
-            table = table_of(type(records[0]))
-            self.hot.run(table.upsert, table.row(records[0]))
+            (record,) = self.masked(records)
+            table = table_of(type(record))
+            self.hot.run(table.upsert, table.row(record))
         else:
             super().put(*records)
 

@@ -32,6 +32,7 @@ from nbops.records import (
     Record,
     Run,
     Schedule,
+    Secret,
     Sweep,
     Window,
 )
@@ -39,8 +40,8 @@ from nbops.records import (
 R = TypeVar("R", bound=Record)
 
 NAMES: dict[type[Record], str] = {
-    Environment: "environments", Run: "runs", CellExecution: "cells", Artifact: "artifacts", Dataset: "datasets",
-    Fit: "fits", ModuleVersion: "module_versions", Model: "models", ModelVersion: "model_versions",
+    Environment: "environments", Run: "runs", CellExecution: "cells", Secret: "secrets", Artifact: "artifacts",
+    Dataset: "datasets", Fit: "fits", ModuleVersion: "module_versions", Model: "models", ModelVersion: "model_versions",
     CheckResult: "check_results", Bundle: "bundles", Deployment: "deployments", Endpoint: "endpoints",
     Window: "windows", Sweep: "sweeps", Schedule: "schedules", Firing: "firings",
 }  # fmt: skip

@@ -37,6 +37,7 @@ from nbops.records import (
     Run,
     Schedule,
     Score,
+    Secret,
     Seen,
     Sweep,
     Window,
@@ -404,6 +405,14 @@ def _firings(answer: Sequence[Firing]) -> list[Part]:
     return [Table(columns, rows, numeric=frozenset({5}), status=frozenset({2}))]
 
 
+def _secrets(answer: Sequence[Secret]) -> list[Part]:
+    rows = [[secret.id, secret.kind, secret.variable or "", when(secret.at)] for secret in answer]
+    return [
+        Table(["id", "kind", "from the variable", "first masked"], rows),
+        Note('nbops.secret("ID") gives its value'),
+    ]
+
+
 _LISTS: dict[type, Callable[[Any], list[Part]]] = {
     RunSummary: _runs,
     Run: _run_records,
@@ -415,6 +424,7 @@ _LISTS: dict[type, Callable[[Any], list[Part]]] = {
     Fit: _fits,
     Parameter: _parameters,
     Pulled: _pulled,
+    Secret: _secrets,
     Sweep: _sweeps,
     ModelVersion: _models,
     CheckResult: _checks,
@@ -849,4 +859,6 @@ def _(answer: Slice) -> list[Part]:
     ]
     if answer.missing:
         parts.append(Note(f"made before recording began, and missing in it: {', '.join(answer.missing)}"))
+    if answer.secrets:
+        parts.append(Note(f"secrets that it needs, as NBOPS_SECRET_<ID> or typed in: {', '.join(answer.secrets)}"))
     return parts

@@ -105,12 +105,23 @@ CREATE TABLE cells (
     "outputs" TEXT COLLATE "C",
     "host" TEXT COLLATE "C" NOT NULL,
     "pid" BIGINT NOT NULL,
-    "lineage" TEXT COLLATE "C"
+    "lineage" TEXT COLLATE "C",
+    "secrets" TEXT COLLATE "C"
 );
 
 CREATE INDEX cells_by_run_id_position ON cells ("run_id", "position");
 
 CREATE TRIGGER cells_changed AFTER INSERT OR UPDATE OR DELETE ON cells
+    FOR EACH ROW EXECUTE FUNCTION nbops_changed();
+
+CREATE TABLE secrets (
+    "id" TEXT COLLATE "C" PRIMARY KEY NOT NULL,
+    "kind" TEXT COLLATE "C" NOT NULL,
+    "variable" TEXT COLLATE "C",
+    "at" DOUBLE PRECISION NOT NULL
+);
+
+CREATE TRIGGER secrets_changed AFTER INSERT OR UPDATE OR DELETE ON secrets
     FOR EACH ROW EXECUTE FUNCTION nbops_changed();
 
 CREATE TABLE artifacts (

@@ -157,7 +157,8 @@ CREATE TABLE cells (
     "outputs" TEXT,
     "host" TEXT NOT NULL,
     "pid" INTEGER NOT NULL,
-    "lineage" TEXT
+    "lineage" TEXT,
+    "secrets" TEXT
 ) WITHOUT ROWID;
 
 CREATE INDEX cells_by_run_id_position ON cells ("run_id", "position");
@@ -179,11 +180,32 @@ CREATE TRIGGER cells_set AFTER UPDATE ON cells BEGIN
         CASE WHEN new."outputs" IS NOT old."outputs" THEN ',outputs' ELSE '' END ||
         CASE WHEN new."host" IS NOT old."host" THEN ',host' ELSE '' END ||
         CASE WHEN new."pid" IS NOT old."pid" THEN ',pid' ELSE '' END ||
-        CASE WHEN new."lineage" IS NOT old."lineage" THEN ',lineage' ELSE '' END);
+        CASE WHEN new."lineage" IS NOT old."lineage" THEN ',lineage' ELSE '' END ||
+        CASE WHEN new."secrets" IS NOT old."secrets" THEN ',secrets' ELSE '' END);
 END;
 CREATE TRIGGER cells_gone AFTER DELETE ON cells WHEN EXISTS (SELECT 1 FROM runs WHERE id = old.run_id)
     BEGIN
     INSERT INTO changes (noun, id, what) VALUES ('cells', old.id, '-');
+END;
+
+CREATE TABLE secrets (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "kind" TEXT NOT NULL,
+    "variable" TEXT,
+    "at" REAL NOT NULL
+);
+
+CREATE TRIGGER secrets_put AFTER INSERT ON secrets BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('secrets', new.id, '*');
+END;
+CREATE TRIGGER secrets_set AFTER UPDATE ON secrets BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('secrets', new.id,
+        CASE WHEN new."kind" IS NOT old."kind" THEN ',kind' ELSE '' END ||
+        CASE WHEN new."variable" IS NOT old."variable" THEN ',variable' ELSE '' END ||
+        CASE WHEN new."at" IS NOT old."at" THEN ',at' ELSE '' END);
+END;
+CREATE TRIGGER secrets_gone AFTER DELETE ON secrets BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('secrets', old.id, '-');
 END;
 
 CREATE TABLE artifacts (

@@ -1,0 +1,168 @@
+"""Secrets in any text: what a cell printed, a traceback, a comment, a shell line, a tag.
+
+Three things give one away: its form, an address with a password in it, or what stands before it (``password=``,
+``"api_key": "…"``, ``Authorization: Bearer …``, ``--token …``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from nbops.masking import words
+from nbops.masking.formats import Found, by_form, in_addresses, private_keys
+from nbops.masking.library import by_library
+from nbops.masking.masker import PIECE, WORDS
+
+_LONGEST_PIECE = 2_000
+_CALLED = re.compile(
+    r"pass|pwd|secret|token|key|auth|cred|cookie|session|senha|wort|contrase|wachtwoord|conn|jwt|sas|pat|otp|pw|hmac|sig|motdepasse"
+)
+_NAME_LETTERS = re.compile(r"[\w.\-]{0,60}\Z")
+
+_NAME = r"(?P<name>[A-Za-z_][\w.\-]{0,60})"
+_VALUE = r"(?:(?P<quote>\\?[\"'`])(?P<quoted>(?:(?!(?P=quote))[^\n]){1,4000}?)(?P=quote)|(?P<plain>[^\s\"'`,;&|)\]}>]{4,4000}))"
+_ASSIGNED = re.compile(
+    # "name": "value", name = value, name=value, name: value, name => value; also f"{name=}" and SQL's PASSWORD 'value'
+    _NAME
+    + r"(?P<close>[\"'`]?\]?\\?[\"'`]?)(?P<sep>\s{0,4}(?::=|=>|==|=|:)\s{0,4}|\s{1,4}(?=['\"]))[bBrRuU]?"
+    + _VALUE,
+)
+_OPTION = re.compile(r"(?P<name>[A-Za-z][\w\-]{1,40})(?P<sep>[= ]|\s{1,3})" + _VALUE)
+_BEARER = re.compile(
+    r"\b(?:Bearer|Basic|Token|token|Digest|ApiKey|Negotiate|AWS4-HMAC-SHA256|SSWS|Bot)\s+(?P<value>[A-Za-z0-9+/=_\-.~:]{8,})",
+)
+_HEADER = re.compile(
+    r"authorization[\"']?\s*[:=,]\s*[\"']?(?:[A-Za-z0-9\-]+\s+)?(?P<value>[^\s\"',}{]{6,})", re.IGNORECASE
+)
+_COOKIE = re.compile(r"(?:set-)?cookie[\"']?\s*[:=]\s*[\"']?(?P<value>[^\n\"']{16,})", re.IGNORECASE)
+_HEADERS = (
+    ("bearer", _BEARER, "token"),
+    ("basic", _BEARER, "token"),
+    ("token", _BEARER, "token"),
+    ("apikey", _BEARER, "token"),
+    ("bot", _BEARER, "token"),
+    ("authorization", _HEADER, "authorization"),
+    ("cookie", _COOKIE, "cookie"),
+)
+_LOGIN = re.compile(r"(?:^|\s)(?:-u|--user)[= ]?\s*[\"']?(?P<user>[^\s:\"']+):(?P<value>[^\s\"']{4,})")
+_CLI_PASSWORD = re.compile(
+    r"\b(?:mysql|mysqldump|mariadb|mysqladmin|sshpass|zip|unzip|7z|redis-cli)\b[^\n|;]*?\s-(?:p|P|a)\s?[\"']?(?P<value>[^\s\"'|;\-][^\s\"'|;]{3,})"
+)
+_QUERY = re.compile(
+    r"[?&;](?P<name>sig|signature|X-Amz-Signature|X-Amz-Security-Token|X-Amz-Credential|X-Goog-Signature|code|key|apikey|appid|access_token|token|auth)=(?P<value>[A-Za-z0-9%+/=_\-.~]{16,})",
+    re.IGNORECASE,
+)
+_VERBS = (" is ", " was ", " is:", "->", "→", ": ")
+_SAID = re.compile(
+    r"(?i:\b(?P<name>password|passphrase|passwd|api[ _-]?key|secret(?:[ _-]key)?|(?:access|auth|api|bot|bearer)?[ _-]?token)\b(?:\s+\w+){0,2}?\s+(?:is|was|=|:|->|→)\s*:?)\s+[\"'`]?(?P<value>[^\s\"'`]{4,400})"
+)
+
+
+def find(text: str, *, deep: bool = True) -> list[Found]:
+    """Find the secrets of a text.
+
+    Args:
+        text: any text.
+        deep: whether the detector library is asked as well.
+
+    Returns:
+        What was found, in order and without overlaps.
+
+    Example:
+        >>> text = "connecting with password=" + "hunter2!"
+        >>> [(found.kind, text[found.start : found.end]) for found in find(text)]
+        [('password', 'hunter2!')]
+    """
+    lowered = _lowered(text)
+    found: list[Found] = []
+    pieces = [match.span() for match in PIECE.finditer(text)]
+    for start, end in pieces:
+        if end - start <= _LONGEST_PIECE or text.startswith("eyJ", start):
+            found += by_form(text, start, end)
+    if "PRIVATE KEY" in text or "PuTTY" in text:
+        found += private_keys(text)
+    if any(word in lowered for word in WORDS):
+        found += _named(text, lowered)
+        found += _spoken(text, lowered)
+    if deep and pieces:
+        found += by_library(text)
+    return without_overlaps(found)
+
+
+def _lowered(text: str) -> str:
+    lowered = text.lower()
+    # A few letters become two: what is found must stand where it stands in the text.
+    return lowered if len(lowered) == len(text) else "".join(c.lower() if c.isascii() else c for c in text)
+
+
+def without_overlaps(found: Iterable[Found]) -> list[Found]:
+    """Keep of secrets that overlap what covers most, in the order they stand."""
+    kept: list[Found] = []
+    for one in sorted(found, key=lambda one: (one.start, -one.end)):
+        if kept and one.start < kept[-1].end:
+            if one.end > kept[-1].end:
+                kept[-1] = Found(kept[-1].start, one.end, kept[-1].kind)
+            continue
+        kept.append(one)
+    return kept
+
+
+def _named(text: str, lowered: str) -> Iterator[Found]:
+    if "://" in text and "@" in text:
+        yield from in_addresses(text)
+    position = 0
+    for hit in _CALLED.finditer(lowered):
+        if hit.start() < position:
+            continue
+        head = _NAME_LETTERS.search(text, max(0, hit.start() - 60), hit.start())
+        start = head.start() if head is not None else hit.start()
+        is_option = text.startswith("-", start)
+        while start < hit.start() and text[start] in "-.0123456789":
+            start += 1
+        match = (_OPTION if is_option else _ASSIGNED).match(text, start) or (
+            _ASSIGNED.match(text, start) if is_option else None
+        )
+        if match is None or words.level(name := match.group("name").rpartition(".")[2] or match.group("name")) is None:
+            continue
+        group = "quoted" if match.group("quoted") is not None else "plain"
+        value = match.group(group)
+        if not _is_no_value(text, match, group) and words.is_secret(name, value, quoted=group == "quoted"):
+            yield Found(match.start(group), match.end(group), words.kind_of(name))
+            position = match.end(group)
+
+
+def _is_no_value(text: str, match: re.Match[str], group: str) -> bool:
+    """Whether the right-hand side is code or prose rather than a value."""
+    if group == "quoted":
+        return False
+    value, after = match.group("plain"), text[match.end("plain") : match.end("plain") + 1]
+    if "(" in value or after == "(" or "[" in value or value.startswith(("<", "{", "$", "%", "@", "-", "os.", "self.")):
+        return True
+    return match.re is _ASSIGNED and match.group("sep").strip() in ("", "==")
+
+
+def _spoken(text: str, lowered: str) -> Iterator[Found]:
+    for word, pattern, kind in _HEADERS:
+        if word in lowered:
+            for match in pattern.finditer(text):
+                if _is_credential(match.group("value"), is_header=pattern is not _BEARER):
+                    yield Found(match.start("value"), match.end("value"), kind)
+    for pattern in (_LOGIN, _CLI_PASSWORD) if "-" in text else ():
+        for match in pattern.finditer(text):
+            if not words.stands_in(match.group("value")):
+                yield Found(match.start("value"), match.end("value"), "password")
+    for match in _QUERY.finditer(text) if "://" in text or "?" in text else ():
+        if words.is_made(match.group("value")):
+            yield Found(match.start("value"), match.end("value"), "token in an address")
+    for match in _SAID.finditer(text) if any(word in lowered for word in _VERBS) else ():
+        value = match.group("value").rstrip(".,;:?)")
+        if any(not c.isalpha() for c in value) and words.is_secret(match.group("name"), value, quoted=False):
+            start = match.start("value")
+            yield Found(start, start + len(value), words.kind_of(match.group("name")))
+
+
+def _is_credential(value: str, *, is_header: bool) -> bool:
+    if words.stands_in(value):
+        return False
+    return words.is_made(value) or (is_header and len(value) >= 8 and any(map(str.isdigit, value)))
