@@ -95,6 +95,10 @@ await run(async (tour, args) => {
   await audit('module');
   await close();
 
+  await tour.execute('nbops:open-panel', { section: 'schedules' });
+  await page.locator('[data-nbops-schedule]').first().waitFor();
+  await audit('schedules');
+
   await tour.execute('nbops:open-panel', { section: 'models' });
   await page.locator('[data-nbops-model]').first().dispatchEvent('dblclick');
   await page.getByText('What it takes').waitFor();

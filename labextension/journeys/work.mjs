@@ -40,6 +40,30 @@ await run(async (tour, args) => {
   await page.waitForFunction(() => document.querySelector('.nbops-Count').innerText === '1 run');
   await tour.execute('nbops:restore-runs', { run: last });
   await page.getByText('No run matches').waitFor();
+  await page.getByLabel('Which runs').selectOption('listed');
+
+  // A schedule is made, run now, paused and removed.
+  await tour.execute('nbops:open-panel', { section: 'schedules' });
+  await page.getByText('Nothing is scheduled').waitFor();
+  await tour.execute('nbops:schedule-notebook', { notebook: args.notebook, cron: '0 3 1 1 *' });
+  const schedule = page.locator('[data-nbops-schedule]');
+  await schedule.waitFor();
+  found.scheduled = await schedule.innerText();
+  const about = { schedule: await schedule.getAttribute('data-nbops-schedule') };
+  await tour.execute('nbops:fire-schedule', about);
+  await page.locator('[data-nbops-schedule]', { hasText: 'finished' }).waitFor({ timeout: 60_000 });
+  await tour.execute('nbops:pause-schedule', about);
+  await page.locator('[data-nbops-paused="true"]').waitFor();
+  await tour.execute('nbops:unpause-schedule', about);
+  await page.locator('[data-nbops-paused="false"]').waitFor();
+  await tour.shot('scheduled');
+  await tour.execute('nbops:open-schedule', about);
+  await page.waitForFunction(() => document.querySelector('.nbops-Count').innerText === '1 run');
+  const removing = tour.execute('nbops:remove-schedule', about);
+  await page.getByRole('button', { name: 'Remove' }).click();
+  await removing;
+  await page.getByText('Nothing is scheduled').waitFor();
+
   found.archived = id;
   found.restored = last;
 });

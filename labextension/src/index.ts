@@ -19,7 +19,8 @@ import { INbopsPanel } from './tokens';
 /** The side panel and its commands. Everything but the application itself may be missing. */
 const panel: JupyterFrontEndPlugin<INbopsPanel> = {
   id: 'nbops:panel',
-  description: 'A side panel with what nbops recorded: runs, cells, modules, sweeps, models and endpoints.',
+  description:
+    'A side panel with what nbops recorded: runs, cells, modules, sweeps, schedules, models and endpoints.',
   autoStart: true,
   provides: INbopsPanel,
   optional: [

@@ -7,6 +7,7 @@ import random
 import sys
 import time
 from pathlib import Path
+from typing import TypeVar
 
 from nbops.records import (
     CellError,
@@ -16,13 +17,16 @@ from nbops.records import (
     Definition,
     Deployment,
     Endpoint,
+    Firing,
     Metric,
     Model,
     ModelVersion,
     ModuleVersion,
     OutputSummary,
     Param,
+    Record,
     Run,
+    Schedule,
     Sweep,
     Window,
     new_id,
@@ -41,6 +45,8 @@ SOURCES = {
     "cell-6": "model.score(test, answers) * 1",
 }
 """The sample's notebook, of which cell 4 stands above cell 3, and cell 6 was edited since."""
+
+R = TypeVar("R", bound=Record)
 
 HOSTILE = '<img src=x onerror="window.hacked=true"><script>window.hacked=true</script>'
 
@@ -149,6 +155,7 @@ def fill(folder: Path, *, hostile_names: bool = True) -> None:
     store.put(deployment, endpoint)
     for hour in range(6):
         store.put(_window(stored, now - 3600 * (6 - hour), hour, chance))
+    store.put(*_schedules(now))
     store.close()
 
 
@@ -170,10 +177,40 @@ def _run(name: str, started_at: float, took: float | None, **fields: object) -> 
     return Run(id=new_id(), name=name, notebook="churn.ipynb", started_at=started_at, ended_at=ended_at, **given)  # type: ignore[arg-type]
 
 
-def _with(sweep: Sweep, **fields: object) -> Sweep:
+def _schedules(now: float) -> list[Schedule | Firing]:
+    """One that failed last night, one that is paused, and one with a hostile name."""
+    nightly = Schedule(
+        id=new_id(),
+        name="churn nightly",
+        notebook="churn.ipynb",
+        cron="0 3 * * *",
+        timezone="Europe/Berlin",
+        conditions=["new-data:data/*.parquet"],
+        active_since=now,
+        created_at=now,
+    )
+    paused = _with(nightly, id=new_id(), name="churn weekly", cron="0 3 * * 0", conditions=[], paused_at=now)
+    hostile = _with(nightly, id=new_id(), name=HOSTILE, conditions=[])
+    failed = Firing(
+        id=new_id(),
+        schedule_id=nightly.id,
+        schedule=nightly.name,
+        due_at=now - 3600,
+        cause="trigger",
+        reason="new data: data/2026-11-28.parquet",
+        status="failed",
+        error="no space left on device",
+        alive_at=now - 3600,
+        started_at=now - 3600,
+        ended_at=now - 3540,
+    )
+    return [nightly, paused, hostile, failed]
+
+
+def _with(record: R, **fields: object) -> R:
     import msgspec
 
-    return msgspec.structs.replace(sweep, **fields)
+    return msgspec.structs.replace(record, **fields)
 
 
 def _values(store, run: Run, params: dict, metrics: dict, steps: int = 1) -> None:  # type: ignore[no-untyped-def,type-arg]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import nbformat
 import pytest
 
-from nbops.records import Run
+from nbops.records import Firing, Run
 from nbops.settings import load_settings
 from nbops.store import open_store
 
@@ -144,8 +144,10 @@ def test_what_the_panel_sets_going_is_done(lab: Lab) -> None:
     found = lab.journey("work", timeout_s=200, notebook="work.ipynb")
 
     assert "score 1" in found["sweep"]
+    assert "0 3 1 1 *" in found["scheduled"]
     assert "def clean(rows):" in (lab.folder / "work" / "cleaning.py").read_text()
     with contextlib.closing(open_store(load_settings(lab.folder, env={}), read_only=True)) as store:
         assert store.get(Run, found["restored"]).status == "finished"
         assert {row.run.id for row in store.search_runs()} >= {found["restored"]}
         assert found["archived"] not in {row.run.id for row in store.search_runs()}
+        assert [(firing.cause, firing.status) for firing in store.find(Firing)] == [("person", "finished")]

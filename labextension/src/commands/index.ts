@@ -17,6 +17,14 @@ import { extractFunctions } from './extract-functions';
 import { checkModel, deployModel, openModel, promoteModel } from './models';
 import { openModule, testModule } from './modules';
 import { retrainNotebook } from './retrain-notebook';
+import {
+  fireSchedule,
+  openSchedule,
+  pauseSchedule,
+  removeSchedule,
+  scheduleNotebook,
+  unpauseSchedule
+} from './schedules';
 import { cancel, openSweep, resumeSweep } from './sweeps';
 import { tidyRuns } from './tidy-runs';
 
@@ -40,6 +48,12 @@ const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand
   openSweep,
   resumeSweep,
   cancel,
+  scheduleNotebook,
+  openSchedule,
+  fireSchedule,
+  pauseSchedule,
+  unpauseSchedule,
+  removeSchedule,
   openModel,
   checkModel,
   promoteModel,

@@ -113,7 +113,11 @@ class ExecutionDocument extends Document<ShownOutputs[]> {
             <Displays outputs={outputs} context={this.context} />
             {cell.outputs.left_out > 0 && (
               <Empty>
-                {trans._n('%1 more display was not kept', '%1 more displays were not kept', cell.outputs.left_out)}
+                {trans._n(
+                  '%1 more display was not kept',
+                  '%1 more displays were not kept',
+                  cell.outputs.left_out
+                )}
               </Empty>
             )}
           </Block>

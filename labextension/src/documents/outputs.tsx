@@ -77,7 +77,9 @@ function Rendered(props: { content: Blob; output: Artifact; context: IContext })
       if (isGone) {
         return;
       }
-      renderer = await rendered(context.rendermime, output.media_type, written, host.current).catch(() => null);
+      renderer = await rendered(context.rendermime, output.media_type, written, host.current).catch(
+        () => null
+      );
       if (renderer === null) {
         setText(written);
       } else if (isGone) {

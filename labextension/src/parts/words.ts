@@ -20,6 +20,9 @@ export function statusWords(status: string, trans: TranslationBundle): string {
     cancelled: trans.__('cancelled'),
     exited: trans.__('exited'),
     stopped: trans.__('stopped'),
+    paused: trans.__('paused'),
+    waiting: trans.__('waiting'),
+    skipped: trans.__('skipped'),
     'too few rows': trans.__('too few rows')
   };
   return words[status] ?? status;

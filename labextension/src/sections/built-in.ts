@@ -38,6 +38,12 @@ export function builtInSections(trans: TranslationBundle): ISection[] {
       load: async context => new (await import('./index')).SweepsSection(context)
     },
     {
+      id: 'schedules',
+      title: trans.__('Schedules'),
+      rank: 550,
+      load: async context => new (await import('./index')).SchedulesSection(context)
+    },
+    {
       id: 'models',
       title: trans.__('Models'),
       rank: 600,

@@ -4,4 +4,5 @@ export { ModelsSection } from './models';
 export { ModulesSection } from './modules';
 export { NotebookSection } from './notebook';
 export { RunsSection } from './runs';
+export { SchedulesSection } from './schedules';
 export { SweepsSection } from './sweeps';

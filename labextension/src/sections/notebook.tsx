@@ -161,7 +161,10 @@ export class NotebookSection extends ListSection<NotebookCell> {
       ]);
     }
     if (this._marks.gone.has(row.execution.id)) {
-      words.push([trans.__('gone'), trans.__('The cell is no longer in the notebook, and what it made lives on')]);
+      words.push([
+        trans.__('gone'),
+        trans.__('The cell is no longer in the notebook, and what it made lives on')
+      ]);
     }
     return words;
   }
