@@ -133,6 +133,7 @@ _COUNTED: dict[str, type[Record]] = {
     "cells": CellExecution,
     "module versions": ModuleVersion,
     "sweeps": Sweep,
+    "schedules": Schedule,
     "model versions": ModelVersion,
     "endpoints": Endpoint,
     "secrets masked": Secret,
