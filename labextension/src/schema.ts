@@ -323,6 +323,8 @@ export interface Firing {
   pid: number;
   process: string;
   alive_at: number;
+  started_at: number;
+  ended_at: number | null;
 }
 
 /** One call of an estimator's ``fit``, as the user made it; calls inside of it are part of it. */

@@ -653,6 +653,10 @@ class Firing(Record, frozen=True, kw_only=True):
     """Tells its process from a later one with the same pid (``nbops.store.process.this_process()``)."""
     alive_at: float
     """The last sign of life of its process."""
+    started_at: float
+    ended_at: float | None = None
+
+
 class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
     """Something around a run that was another when it ran again."""
 

@@ -43,7 +43,9 @@ def test_a_seeded_session_comes_out_equal_and_is_marked_reproduced(session: Sess
     made = session.reproduce()
 
     assert (made.verdict, made.differs_in, made.causes, made.error) == ("equal", "", [], None)
-    assert verdicts(made, "metric") == {"accuracy": "equal", "noise": "equal", "loss": "equal"}
+    assert verdicts(made, "metric") == {
+        "training_score": "equal", "accuracy": "equal", "noise": "equal", "loss": "equal"
+    }  # fmt: skip
     assert [one.step for one in made.compared if one.name == "loss"] == [0, 1, 2]
     assert verdicts(made, "variable") == {
         "df": "equal", "model": "equal", "accuracy": "equal", "noise": "equal", "step": "equal"
@@ -66,7 +68,7 @@ def test_one_metric_runs_only_the_cells_that_lead_to_it(session: Session) -> Non
     made = session.reproduce(metric="accuracy")
 
     assert (made.verdict, made.metric) == ("equal", "accuracy")
-    assert verdicts(made, "metric") == {"accuracy": "equal"}
+    assert verdicts(made, "metric") == {"training_score": "equal", "accuracy": "equal"}
     assert made.cells == 6  # the imports, reading, fitting, scoring
     origin = session.workspace.lineage(session.run_id, metric="other")
     assert origin.verdict == "clean"

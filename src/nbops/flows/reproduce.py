@@ -23,6 +23,7 @@ from nbops import reproduce as room
 from nbops.capture.surroundings import VARIABLES
 from nbops.errors import ConflictError, MissingError, NotFoundError, UsageError
 from nbops.lineage import Result, label
+from nbops.masking.asking import PREFIX, had
 from nbops.progress import Stage, stage
 from nbops.records import (
     Artifact,
@@ -93,10 +94,10 @@ def reproduce(result: Result, wish: Wish, *, store: Store, settings: Settings) -
     if not plan.executions:
         raise NotFoundError(f"no recorded cell can be run again for {result.of}", hint=f"nbops cells {session.id[:13]}")
     inputs = room.inputs_of(plan, root=Path(settings.root), sources=_sources(store, plan))
-    _refuse_without_secrets(plan)
+    secrets = _secrets(plan)
     if not wish.anyway:
         _refuse_what_changed(plan, inputs)
-    work = _Work(result, wish, plan, inputs, store=store, settings=settings)
+    work = _Work(result, wish, plan, inputs, secrets, store=store, settings=settings)
     return work.done()
 
 
@@ -120,14 +121,17 @@ def _sources(store: Store, plan: Plan) -> dict[str, str]:
     return found
 
 
-def _refuse_without_secrets(plan: Plan) -> None:
-    lacking = [one for one in plan.secrets if f"NBOPS_SECRET_{one.upper()}" not in os.environ]
+def _secrets(plan: Plan) -> dict[str, str]:
+    """What masked sources ask for, as variables of the kernel."""
+    values = {one: had(one) for one in plan.secrets}
+    lacking = [one for one, value in values.items() if not value]
     if lacking:
         raise MissingError(
             f"the cells need secrets that are in no environment variable: {', '.join(lacking)}",
             code="secrets_missing",
-            hint=" ".join(f"NBOPS_SECRET_{one.upper()}=…" for one in lacking) + f" nbops reproduce {plan.run.id[:13]}",
+            hint=" ".join(f"{PREFIX}{one.upper()}=…" for one in lacking) + f" nbops reproduce {plan.run.id[:13]}",
         )
+    return {f"{PREFIX}{one.upper()}": value for one, value in values.items() if value}
 
 
 def _refuse_what_changed(plan: Plan, inputs: Inputs) -> None:
@@ -146,9 +150,17 @@ class _Work:
     """One reproduction on its way."""
 
     def __init__(
-        self, result: Result, wish: Wish, plan: Plan, inputs: Inputs, *, store: Store, settings: Settings
+        self,
+        result: Result,
+        wish: Wish,
+        plan: Plan,
+        inputs: Inputs,
+        secrets: dict[str, str],
+        *,
+        store: Store,
+        settings: Settings,
     ) -> None:
-        self.result, self.wish, self.plan, self.inputs = result, wish, plan, inputs
+        self.result, self.wish, self.plan, self.inputs, self.secrets = result, wish, plan, inputs, secrets
         self.store, self.settings = store, settings
         self.root = Path(settings.root)
         self.labels = {one.id: label(one) for one in result.story.executions}
@@ -204,6 +216,7 @@ class _Work:
         recorded = room.variables_of(run, self.environment)
         execution.env |= {
             **recorded,
+            **self.secrets,
             "NBOPS_RUN": rerun_id,
             "NBOPS_REPRODUCES": run.id,
             room.VARIABLE: str(scene),
@@ -222,7 +235,14 @@ class _Work:
         blobs = [] if "://" in self.settings.blobs else [self.settings.blobs]
         modules = {name: str(place.mirrored(found.path)) for name, found in self.inputs.modules.items()}
         written = [str(path) for path in self._written()]
-        return Scene(root=str(self.root), tree=str(place.tree), modules=modules, written=written, allowed=blobs)
+        return Scene(
+            root=str(self.root),
+            tree=str(place.tree),
+            modules=modules,
+            written=written,
+            allowed=blobs,
+            asks_secrets=bool(self.plan.secrets),
+        )
 
     def _path(self, place: Scratch) -> dict[str, str]:
         """Where worker processes, which have no scene, find the modules: their import roots, before all others."""

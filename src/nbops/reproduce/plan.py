@@ -6,14 +6,13 @@ starts.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import msgspec
 
+from nbops.masking.marks import marks_in
 from nbops.records import CellExecution, FileTouch, ImportedModule, Run
 
-_SECRET = re.compile(r"""\bnbops\.secret\(\s*["']([^"']+)["']""")
 # What an IPython kernel has before the first cell.
 _GIVEN = frozenset({"In", "Out", "exit", "quit", "open", "get_ipython", "display"})
 _LEFT_OUT = {
@@ -74,7 +73,7 @@ def plan_of(run: Run, executions: Sequence[CellExecution]) -> Plan:
         written=written,
         modules=modules,
         missing=_missing(chosen),
-        secrets=sorted({found for execution in chosen for found in _SECRET.findall(execution.source)}),
+        secrets=sorted({found for execution in chosen for found in marks_in(execution.source)}),
     )
 
 

@@ -9,6 +9,7 @@ libraries that write absolute paths without Python.
 from __future__ import annotations
 
 import builtins
+import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -44,6 +45,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """Files that the run wrote: they stay as they are even where everything is temporary."""
     allowed: list[str] = []
     """Folders that may be written to all the same: bytes kept by their hash."""
+    asks_secrets: bool = False
+    """Whether masked sources call ``nbops.secret``, which their notebook need not have imported."""
     modules: dict[str, str]
     """Import name → file that holds it as it was."""
 
@@ -52,6 +55,8 @@ def load_ipython_extension(shell: Any) -> None:
     """Set the scene, before the first cell."""
     scene = msgspec.json.decode(Path(os.environ[VARIABLE]).read_bytes(), type=Scene)
     sys.meta_path.insert(0, _Recorded(scene.modules))
+    if scene.asks_secrets:
+        shell.user_ns["nbops"] = importlib.import_module("nbops")
     guard = _Guard(scene)
     builtins.open = io.open = guard.open
     sys.addaudithook(guard.audit)

@@ -73,6 +73,9 @@ _NAMED_BY: dict[type[Record], str] = {
 }  # fmt: skip
 
 
+_OF_A_RUN = ("cells", "artifacts", "fits", "params", "metrics", "last_metrics", "tags", "reproductions")
+
+
 class SqlStore:
     """Everything of ``Store`` that is SQL alone; ``_rows`` and ``_write`` come from the database."""
 
@@ -170,7 +173,7 @@ class SqlStore:
             gone = execute(f"DELETE FROM {table.name} WHERE id = ?", (id,))
             if gone and kind is Run:
                 # The run first: then the triggers know that what follows needs no word of its own.
-                for name in ("cells", "artifacts", "fits", "params", "metrics", "last_metrics", "tags", "reproductions"):
+                for name in _OF_A_RUN:
                     execute(f"DELETE FROM {name} WHERE run_id = ?", (id,))
                 execute("UPDATE runs SET parent_id = NULL WHERE parent_id = ?", (id,))
             return gone

@@ -418,7 +418,9 @@ CREATE TABLE firings (
     "host" TEXT COLLATE "C" NOT NULL,
     "pid" BIGINT NOT NULL,
     "process" TEXT COLLATE "C" NOT NULL,
-    "alive_at" DOUBLE PRECISION NOT NULL
+    "alive_at" DOUBLE PRECISION NOT NULL,
+    "started_at" DOUBLE PRECISION NOT NULL,
+    "ended_at" DOUBLE PRECISION
 );
 
 CREATE INDEX firings_by_schedule_id ON firings ("schedule_id");

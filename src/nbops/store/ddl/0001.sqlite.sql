@@ -748,7 +748,9 @@ CREATE TABLE firings (
     "host" TEXT NOT NULL,
     "pid" INTEGER NOT NULL,
     "process" TEXT NOT NULL,
-    "alive_at" REAL NOT NULL
+    "alive_at" REAL NOT NULL,
+    "started_at" REAL NOT NULL,
+    "ended_at" REAL
 );
 
 CREATE INDEX firings_by_schedule_id ON firings ("schedule_id");
@@ -770,7 +772,9 @@ CREATE TRIGGER firings_set AFTER UPDATE ON firings BEGIN
         CASE WHEN new."host" IS NOT old."host" THEN ',host' ELSE '' END ||
         CASE WHEN new."pid" IS NOT old."pid" THEN ',pid' ELSE '' END ||
         CASE WHEN new."process" IS NOT old."process" THEN ',process' ELSE '' END ||
-        CASE WHEN new."alive_at" IS NOT old."alive_at" THEN ',alive_at' ELSE '' END);
+        CASE WHEN new."alive_at" IS NOT old."alive_at" THEN ',alive_at' ELSE '' END ||
+        CASE WHEN new."started_at" IS NOT old."started_at" THEN ',started_at' ELSE '' END ||
+        CASE WHEN new."ended_at" IS NOT old."ended_at" THEN ',ended_at' ELSE '' END);
 END;
 CREATE TRIGGER firings_gone AFTER DELETE ON firings BEGIN
     INSERT INTO changes (noun, id, what) VALUES ('firings', old.id, '-');
