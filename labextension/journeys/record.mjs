@@ -26,6 +26,7 @@ await run(async tour => {
     run: await page.locator('[data-nbops-run]').first().getAttribute('data-nbops-run')
   });
   await page.locator('.nbops-Head h1').waitFor();
+  found.fits = await page.getByRole('group', { name: 'Fits' }).getByRole('row').allInnerTexts();
   // JupyterLab saves its layout a moment after it changed.
   await page.waitForTimeout(2500);
   await page.reload();

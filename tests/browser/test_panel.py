@@ -63,7 +63,8 @@ def test_a_cell_that_is_run_appears_in_the_open_panel(lab: Lab) -> None:
         lab.folder / "first.ipynb",
         "%load_ext nbops",
         "import nbops\naccuracy = 0.5",
-        "nbops.log_param('depth', 4)\nnbops.log_metric('accuracy', accuracy)",
+        "nbops.log_param('depth', 4)\nnbops.log_metric('accuracy', accuracy)\n"
+        "from sklearn.linear_model import LinearRegression\nline = LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])",
         "1 / 0",
     )
 
@@ -73,6 +74,8 @@ def test_a_cell_that_is_run_appears_in_the_open_panel(lab: Lab) -> None:
     assert "accuracy" in found["runs"][0]
     assert [cell.split("\n")[0] for cell in found["cells"]] == ["1", "2", "3", "4"]
     assert "ZeroDivisionError" in found["cells"][3]
+    assert "line: LinearRegression" in found["fits"][1]
+    assert "2 × 1" in found["fits"][1]
     assert found["reloaded"] == "first.ipynb"
     assert found["linked"] == "first.ipynb"
     assert "nbops-run" not in found["address_afterwards"]

@@ -94,6 +94,7 @@ def test_a_class_that_is_defined_and_fitted_in_one_cell_is_logged_and_travels_to
         ("__main__.Duck", "finished"),
         ("sklearn.model_selection._search.GridSearchCV", "finished"),
     ]
+    assert [fit.name for fit in found] == ["own", "duck", "search"]
     assert found[0].params == {"at": 0.5}
     ok(kernel, f"import nbops; assert nbops.load_model({found[0].id!r}).predict(X).tolist() == own.predict(X).tolist()")
 

@@ -16,7 +16,6 @@ from typing import Any, Protocol
 
 import msgspec
 
-from nbops.bundle.numbering import numbered
 from nbops.bundle.origins import Origins
 from nbops.bundle.pickles import names_in
 from nbops.errors import BundleError
@@ -241,7 +240,7 @@ class Skops:
         except (TypeError, ValueError, AttributeError, NotImplementedError, RecursionError, pickle.PicklingError):
             return None  # skops has no way to write some part of it; the last flavour will say if none has
         known = [str(name) for name in unknown if is_trusted(str(name), origins)]
-        return Stored(numbered(data), sorted(known)) if len(known) == len(unknown) else None
+        return Stored(data, sorted(known)) if len(known) == len(unknown) else None
 
 
 class Pickle:

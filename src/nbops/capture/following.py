@@ -43,8 +43,6 @@ class _Origin(msgspec.Struct, frozen=True, gc=False):
     evidence: Evidence
 
 
-_UNTOUCHED = (623, 624)
-
 _UNOBSERVED = _Origin(None, "named")
 
 
@@ -257,11 +255,10 @@ class Follower:
         return self._key
 
     def _stirred(self, changes: Changes, opened: Open, edges: list[Edge]) -> list[RandomState]:
-        stirred = [*changes.randomness, *(["numpy"] if self._is_numpy_stirred() else [])]
-        if not stirred:
+        if not changes.randomness:
             return []
         now, found = _random_states(), []
-        for source in stirred:
+        for source in changes.randomness:
             after = now.get(source, "")
             key = f"random:{source}"
             if key in self._origins:
@@ -270,14 +267,6 @@ class Follower:
             self._origins[key] = _Origin(opened.execution_id, "digest")
         self._random = now
         return found
-
-    def _is_numpy_stirred(self) -> bool:
-        """Whether the cell that first loaded numpy's generator has drawn from it as well."""
-        numpy_random = loaded("numpy.random")
-        if numpy_random is None or "numpy" in self._random:
-            return False
-        # Where it stands in its block of numbers: at the end, as long as nobody has drawn.
-        return int(numpy_random.get_state()[2]) not in _UNTOUCHED
 
     def _paths(self, said: Mentions, names: Mapping[str, Any]) -> set[str]:
         found = set(said.paths)

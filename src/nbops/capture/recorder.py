@@ -226,6 +226,7 @@ class Recorder:
         if outputs is not None and (shown.displays or shown.left_out):
             outputs = self._kept(ended.cell, shown, outputs)
         self.session.writer.close_cell(ended.cell, status, error, outputs, lineage)
+        self.session.autologger.cell_ended(self.namespace)
         self.session.look_at_imports(ended.cell.id)
 
     def _kept(self, cell: CellExecution, shown: Shown, outputs: OutputSummary) -> OutputSummary:

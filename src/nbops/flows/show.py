@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from nbops.errors import NotFoundError, UsageError
-from nbops.lineage import Origin, Story, marked, origin_of, result_of, story_of
+from nbops.lineage import Story, origin_of, result_of, story_of
 from nbops.records import (
     NOUNS,
     Artifact,
@@ -22,7 +22,6 @@ from nbops.records import (
     ModelVersion,
     ModuleVersion,
     Record,
-    Reproduction,
     Run,
 )
 from nbops.store.interface import Store
@@ -32,7 +31,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a result can be taken as it stands."""
 
     verdict: str
-    """As ``nbops lineage`` says it: ``clean``, ``reproduced``, ``tainted``."""
+    """As ``nbops lineage`` says it: ``clean``, ``tainted``."""
     reasons: list[str]
     """Why it cannot: ``In [3]: its cell was edited since it ran``."""
 
@@ -168,11 +167,8 @@ def _trust_of_metrics(store: Store, run: Run, metrics: Sequence[Metric], root: P
     story = story_of(store, run, root=root) if last else Story([])
     made = {name: execution for name, at in last.items() if (execution := story.running_at(at)) is not None}
     # Most metrics of a run come from one cell or two.
-    origins = {one.id: origin_of(story, [one], of="", run_id=run.id) for one in made.values()}
-    done = store.find(Reproduction, run_id=run.id) if made else []
-    return {
-        name: _trust(marked(origins[execution.id], done, metric=name, model=None)) for name, execution in made.items()
-    }
+    marks = {one.id: _mark(story, [one], run.id) for one in made.values()}
+    return {name: marks[execution.id] for name, execution in made.items()}
 
 
 def _trust_of_models(store: Store, versions: Sequence[ModelVersion], root: Path) -> dict[str, Trust]:
@@ -181,13 +177,12 @@ def _trust_of_models(store: Store, versions: Sequence[ModelVersion], root: Path)
         if version.run_id is not None and store.find(Run, id=version.run_id, limit=1):
             result = result_of(store, version, root=root)
             if result.executions:
-                origin = origin_of(result.story, result.executions, of="", run_id=result.run_id)
-                done = store.find(Reproduction, run_id=version.run_id)
-                found[result.of] = _trust(marked(origin, done, metric=None, model=result.of))
+                found[result.of] = _mark(result.story, result.executions, result.run_id)
     return found
 
 
-def _trust(origin: Origin) -> Trust:
+def _mark(story: Story, executions: Sequence[CellExecution], run_id: str) -> Trust:
+    origin = origin_of(story, executions, of="", run_id=run_id)
     return Trust(verdict=origin.verdict, reasons=[f"{one.cell}: {one.message}" for one in origin.reasons[:SHOWN]])
 
 

@@ -6,6 +6,7 @@ without estimators pays for the hooks alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nbops.capture.autolog import hooks
@@ -109,6 +110,11 @@ class Autologger:
         """Make and log a call of a metric's function."""
         __tracebackhide__ = True
         return self.listening.measure(*call)
+
+    def cell_ended(self, namespace: Mapping[str, Any]) -> None:
+        """Name the fits of a cell by the variables that hold their estimators now."""
+        if self._listening is not None:
+            self._listening.name_fits(namespace)
 
     def known(self, model: Any) -> Known | None:
         """The fit that a live model has had, if it was logged."""

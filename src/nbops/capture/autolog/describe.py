@@ -18,7 +18,7 @@ from nbops.records import Seen
 
 _MOST_PARAMS = 300
 _MOST_LEARNT = 60
-_LONGEST_TEXT = 500
+_LONGEST_TEXT = 10_000
 _MOST_ITEMS = 50
 _PLAIN = (bool, int, float, str, type(None))
 _OURS = ("nbops", "sklearn", "joblib")

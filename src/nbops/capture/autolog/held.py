@@ -7,6 +7,7 @@ mark are one table; a table whose mark is another one later was changed meanwhil
 from __future__ import annotations
 
 import weakref
+from itertools import chain
 from typing import Any, NamedTuple
 
 from nbops.optional import loaded
@@ -21,9 +22,9 @@ _MOST_SAMPLE_BYTES = 1_000_000
 _LISTED = (bool, int, float, str)
 
 
-def is_plain(item: object) -> bool:
-    """Whether an item of a list is a number or a text, so that comparing it runs no foreign code."""
-    return type(item) in _LISTED or type(item).__module__ == "numpy"
+def is_plain(kind: type) -> bool:
+    """Whether objects of a class are numbers or texts, so that comparing them runs no foreign code."""
+    return kind in _LISTED or kind.__module__ == "numpy"
 
 
 class Mark(NamedTuple):
@@ -67,8 +68,11 @@ def values_mark(thing: Any) -> Mark | None:
     numpy, pandas = loaded("numpy"), loaded("pandas")
     if isinstance(thing, list):
         thing = _listed(thing)
-    if pandas is not None and isinstance(thing, pandas.DataFrame | pandas.Series):
-        thing = thing.to_numpy()
+    if pandas is not None and isinstance(thing, pandas.DataFrame) and thing.shape[1] == 1:
+        thing = thing.iloc[:, 0]
+    if pandas is not None and numpy is not None and isinstance(thing, pandas.Series):
+        # Texts would become Python objects, one by one.
+        thing = thing.to_numpy() if isinstance(thing.dtype, numpy.dtype) else thing.array
     if numpy is None or not isinstance(thing, numpy.ndarray):
         return None if thing is None else mark_of(thing)
     thing = numpy.asarray(thing)
@@ -112,15 +116,14 @@ def _marked(table: Any, *, is_own: bool, size_bytes: int) -> Held | None:
 
 def _listed(rows: list[Any]) -> Any:
     """A list of numbers, texts or rows of them as an array; None for lists of anything else."""
-    if not rows or len(rows) > _MOST_LISTED:
-        return None
-    kind = type(rows[0])
-    if kind is dict:
+    kinds = set(map(type, rows)) if len(rows) <= _MOST_LISTED else set()
+    if kinds == {dict}:
         return list(rows)
-    if not all(type(row) is kind for row in rows):
-        return None
-    items = [item for row in rows for item in row] if kind in (list, tuple) else rows
-    if len(items) > _MOST_LISTED or not all(map(is_plain, items)):
+    if kinds in ({list}, {tuple}):
+        if sum(map(len, rows)) > _MOST_LISTED:
+            return None
+        kinds = set(map(type, chain.from_iterable(rows)))
+    if not kinds or not all(map(is_plain, kinds)):
         return None
     import numpy as np
 

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from nbops.capture import tracking
 from nbops.capture.autolog.held import Held, Mark, is_as
 from nbops.capture.notices import tell
 from nbops.errors import NbopsError
+from nbops.masking import Masker, masker_of
 from nbops.quiet import quiet
 from nbops.records import Dataset, Fit, Seen, new_id
 
@@ -35,6 +37,7 @@ _MOST_PROFILED = 2_000_000
 _MOST_READ = 4_000_000_000
 """Bytes of a table that is read at all."""
 _LEAVE_S = 10.0
+_LONGEST_REASON = 200
 _BREATH_S = 0.03
 _PAUSE_S = 0.2
 """After this long without another batch a fit in batches is taken as ended."""
@@ -220,7 +223,7 @@ class Keeper:
             notes.append(f"the model is not kept: it has more than the {left:,} bytes left for models of this run")
             return None
         except Exception as error:  # noqa: BLE001 - the user's own pickling may raise anything
-            notes.append(not_kept(error))
+            notes.append(not_kept(error, masker_of(self._session.settings)))
             return None
         if later.mark is not None and not is_as(estimator, later.mark):
             notes.append("the model was changed before it could be kept")
@@ -309,9 +312,10 @@ class Keeper:
         )
 
 
-def not_kept(error: BaseException) -> str:
+def not_kept(error: Exception, mask: Masker) -> str:
     """Say why a model cannot be kept."""
-    return f"the model is not kept: it cannot be pickled ({type(error).__name__}: {str(error)[:200]})"
+    said = tracking.failure(error, mask)
+    return f"the model is not kept: it cannot be pickled ({said.name}: {mask.head(said.message, _LONGEST_REASON)})"
 
 
 def _profile(table: Any) -> bytes | None:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from nbops.capture.autolog import describe
-from nbops.capture.autolog.held import Held, Mark, is_as, is_plain, is_table, sample_of, weakly
+from nbops.capture.autolog.held import Held, Mark, hold, is_as, is_plain, is_table, sample_of, values_mark, weakly
 from nbops.optional import loaded
 from nbops.records import Fit
 
@@ -31,11 +31,18 @@ class Known(msgspec.Struct, kw_only=True, eq=False):
     fit: Fit
     x_mark: Mark | None = None
     truth_mark: Mark | None = None
-    """What y held, or X where there was none: a score against the same is one on the training data."""
+    """What y held: a score against the same is one on the training data."""
     x: Any = None
     """A weak reference to the table it was fitted on."""
     takes_x: bool = True
     """Whether it takes tables like the one of the fit, which a step inside a pipeline does not."""
+
+    def is_training(self, truth: Any) -> bool:
+        """Whether something holds what the fit had as its y, or as its X where it had no y."""
+        if self.fit.y is not None:
+            return self.truth_mark is not None and values_mark(truth) == self.truth_mark
+        held = hold(truth) if self.x_mark is not None else None
+        return held is not None and held.mark == self.x_mark
 
 
 class Answer(msgspec.Struct, kw_only=True, eq=False):
@@ -168,7 +175,7 @@ def _values(given: Any) -> Any:
     if pandas is not None and isinstance(given, pandas.Series | pandas.DataFrame):
         given = given.to_numpy()
     if isinstance(given, list):
-        if not all(map(is_plain, given)):
+        if not all(map(is_plain, set(map(type, given)))):
             return None
         given = np.asarray(given)
     if not isinstance(given, np.ndarray) or given.ndim == 0:

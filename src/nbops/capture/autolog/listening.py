@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from nbops.capture import tracking
 from nbops.capture.autolog import describe
-from nbops.capture.autolog.held import Held, Mark, hold, mark_of, values_mark, weakly
+from nbops.capture.autolog.held import Held, hold, mark_of, values_mark, weakly
 from nbops.capture.autolog.hooks import Call, arguments_of
 from nbops.capture.autolog.keeping import SMALL, Keeper, Later, TooLargeError, not_kept, pickled, ready_at
 from nbops.capture.autolog.known import Known, Memory
 from nbops.capture.autolog.params import RunParams
 from nbops.capture.notices import tell
 from nbops.capture.tracking import ActiveRun
+from nbops.masking import masker_of
 from nbops.records import Fit, FitStatus, Metric, Score, Seen, new_id
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 _MOST_FAILURES = 3
 _MOST_SCORES = 200
 _MOST_TABLES = 50
+_LONGEST_TEXT = 500
+_MOST_UNNAMED = 200
 _TRAINING = "training_"
 _SLOW_SHARE = 0.02
 """The share of its own time that a fit may cost on top for a mark of a large model."""
@@ -63,6 +67,9 @@ class Listening:
         self.failures: list[Exception] = []
         self._params = RunParams(session)
         self._pid = os.getpid()
+        self._mask = masker_of(session.settings)
+        self._unnamed: deque[tuple[Any, Known]] = deque(maxlen=_MOST_UNNAMED)
+        """Fits of the cell that runs whose estimator stood in no variable yet, as in ``model = SVC().fit(X, y)``."""
         self._tables: tuple[str | None, set[Any]] = (None, set())
 
     @property
@@ -141,11 +148,13 @@ class Listening:
     def _failed(
         self, method: str, estimator: Any, begun: _Begun | None, started_at: float, took_s: float, error: BaseException
     ) -> None:
-        status, said = tracking.outcome(error)
+        status, said = tracking.outcome(error, self._mask)
         fit_status: FitStatus = status if status in ("interrupted", "cancelled") else "failed"
         run = tracking.innermost(self.session)
         fit = self._described(method, estimator, begun, run, started_at, took_s)
-        self.session.writer.put(msgspec.structs.replace(fit, status=fit_status, error=said or tracking.failure(error)))
+        self.session.writer.put(
+            msgspec.structs.replace(fit, status=fit_status, error=said or tracking.failure(error, self._mask))
+        )
 
     def _fitted(
         self, method: str, estimator: Any, begun: _Begun | None, started_at: float, took_s: float, result: Any
@@ -162,11 +171,13 @@ class Listening:
         known = Known(
             fit=fit,
             x_mark=begun.x_held.mark if begun and begun.x_held else None,
-            truth_mark=_truth_mark(begun) if begun else None,
+            truth_mark=values_mark(begun.y) if begun else None,
             x=weakly(begun.x) if begun else None,
         )
         self.memory.learn(estimator, known)
         self._remember_answers(method, estimator, known, result)
+        if not fit.name and fit.execution_id is not None and (live := weakly(estimator)) is not None:
+            self._unnamed.append((live, known))
         if begun is not None and begun.x_held is not None and hasattr(type(estimator), "predict"):
             self.memory.take_sample(begun.x_held)
         if hasattr(type(estimator), "predict"):
@@ -190,11 +201,18 @@ class Listening:
             status="finished",
             started_at=started_at,
             took_s=took_s,
-            params=_params(estimator),
+            params=self._shortened(_params(estimator)),
             x=x,
             y=y,
-            fitted=describe.fitted_of(estimator),
+            fitted=self._shortened(describe.fitted_of(estimator)),
         )
+
+    def _shortened(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Cut long texts, and no secret in two that the store's mask would not know any more."""
+        is_long = {name for name, value in said.items() if isinstance(value, str) and len(value) > _LONGEST_TEXT}
+        return {
+            name: self._mask.head(value, _LONGEST_TEXT) if name in is_long else value for name, value in said.items()
+        }
 
     def _tied(self, run_id: str, begun: _Begun | None, name: str) -> Seen | None:
         """What is said of X or y, with its dataset where the run has it already."""
@@ -258,7 +276,7 @@ class Listening:
         except TooLargeError:
             later.live = weakly(estimator)
         except Exception as error:  # noqa: BLE001 - the user's own pickling may raise anything
-            self._note(later, not_kept(error))
+            self._note(later, not_kept(error, self._mask))
             return
         if later.live is None:
             self._note(later, "the model is not kept: it is large, and its class allows no weak references")
@@ -267,6 +285,22 @@ class Listening:
 
     def _note(self, later: Later, note: str) -> None:
         later.fit = msgspec.structs.replace(later.fit, notes=[*later.fit.notes, note])
+
+    def name_fits(self, namespace: Mapping[str, Any]) -> None:
+        """Say which variables hold the estimators that a cell has fitted, now that it has ended."""
+        if self._unnamed:
+            self._fenced(lambda: self._name_fits(namespace))
+
+    def _name_fits(self, namespace: Mapping[str, Any]) -> None:
+        waiting, self._unnamed = self._unnamed, deque(maxlen=_MOST_UNNAMED)
+        alive = [(id(estimator), known) for live, known in waiting if (estimator := live()) is not None]
+        if not alive:
+            return
+        names = {id(value): name for name, value in reversed([*namespace.items()]) if not str(name).startswith("_")}
+        for key, known in alive:
+            if key in names:
+                known.fit = msgspec.structs.replace(known.fit, name=names[key])
+                self.session.writer.update(Fit, known.fit.id, name=names[key])
 
     # ── scores ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -285,7 +319,7 @@ class Listening:
 
     def _scored(self, name: str, value: float, truth: Any, known: Known | None) -> None:
         frame = describe.caller()
-        is_training = known is not None and known.truth_mark is not None and values_mark(truth) == known.truth_mark
+        is_training = known is not None and known.is_training(truth)
         shape = describe.shape_of(truth)
         score = Score(
             name=name,
@@ -341,11 +375,6 @@ def _best_params(estimator: Any) -> dict[str, Any]:
     """What a search found best, by the names that its run has them under."""
     best = describe.attributes(estimator).get("best_params_")
     return {f"best_{name}": describe.plain(value) for name, value in best.items()} if isinstance(best, dict) else {}
-
-
-def _truth_mark(begun: _Begun) -> Mark | None:
-    """What scores on the training data are held against: y, or X where there is none."""
-    return values_mark(begun.x if begun.y is None else begun.y)
 
 
 def _goes_on(fit: Fit, before: Fit) -> bool:
