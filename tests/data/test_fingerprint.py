@@ -291,3 +291,26 @@ def test_any_column_of_objects_survives_copy_split_and_pickle(items, cut):
     assert digest(pickle.loads(pickle.dumps(frame))) == version
     if 0 < cut < len(items):
         assert digest(pd.concat([frame.iloc[:cut], frame.iloc[cut:]])) == version
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i4", "?", "M8[ns]"])
+@pytest.mark.parametrize("rows", [3, 70_001, 400_000])
+def test_columns_that_lie_interleaved_have_the_version_of_columns_that_lie_apart(rows, dtype):
+    chance = np.random.default_rng(1)
+    values = chance.integers(0, 2**31, (rows, 7)).astype(dtype)
+    if values.dtype.kind == "f":
+        values[chance.random(values.shape) < 0.1] = np.nan
+        bits = values.view(f"u{values.itemsize}")
+        bits[0, 1] = np.array([-np.nan], values.dtype).view(bits.dtype)[0] | 5  # another NaN
+    together = pd.DataFrame(values, copy=False)
+    apart = pd.DataFrame({place: values[:, place].copy() for place in range(7)})
+    assert together[3].to_numpy().strides == (7 * values.itemsize,)
+    assert fingerprint(together) == fingerprint(apart)
+    values[rows // 2, 6] = 0 if dtype != "?" else not values[rows // 2, 6]
+    assert fingerprint(together) != fingerprint(apart)
+
+
+def test_columns_of_different_arrays_are_not_mixed_up():
+    one, other = np.arange(20.0).reshape(10, 2), np.arange(20.0, 40.0).reshape(10, 2)
+    mixed = pd.concat([pd.DataFrame(one, copy=False), pd.DataFrame(other, columns=["c", "d"], copy=False)], axis=1)
+    assert fingerprint(mixed) == fingerprint(pd.DataFrame({name: mixed[name].to_numpy().copy() for name in mixed}))

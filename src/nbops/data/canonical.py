@@ -7,6 +7,7 @@ be. ``Canonical`` hashes what is left without them.
 from __future__ import annotations
 
 import marshal
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbops.data.allowance import Allowance
@@ -67,6 +68,18 @@ class Canonical:
         state = new_hash()
         self._add_array(state, array)
         return bytes(state.digest())
+
+    def of_interleaved(self, columns: Sequence[NDArray[Any]]) -> list[bytes]:
+        """Digests of 1-D arrays of one dtype and length, each as ``of_array`` gives it.
+
+        For columns that share their memory value by value, as those of a C-ordered array do: one after the other, each
+        would read the memory of all of them.
+        """
+        if len(columns) == 1:
+            return [self.of_array(columns[0])]
+        states = [new_hash() for _ in columns]
+        _add_interleaved(states, columns)
+        return [bytes(state.digest()) for state in states]
 
     def of_arrow(self, column: Any) -> bytes:
         """Digest of an Arrow array or chunked array."""
@@ -163,6 +176,35 @@ def _without_padding(array: NDArray[Any]) -> list[NDArray[Any]]:
         return [high, (array - high).astype(np.float64)]
 
 
+def _add_interleaved(states: Sequence[Any], columns: Sequence[NDArray[Any]]) -> None:
+    """Add columns side by side, so many rows at a time that all of them stay in the cache."""
+    import numpy as np
+
+    dtype = np.dtype(np.int64) if columns[0].dtype.kind in "Mm" else columns[0].dtype
+    rows = max(64, BLOCK * 8 // (len(columns) * dtype.itemsize))
+    beside = np.empty((len(columns), rows), dtype=dtype)
+    for start in range(0, len(columns[0]), rows):
+        block = beside[:, : min(rows, len(columns[0]) - start)]
+        for row, column in zip(block, columns, strict=True):
+            row[...] = column[start : start + rows].view(dtype)
+        if _has_other_nan(block):
+            np.copyto(block, np.nan, where=np.isnan(block))
+        for state, row in zip(states, block, strict=True):
+            state.update(row)
+
+
+def _has_other_nan(block: NDArray[Any]) -> bool:
+    """Whether a block has a NaN of other bits than the usual ones."""
+    import numpy as np
+
+    if block.dtype.kind != "f" or not (unknown := np.isnan(block)).any():
+        return False
+    # Nearly always every NaN has the usual bits already, and counting is cheaper than writing.
+    bits = f"u{block.itemsize}"
+    usual = np.array([np.nan], dtype=block.dtype).view(bits)
+    return bool(np.count_nonzero(block.view(bits) == usual) != np.count_nonzero(unknown))
+
+
 def _add_numbers(state: Any, values: NDArray[Any]) -> None:
     """Add values of fixed width block by block, with one bit pattern for NaN."""
     import numpy as np
@@ -173,12 +215,8 @@ def _add_numbers(state: Any, values: NDArray[Any]) -> None:
         block = np.ascontiguousarray(values[start : start + BLOCK])
         if block.dtype.kind == "c":
             block = block.view(block.real.dtype)
-        if block.dtype.kind == "f" and (unknown := np.isnan(block)).any():
-            nan = np.array([np.nan], dtype=block.dtype)
-            bits = f"u{block.itemsize}"
-            # Nearly always every NaN has the usual bits already, and counting is cheaper than writing.
-            if np.count_nonzero(block.view(bits) == nan.view(bits)) != np.count_nonzero(unknown):
-                block = np.where(unknown, nan, block)
+        if _has_other_nan(block):
+            block = np.where(np.isnan(block), np.array([np.nan], dtype=block.dtype), block)
         state.update(block if block.dtype.kind in "biuf" else block.tobytes())
 
 
