@@ -16,8 +16,6 @@ holds.
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -25,15 +23,13 @@ import msgspec
 
 from nbops.data.allowance import Allowance
 from nbops.data.digest import OPAQUE, Digest, digest, randomness
+from nbops.data.namespace import Names
 from nbops.data.tokens import NOTHING, Reach, is_atom, reach, token
 
 Evidence = Literal["named", "token", "digest", "sampled", "opaque"]
 
 DYNAMIC = frozenset({"eval", "exec", "execfile", "get_ipython", "globals", "locals", "vars", "setattr", "delattr"})
 """Who mentions one of these may touch any name: all are digested, as far as the budget goes."""
-_HIDDEN = re.compile(r"__\w+__|_+|_i+|_i?\d+|_[dios]h|_exit_code|In|Out|exit|quit|get_ipython|open")
-"""What IPython keeps in the namespace for itself."""
-_SUSPECT = frozenset("_IOeqgo")
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +77,8 @@ class Watch:
         self._before: _Before | None = None
         self._reaches: dict[str, tuple[object, Reach]] = {}
         self._owners: dict[int, set[str]] = {}
+        self._followed: dict[str, object] = {}
+        self._names = Names()
 
     def before(self, namespace: Mapping[str, Any], *, reads: Iterable[str], binds: Iterable[str]) -> None:
         """Look at the namespace before a cell runs.
@@ -90,10 +88,11 @@ class Watch:
             reads: names that the cell's code looks up.
             binds: names that it binds at its top level; those of an augmented assignment are both.
         """
-        names = _visible(namespace)
-        tokens = {name: token(thing) for name, thing in names.items()}
-        self._follow(names, tokens, namespace)
         bound = frozenset(binds)
+        names = self._names.look(namespace)
+        tokens = {name: token(thing) for name, thing in names.items()}
+        if tokens != self._followed:  # threads and widgets change names between cells
+            self._follow(names, tokens, tokens, namespace)
         read, reached = self._reached(names, frozenset(reads), bound)
         self._before = _Before(
             ids={name: id(thing) for name, thing in names.items()},
@@ -121,7 +120,7 @@ class Watch:
         before, self._before = self._before, None
         if before is None:
             return Changes(reads={}, writes={}, deleted=[], unsure=[], randomness=[])
-        names = _visible(namespace)
+        names = self._names.look(namespace, before.binds)
         tokens = {name: token(thing) for name, thing in names.items()}
         writes: dict[str, Evidence] = {}
         for name, now in tokens.items():
@@ -130,7 +129,7 @@ class Watch:
             elif name in before.binds and _is_value(now):
                 writes[name] = "named"  # the same value again; of a mutable object the identity would tell
         unsure = self._compare(names, before, writes)
-        self._follow(names, tokens, namespace, changed=writes)
+        self._follow(names, tokens, writes, namespace, changed=writes)
         stirred = randomness()
         return Changes(
             reads=dict.fromkeys(sorted(before.reads), "named"),
@@ -195,14 +194,17 @@ class Watch:
         self,
         names: dict[str, Any],
         tokens: dict[str, object],
+        suspected: Iterable[str],
         namespace: Mapping[str, Any],
         *,
         changed: Mapping[str, Any] = {},
     ) -> None:
-        """Bring up to date what each name leads to, for names that are new or other than when last followed."""
+        """Bring up to date what each suspected name leads to, if it is new or other than when last followed."""
+        self._followed = tokens
         for name in self._reaches.keys() - names.keys():
             self._forget(name)
-        for name, now in tokens.items():
+        for name in suspected:
+            now = tokens[name]
             known = self._reaches.get(name)
             if known is not None and known[0] == now and name not in changed:
                 continue
@@ -219,16 +221,6 @@ class Watch:
             owners.discard(name)
             if not owners:
                 self._owners.pop(one, None)
-
-
-def _visible(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    # Listed by one C call: threads of the user may add names meanwhile.
-    return {name: thing for name, thing in list(namespace.items()) if name[:1] not in _SUSPECT or not _is_hidden(name)}
-
-
-@functools.lru_cache(maxsize=1 << 15)  # IPython adds names with every cell
-def _is_hidden(name: str) -> bool:
-    return _HIDDEN.fullmatch(name) is not None
 
 
 def _is_value(told: object) -> bool:
