@@ -11,6 +11,7 @@ commits after every cell and, with cells back to back, competes with any hook fo
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 import os
@@ -32,6 +33,7 @@ BARS = {
     "cell in a kernel": "<= 0.5 ms and <= 3 x the empty recorder",
     "names": "100 names <= 0.5 ms, 50 unchanged frames of 10 MB <= 3 ms; p99 <= 10 ms",
     "log_metric": "<= 0.1 ms",
+    "session": "10,000 cells: the recorder's memory <= 50 MB and flat, its time per cell as at the start",
     "first durable metric, cold process": "<= 300 ms over bare IPython",
 }
 
@@ -224,6 +226,43 @@ def kernel_cells(rounds: int, folder: Path) -> dict[str, Any]:
         manager.shutdown_kernel()
 
 
+def session(rounds: int) -> dict[str, Any]:
+    """Cells of many kinds, as long as a session lasts: what memory and time grow to."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from nbops import capture
+
+    shell: Any = InteractiveShell.instance()
+    shell.history_manager.enabled = False
+    shell.run_cell("import pandas as pd")
+    sources = ("x{0} = {1}", "y = abs(-{1})", "print({1})", "d = pd.DataFrame({{'a': [{1}]}})", "d.loc[0, 'a'] = {1}",
+               "l = [{1}] * 10", "l.append(1)", "def f{0}(): return l", "f{0}()", "'shown' + str({1})")  # fmt: skip
+    cells = 10_000 if rounds > 5 else 500
+    found: dict[str, Any] = {}
+    for mode in ("bare", "nbops"):
+        recorder: Any = capture.start(shell) if mode == "nbops" else None
+        time.sleep(1)
+        taken, began = [], _occupied_mb()
+        for number in range(cells):
+            source = sources[number % len(sources)].format(number // len(sources) % 50, number)
+            begin = time.thread_time()
+            shell.run_cell(source, store_history=True, cell_id=f"c{number % 200}")
+            taken.append(time.thread_time() - begin)
+        part = len(taken) // 10
+        found[mode] = {
+            "grown_mb": _occupied_mb() - began,
+            "first_tenth_ms": statistics.median(taken[:part]) * 1e3,
+            "last_tenth_ms": statistics.median(taken[-part:]) * 1e3,
+        }
+        assert recorder is None or not (recorder.failures or recorder.follower.failures)
+    return {"cells": cells, **found, "recorder_mb": found["nbops"]["grown_mb"] - found["bare"]["grown_mb"]}
+
+
+def _occupied_mb() -> float:
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+
+
 def printing() -> dict[str, Any]:
     """A hundred megabytes in a thousand pieces, and a hundred thousand lines, into a stream that costs nothing."""
     from IPython.core.interactiveshell import InteractiveShell
@@ -273,6 +312,7 @@ def main() -> None:
             "history off": lambda: cells(rounds, history=False),
             "names": lambda: namespaces(rounds),
             "kernel": lambda: kernel_cells(rounds, Path.cwd()),
+            "session": lambda: session(rounds),
             "printing": printing,
         }
         print(json.dumps(parts[given.part]()), file=sys.stderr)
@@ -281,7 +321,7 @@ def main() -> None:
         figures = {
             "cold processes": cold_processes(3 if given.quick else 11, Path(folder)),
             **{part: _in_own_process(part, Path(folder), given.quick) for part in (
-                "history on", "history off", "names", "kernel", "printing")},
+                "history on", "history off", "names", "kernel", "session", "printing")},
         }  # fmt: skip
     print(json.dumps(figures, indent=1))
     print("\n".join(f"{case:40} {bar}" for case, bar in BARS.items()))

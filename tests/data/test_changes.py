@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from nbops.data.changes import Changes, Watch
+from nbops.data.randomness import randomness
 
 SETUP = """
 import array, collections, copy, functools, itertools, random, types
@@ -185,6 +186,37 @@ def test_names_of_ipython_are_not_the_users():
 )
 def test_use_of_global_randomness_is_told(cell, expected):
     assert observe("random.seed(9); np.random.seed(9)", cell).randomness == expected
+
+
+def test_every_kind_of_draw_from_numpy_is_seen():
+    saved = np.random.get_state()
+    other = np.random.PCG64(1)
+    draws = [
+        lambda: np.random.seed(5),
+        np.random.randn,  # draws two, and keeps the second one
+        np.random.randn,  # which is given here, without any move of the generator
+        np.random.randn,
+        lambda: np.random.seed(5),
+        np.random.rand,
+        lambda: np.random.shuffle([1, 2, 3]),
+        lambda: np.random.set_state(saved),
+        lambda: np.random.set_bit_generator(other),
+        np.random.rand,
+        lambda: np.random.set_bit_generator(np.random.MT19937(3)),
+        np.random.rand,
+    ]
+    own = np.random.get_bit_generator()
+    try:
+        for draw in draws:
+            before = randomness()
+            assert randomness() == before
+            draw()
+            assert randomness()["numpy"] != before["numpy"], draw
+            now = randomness()
+            np.random.default_rng(1).normal()
+            assert randomness() == now
+    finally:
+        np.random.set_bit_generator(own)
 
 
 def test_a_large_array_is_sampled_and_says_so():

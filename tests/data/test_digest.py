@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbops.data import digest, token
-from nbops.data.digest import OPAQUE, Digest, randomness
+from nbops.data.digest import OPAQUE, Digest
+from nbops.data.randomness import randomness
 from nbops.data.tokens import reach
 
 atoms = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4), st.binary(max_size=4))

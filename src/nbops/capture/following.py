@@ -315,9 +315,9 @@ def _random_states() -> dict[str, str]:
     found = {"random": xxhash.xxh3_128_hexdigest(repr(random.getstate()).encode())}
     numpy_random = loaded("numpy.random")
     if numpy_random is not None:
-        name, keys, position, has_gauss, gauss = numpy_random.get_state()
-        told = f"{name} {position} {has_gauss} {gauss!r} ".encode() + keys.tobytes()
-        found["numpy"] = xxhash.xxh3_128_hexdigest(told)
+        from nbops.data import numpy_state
+
+        found["numpy"] = xxhash.xxh3_128_hexdigest(numpy_state(numpy_random)[0])
     return found
 
 

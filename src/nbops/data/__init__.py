@@ -13,6 +13,7 @@ from nbops.data.changes import Changes, Watch
 from nbops.data.digest import Digest, digest
 from nbops.data.fingerprint import Fingerprint, fingerprint
 from nbops.data.profile import ColumnProfile, Profile, merged, profile_from_json, profile_of
+from nbops.data.randomness import numpy_state
 from nbops.data.signature import signature_of
 from nbops.data.tokens import token
 from nbops.data.version import version
@@ -28,6 +29,7 @@ __all__ = [
     "digest",
     "fingerprint",
     "merged",
+    "numpy_state",
     "profile_from_json",
     "profile_of",
     "signature_of",

@@ -22,8 +22,9 @@ from typing import Any, Literal
 import msgspec
 
 from nbops.data.allowance import Allowance
-from nbops.data.digest import OPAQUE, Digest, digest, randomness
+from nbops.data.digest import OPAQUE, Digest, digest
 from nbops.data.namespace import Names
+from nbops.data.randomness import randomness
 from nbops.data.tokens import NOTHING, Reach, is_atom, reach, token
 
 Evidence = Literal["named", "token", "digest", "sampled", "opaque"]

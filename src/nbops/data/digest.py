@@ -9,7 +9,6 @@ frames are hashed as the bytes they are. Never compare such a digest with the da
 from __future__ import annotations
 
 import pickle
-import random
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
@@ -329,28 +328,3 @@ def _array_sample(array: NDArray[Any]) -> NDArray[Any]:
     places = np.linspace(0, max(0, array.size - 1), min(array.size, SAMPLED)).astype(np.int64)
     plain = np.ndarray.view(array, np.ndarray)
     return plain[np.unravel_index(places, plain.shape)] if array.size else plain
-
-
-# Random state
-
-
-def randomness() -> dict[str, int]:
-    """Tell where the process-wide random generators stand.
-
-    Returns:
-        ``random`` of the standard library, and ``numpy`` where it is loaded: numbers to be compared with later ones.
-
-    Example:
-        >>> import random
-        >>> before = randomness()
-        >>> _ = random.random()
-        >>> randomness() == before
-        False
-    """
-    # A tuple of integers: hashing it runs nobody's code.
-    found = {"random": hash(random.getstate())}
-    numpy_random = loaded("numpy.random")
-    if numpy_random is not None:
-        name, keys, position, has_gauss, gauss = numpy_random.get_state()
-        found["numpy"] = hash((name, keys.tobytes(), position, has_gauss, gauss))
-    return found
