@@ -93,7 +93,7 @@ CASES = [
     carried("state", "cached", "CACHE cached", "cached(3)"),
     carried("state", "apply", "REGISTRY register double negate apply", "apply('double', 4)", "apply('negate', 4)"),
     carried("state", "content", "STOP content", "content(['the', 'an', 'x'])"),
-    blocked("state", "report", LOG="changed"),
+    carried("state", "report", "LOG note report", "report()"),
     carried("state", "note", "LOG note", "note('x')"),
     carried("state", "volume", "OPTIONS alias volume", "volume()"),
     blocked("state", "top", DECK="changed"),

@@ -73,9 +73,17 @@ def test_what_may_change_an_object_is_seen(source: str, touch: Touch) -> None:
     assert touch in unit(source).touches
 
 
-def test_changed_parameters_are_known_by_place_and_name() -> None:
-    assert unit("def f(a, b):\n  b.append(a)").changed_parameters == {1, "b"}
-    assert unit("class K:\n  def __init__(self, rows): self.rows = rows; rows.sort()").changed_parameters == {0, "rows"}
+def test_what_a_call_does_to_its_parameters_is_known_by_place_and_name() -> None:
+    touches = unit("def f(a, b):\n  b.append(a)").parameter_touches
+    assert (frozenset({1, "b"}), Touch("b", "method", "append")) in touches
+    makes = unit("class K:\n  def __init__(self, rows): self.rows = rows; rows.sort()").parameter_touches
+    assert makes == [(frozenset({0, "rows"}), Touch("rows", "method", "sort"))]
+
+
+def test_what_methods_do_to_their_object_is_known_by_name() -> None:
+    text = "class K:\n  def add(self, v): self.n += v\n  def show(self): return self.n\n  @staticmethod\n  def f(x): x.a = 1"
+    touches = unit(text).method_touches
+    assert touches == {"add": [Touch("self", "store", "self.n")], "show": [], "f": []}
 
 
 def test_text_keeps_comments_above_inside_and_below() -> None:

@@ -22,6 +22,7 @@ from nbops.extract.live import agrees, alias_of_object, described_value, unit_fr
 from nbops.extract.log import Log, Step
 from nbops.extract.purity import Judge, Meaning, value_kind
 from nbops.masking.marks import marks_in
+from nbops.extract.registries import Registries, entered_by_hooks, reads_registry
 from nbops.source import Alias, Unit
 
 StarNames = Callable[[str], frozenset[str] | None]
@@ -80,6 +81,8 @@ class Closure:
     """Parameter or pin → the statements whose functions read it."""
     state: set[str] = field(default_factory=set)
     """Module state that functions of the module change when they are called."""
+    final: set[str] = field(default_factory=set)
+    """Names that are looked up when functions are called, and so for what they last stood for."""
     unverified: list[str] = field(default_factory=list)
     """Requested names whose live object could not be held against the text."""
 
@@ -155,6 +158,7 @@ class _Walk:
         self.closure = Closure()
         self.judge = Judge(self._meaning)
         self.changes = Changes(log)
+        self.registries = Registries(log)
         self._todo: list[_Need] = []
         self._seen: set[tuple[str, int | None, bool, bool]] = set()
         self._chosen: dict[str, Step] = {}
@@ -237,15 +241,18 @@ class _Walk:
             return
         if need.at is None and not self._is_live(need, steps):
             return
-        problem = next(((s, why) for s in steps if (why := self.judge.objection(s)) is not None), None)
+        if need.at is None:
+            self.closure.final.add(need.name)
+        plain = {s: alias for s in steps if (alias := self._plain_import(s, need.name)) is not None}
+        problem = next(
+            ((s, why) for s in steps if s not in plain and (why := self.judge.objection(s)) is not None), None
+        )
         if problem is not None:
             self._block_value(need, *problem)
             return
         for step in steps:
-            if step.unit.kind == "import":
-                for alias in step.unit.aliases:
-                    if alias.bound == need.name:
-                        self._import(alias, step.position)
+            if step in plain:
+                self._import(plain[step], step.position)
             else:
                 self._include(step)
                 if need.called and step.unit.kind in {"function", "class"}:
@@ -266,6 +273,16 @@ class _Walk:
         )  # fmt: skip
         return True
 
+    def _plain_import(self, step: Step, name: str) -> Alias | None:
+        """The import that gives a name; of a statement that installs or tells more, nothing else is taken."""
+        if step.unit.kind == "import":
+            return next((alias for alias in step.unit.aliases if alias.bound == name), None)
+        alias = step.unit.import_of(name) if self.judge.objection(step) is not None else None
+        if alias is not None:
+            line = step.unit.bare.split("\n")[0]
+            self.closure.note(f"of `{line[:60]}` ({step.cell.label}) only `{alias.statement()}` was taken")
+        return alias
+
     def _include(self, step: Step) -> None:
         if step in self.closure.steps or self._block_secret(None, step):
             return
@@ -283,7 +300,8 @@ class _Walk:
             self.closure.note(f"{_title(unit)} calls {name}(): names that it looks up by text cannot be followed")
         calls = unit.calls_at_once
         for name in sorted(reads.now):
-            self._need(_Need(name, step, step.position, called=calls))
+            if name not in reads.perhaps or self._is_bound(name, step.position):
+                self._need(_Need(name, step, step.position, called=calls))
         for name in sorted(reads.later):
             self._need(_Need(name, step, None))
         for name in sorted(reads.soft):
@@ -333,6 +351,9 @@ class _Walk:
             return self._checked(name, steps)
         return steps
 
+    def _is_bound(self, name: str, at: int) -> bool:
+        return bool(self.log.bindings(name, at)) or self._star_of(name, at) is not None
+
     def _bindings(self, name: str, at: int | None) -> list[Step]:
         return self._final(name) if at is None else self.log.bindings(name, at)
 
@@ -344,6 +365,8 @@ class _Walk:
         if name not in namespace:
             return steps  # said by _is_live
         verdict = agrees(last.unit, name, namespace[name])
+        if verdict is False and last.unit.kind == "class" and self._is_changed_since(name, last):
+            verdict = None  # a class that statements or calls have set attributes of
         choices = {"last": last}
         if verdict is False:
             for maker in self._made_it(name, namespace[name])[:1]:
@@ -361,6 +384,9 @@ class _Walk:
             self._conflict(name, last, choices, live_differs=verdict is False)
             self._chosen[name] = last
         return [self._chosen[name]]
+
+    def _is_changed_since(self, name: str, step: Step) -> bool:
+        return bool(self.changes.after(name, step, [step], "definition") or self.changes.when_called(name))
 
     def _made_it(self, name: str, value: object) -> list[Step]:
         earlier = [s for s in reversed(self.log.binders.get(name, [])) if agrees(s.unit, name, value) is True]
@@ -446,8 +472,8 @@ class _Walk:
         steps = self.log.bindings(name, step.position) or (self._final(name) if step.unit.kind == "function" else [])
         if not steps:
             return Meaning("builtin", name) if name in PYTHON_NAMES else Meaning("unknown")
-        aliases = [alias for s in steps for alias in s.unit.aliases if alias.bound == name]
-        if aliases and all(s.unit.kind == "import" for s in steps):
+        aliases = [s.unit.import_of(name) for s in steps]
+        if aliases[-1] is not None and None not in aliases:
             return Meaning("import", aliases[-1].target)
         return Meaning("steps", steps=tuple(steps))
 
@@ -487,7 +513,7 @@ class _Walk:
     def _judge_names_set_later(self) -> None:
         """Globals that only functions set: one that sets without reading first has to come along."""
         for name, need in self._set_later.items():
-            makers = [s for s in self.log.writers[name] if self.log.is_counted(s) and name not in s.unit.reads.later]
+            makers = [s for s in self.log.writers[name] if self.log.is_counted(s) and s.unit.sets_first(name)]
             present = [s for s in makers if s in self.closure.steps]
             if present:
                 self.closure.note(
@@ -541,7 +567,7 @@ class _Walk:
         elif writers:
             self._block(
                 name, "changed", f"is set by {_title(writers[-1].unit)}() when that is called", writers[-1], need,
-                cures=[f"extract {_title(writers[-1].unit)} too"],
+                cures=[f"extract {_title(writers[-1].unit)} too", *self._cures(need)],
             )  # fmt: skip
         else:
             self._block(name, "undefined", self._undefined(name), need.by, need)
@@ -610,7 +636,7 @@ class _Walk:
         if kind != "fixed":
             for step in self.changes.after(need.name, base, steps, kind):
                 self._take_change(need, step)
-        if base.unit.kind == "value" and need.name not in self._state:
+        if base.unit.kind != "import" and need.name not in self._state:
             changers = self.changes.when_called(need.name)
             if changers:
                 self._state[need.name] = (base, changers)
@@ -633,15 +659,42 @@ class _Walk:
     # Module state that functions change when they are called.
 
     def _include_registrations(self) -> bool:
-        """Definitions whose decorator writes into a carried object (``@register("a")``) belong to its value."""
-        added = False
-        for name, (base, changers) in list(self._state.items()):
-            at_once = {s: depth for s in changers if (depth := s.unit.depth_of_touch(name)) is not None}
-            for step in self.log.steps[base.position + 1 :]:
-                if step not in self.closure.steps and self.changes.registers(step, at_once):
-                    self._include(step)
-                    added = True
-        return added and bool(self._todo)
+        """Definitions and calls that enter something into an object which what comes along reads."""
+        added = [
+            step
+            for name, (base, changers) in list(self._state.items())
+            for step in [*self._entered_by_decorators(name, base, changers), *self._entered_by_calls(base, changers)]
+        ]
+        added += self._entered_by_hooks()
+        for step in added:
+            self._include(step)
+        return bool(added) and bool(self._todo)
+
+    def _entered_by_decorators(self, name: str, base: Step, changers: list[Step]) -> list[Step]:
+        """Definitions whose decorator writes into a carried object: ``@register("a")``."""
+        at_once = {s: depth for s in changers if (depth := s.unit.depth_of_touch(name)) is not None}
+        readers = [s for s in self.closure.steps if s not in at_once and name in s.unit.reads.later | s.unit.reads.now]
+        if not readers and name not in self.closure.requested:
+            return []
+        later = [s for s in self.log.steps[base.position + 1 :] if s not in self.closure.steps]
+        return [s for s in later if self.registries.decorates(s, at_once)]
+
+    def _entered_by_calls(self, base: Step, changers: list[Step]) -> list[Step]:
+        """Calls, made while the notebook ran, of functions that nothing else needs: ``register("a", double)``."""
+        absent = [step for step in changers if step not in self.closure.steps]
+        callers = [s for s in self.changes.callers(absent) if s not in self.closure.steps] if absent else []
+        if any(s.position < base.position or self.judge.objection(s) is not None for s in callers):
+            return []  # not all of them can be repeated; _judge_state tells which
+        return [s for s in callers if s.unit.kind in {"effect", "value"}]
+
+    def _entered_by_hooks(self) -> list[Step]:
+        """Classes that enter themselves by being derived from one that comes along."""
+        found: list[Step] = []
+        for owner in list(self.closure.steps):
+            names = entered_by_hooks(owner)
+            if names and any(reads_registry(step, names) for step in self.closure.steps):
+                found += [s for s in self.registries.subclasses(owner) if s not in self.closure.steps]
+        return found
 
     def _judge_state(self) -> None:
         """A function that comes along may change its own state; one that stays behind has made it what it is."""

@@ -58,7 +58,8 @@ def _must_precede(first: Step, second: Step) -> bool:
 
 
 def _makes(step: Step) -> frozenset[str]:
-    return step.unit.binds | {touch.name for touch in step.unit.touches if touch.how != "passed"}
+    changed = {t.name for t in step.unit.touches if t.how != "passed" and t.detail != "__call__"}
+    return step.unit.binds | changed
 
 
 def _without_repeats(steps: list[Step]) -> list[Step]:

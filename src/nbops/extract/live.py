@@ -152,9 +152,12 @@ def _is_decorated(node: ast.ClassDef, name: str) -> bool:
 
 def _literals_agree(node: ast.ClassDef, value: type) -> bool | None:
     """Class attributes given as literals: they may have been set since, so a difference is only ever a doubt."""
+    set_inside = {p.attr for p in ast.walk(node) if isinstance(p, ast.Attribute) and not isinstance(p.ctx, ast.Load)}
     for statement in node.body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             wanted = _literal(statement.value)
+            if statement.targets[0].id in set_inside or isinstance(wanted, (list, dict, set)):
+                continue  # the class's own state, which its methods change
             if wanted is not _MISSING and vars(value).get(statement.targets[0].id, wanted) != wanted:
                 return None if len(statement.targets) > 1 or node.decorator_list or node.bases else False
     return True

@@ -74,8 +74,6 @@ class Plan:
     definitions: list[Definition]
     notes: list[str]
     header: str | None = None
-    final: frozenset[str] = frozenset()
-    """Names that stand in the module for what they last stood for in the notebook."""
     parameters: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     carried: Carried = field(default_factory=Carried)
@@ -284,7 +282,6 @@ def make_plan(
     )  # fmt: skip
     carried = _carry_over(closure, names, module, held)
     plan = Plan(module, closure, "", [], closure.notes, header)
-    plan.final = frozenset(name for s in closure.steps for name in s.unit.binds if s in log.bindings(name))
     plan.parameters = sorted(set(parameters) & set(closure.cut))
     plan.carried = carry(closure, parameters, pins, namespace)
     plan.steps = ordered(closure, _ranks(held) if held is not None else {})
@@ -502,7 +499,7 @@ def _compare_values(plan: Plan, report: ImportReport, namespace: Mapping[str, ob
     """Hold the module's constants against the live ones: something may have changed them where nobody could see."""
     for name, text in report.values.items():
         live = canonical(namespace.get(name)) if name in namespace else None
-        is_final = name in plan.final
+        is_final = name in plan.closure.final
         if text is None or live is None or text == live or name in plan.closure.state or not is_final:
             continue
         plan.closure.block(

@@ -29,15 +29,19 @@ _FIXED_BUILTINS = frozenset(
     | {"round", "str", "sum", "tuple", "abs", "type", "bin", "oct", "object"}
 )
 _PURE_MODULES = (
-    "abc.", "base64.", "binascii.", "bisect.", "calendar.", "cmath.", "collections.", "colorsys.", "copy.", "cycler.",
-    "dataclasses.", "datetime.", "decimal.", "enum.", "fnmatch.", "fractions.", "functools.", "hashlib.", "html.",
-    "ipaddress.", "itertools.", "json.dumps", "json.loads", "keyword.", "math.", "matplotlib.colors.", "numbers.",
-    "numpy.", "operator.", "os.path.basename", "os.path.dirname", "os.path.join", "os.path.normpath",
-    "os.path.split", "pathlib.", "re.", "scipy.constants.", "statistics.", "string.", "struct.", "sympy.", "textwrap.",
-    "types.", "typing.", "typing_extensions.", "unicodedata.", "urllib.parse.", "uuid.UUID", "weakref.",
-    "logging.getLogger", "threading.Lock", "threading.RLock", "threading.local", "contextvars.ContextVar",
-    "pandas.CategoricalDtype", "pandas.DateOffset", "pandas.Interval", "pandas.Timedelta", "pandas.Timestamp",
-    "pandas.date_range", "pandas.offsets.", "pandas.to_datetime", "pandas.to_timedelta", "torch.device",
+    "abc.", "argparse.Namespace", "array.array", "asyncio.Event", "asyncio.Lock", "asyncio.Queue", "asyncio.Semaphore",
+    "base64.", "binascii.", "bisect.", "calendar.", "cmath.", "collections.", "colorsys.", "contextvars.ContextVar",
+    "copy.", "cycler.", "dataclasses.", "datetime.", "dateutil.", "decimal.", "difflib.", "enum.", "fnmatch.",
+    "fractions.", "functools.", "hashlib.", "heapq.", "html.", "inspect.signature", "ipaddress.", "itertools.",
+    "json.dumps", "json.loads", "keyword.", "logging.getLogger", "math.", "matplotlib.cm.", "matplotlib.colors.",
+    "matplotlib.pyplot.cm.", "matplotlib.pyplot.get_cmap", "numbers.", "numpy.", "operator.", "os.path.basename",
+    "os.path.dirname", "os.path.join", "os.path.normpath", "os.path.split", "pandas.CategoricalDtype",
+    "pandas.DateOffset", "pandas.Interval", "pandas.Timedelta", "pandas.Timestamp", "pandas.api.types.",
+    "pandas.date_range", "pandas.offsets.", "pandas.to_datetime", "pandas.to_timedelta", "pathlib.", "pytz.timezone",
+    "queue.", "re.", "scipy.constants.", "scipy.special.", "scipy.stats.", "seaborn.color_palette", "statistics.",
+    "string.", "struct.", "sympy.", "textwrap.", "threading.Event", "threading.Lock", "threading.RLock",
+    "threading.local", "torch.device", "types.", "typing.", "typing_extensions.", "unicodedata.", "urllib.parse.",
+    "uuid.UUID", "uuid.uuid3", "uuid.uuid5", "weakref.", "zlib.", "zoneinfo.ZoneInfo",
 )  # fmt: skip
 _IMPURE = (
     "datetime.date.today", "datetime.datetime.now", "datetime.datetime.today", "datetime.datetime.utcnow",
@@ -89,6 +93,8 @@ SAFE_METHODS = frozenset(
     | {"head", "tail", "describe", "info", "plot", "hist", "sample", "corr", "nunique", "unique", "value_counts"}
     | {"groupby", "pivot_table", "to_csv", "to_dict", "to_numpy", "isna", "isnull", "apply", "predict", "score"}
     | {"predict_proba", "transform"}
+    # cached functions
+    | {"cache_info", "cache_parameters"}
 )
 """Methods that leave their object as it was; `view` and its like are followed as aliases."""
 
@@ -118,6 +124,7 @@ class Judge:
         self._known: dict[Step, str | None] = {}
         self._asked: set[Step] = set()
         self._calls: dict[Step, str | None] = {}
+        self._methods: dict[tuple[Step, str, Step], str | None] = {}
 
     def objection(self, step: Step) -> str | None:
         """Say what a statement does that a module may not do at import; None when it is pure."""
@@ -138,7 +145,10 @@ class Judge:
 
     def _used_up(self, step: Step) -> str | None:
         """An iterator is not a value: whoever read it in the notebook has emptied it."""
-        value = getattr(step.unit.node, "value", None)
+        node = step.unit.node
+        if isinstance(node, ast.Assign) and any(isinstance(t, (ast.Tuple, ast.List)) for t in node.targets):
+            return None  # `a, b = map(int, "12")` reads it to its end at once
+        value = getattr(node, "value", None)
         if isinstance(value, ast.GeneratorExp):
             return "is a generator, which is used up by reading it"
         called = self.path(value.func, step) if isinstance(value, ast.Call) else None
@@ -178,6 +188,9 @@ class Judge:
                 return None
             if path == "functools.partial" and value.args:
                 return _Reader(self, step, {}).callee(value.args[0])
+        owner = self.class_of(value, step) if isinstance(value, ast.Call) else None
+        if owner is not None:
+            return self.calling_method(owner, "__call__")
         if isinstance(value, (ast.Name, ast.Attribute)):  # another name for something: Tokens = list
             return _Reader(self, step, {}).callee(value)
         return f"calls what is made by {ast.unparse(value)[:60]}"
@@ -200,10 +213,65 @@ class Judge:
             return f"calls {node.name}(), which is decorated"
         for member in node.body:
             if isinstance(member, ast.FunctionDef) and member.name in {"__init__", "__new__", "__post_init__"}:
-                problem = _Reader(self, step, {}).function(member)
+                problem = _Reader(self, step, {}, owner=step).function(member)
                 if problem is not None:
                     return problem
         return None
+
+    def class_of(self, node: ast.expr, step: Step) -> Step | None:
+        """The notebook's own class that an expression names or makes an object of, where that is plain to see."""
+        if isinstance(node, ast.Call):
+            if not isinstance(node.func, ast.Attribute):
+                return self.class_of(node.func, step)
+            owner = self.class_of(node.func.value, step)
+            found = self.method(owner, node.func.attr) if owner is not None else None
+            return owner if found is not None and _returns_itself(found[1]) else None
+        if not isinstance(node, ast.Name):
+            return None
+        steps = self._resolve(node.id, step).steps
+        made = steps[0] if steps else None
+        if made is None or made.unit.kind == "class":
+            return made
+        value = getattr(made.unit.node, "value", None)
+        return self.class_of(value, made) if isinstance(value, ast.Call) and made.unit.kind == "value" else None
+
+    def method(self, owner: Step, name: str) -> tuple[Step, ast.FunctionDef] | None:
+        """A method of a notebook's class, its own or of a base that the notebook has too."""
+        node = owner.unit.node
+        for member in node.body if isinstance(node, ast.ClassDef) else ():
+            if isinstance(member, ast.FunctionDef) and member.name == name:
+                return owner, member
+        return self._method_above(owner, name)
+
+    def _method_above(self, owner: Step, name: str) -> tuple[Step, ast.FunctionDef] | None:
+        node = owner.unit.node
+        for base in node.bases if isinstance(node, ast.ClassDef) else ():
+            above = self.class_of(base, owner) if isinstance(base, ast.Name) else None
+            found = self.method(above, name) if above is not None and above is not owner else None
+            if found is not None:
+                return found
+        return None
+
+    def calling_method(self, owner: Step, name: str) -> str | None:
+        """Say what calling a method does; None when that is pure."""
+        found = self.method(owner, name)
+        if found is None:
+            return None if name in SAFE_METHODS else f"calls {name}()"
+        return self._calling_member(*found, owner)
+
+    def calling_above(self, step: Step, name: str, owner: Step | None) -> str | None:
+        """Say what ``super().name()`` does; the bases that libraries have were judged with the class."""
+        found = self._method_above(step, name)
+        return None if found is None else self._calling_member(*found, owner or step)
+
+    def _calling_member(self, step: Step, member: ast.FunctionDef, owner: Step) -> str | None:
+        key = (step, member.name, owner)
+        if key not in self._methods:
+            self._methods[key] = None  # recursion is judged by the rest of the body
+            decorators = [d for d in member.decorator_list if not self._is_known_decorator(d, step)]
+            decorated = f"calls {member.name}(), which is decorated" if decorators else None
+            self._methods[key] = decorated or _Reader(self, step, {}, owner=owner).function(member)
+        return self._methods[key]
 
     def _base(self, base: ast.expr, step: Step) -> str | None:
         target = base.value if isinstance(base, ast.Subscript) else base
@@ -254,10 +322,16 @@ class Judge:
 class _Reader:
     """Walks one statement or function body; ``local`` holds the names of the function being read."""
 
-    def __init__(self, judge: Judge, step: Step, local: dict[str, ast.AST | None]) -> None:
+    def __init__(
+        self, judge: Judge, step: Step, local: dict[str, ast.AST | None], *, owner: Step | None = None
+    ) -> None:
         self.judge = judge
         self.step = step
         self.local = local
+        self.owner = owner
+        """The class of the object that a method was called on."""
+        self.itself = ""
+        """What the method calls that object."""
 
     # Statements: each returns the first objection.
 
@@ -413,6 +487,10 @@ class _Reader:
     def callee(self, function: ast.expr) -> str | None:
         """Say why something may not be called."""
         root = root_name(function)
+        if isinstance(function, ast.Attribute) and _is_super(function.value):
+            return self.judge.calling_above(self.step, function.attr, self.owner)
+        if isinstance(function, ast.Attribute) and (owner := self._owner(function.value)) is not None:
+            return self.judge.calling_method(owner, function.attr)
         if root is not None and root in self.local:
             return self._local_call(function, root)
         if isinstance(function, ast.Call) and len(function.args) <= 1:  # lru_cache(None)(f), partial(f)(x)
@@ -426,26 +504,19 @@ class _Reader:
             if meaning.kind == "steps":
                 return self.judge.calling(meaning.steps)
         elif isinstance(function, ast.Attribute):
-            if function.attr in SAFE_METHODS or (self.local and function.attr in MUTATORS):
+            if function.attr in SAFE_METHODS | MUTATORS:
                 return self.expression(function.value)
-            if isinstance(function.value, ast.Name):
-                return self._class_member(function)
         return f"calls {_short(function)}()"
 
-    def _class_member(self, function: ast.Attribute) -> str | None:
-        """``Config.default()``: a method of a notebook's class that is called on the class itself."""
-        assert isinstance(function.value, ast.Name)
-        meaning = self.judge.meaning(function.value.id, self.step)
-        for step in meaning.steps:
-            if isinstance(step.unit.node, ast.ClassDef):
-                for member in step.unit.node.body:
-                    if isinstance(member, ast.FunctionDef) and member.name == function.attr:
-                        return self.judge.calling((step,)) or _Reader(self.judge, step, {}).function(member)
-        return f"calls {_short(function)}()"
+    def _owner(self, node: ast.expr) -> Step | None:
+        """The class of the object, or the class itself, that a method is called on; None for those of libraries."""
+        if isinstance(node, ast.Name) and node.id in self.local:
+            return self.owner if node.id == self.itself else None
+        return self.judge.class_of(node, self.step)
 
     def _local_call(self, function: ast.expr, root: str) -> str | None:
         if isinstance(function, ast.Attribute):
-            is_known = function.attr in SAFE_METHODS | MUTATORS or ast.unparse(function).startswith("super().")
+            is_known = function.attr in SAFE_METHODS | MUTATORS
             return None if is_known else f"calls {_short(function)}()"
         inner = self.local[root]
         if isinstance(inner, ast.FunctionDef) and not inner.decorator_list:
@@ -456,6 +527,8 @@ class _Reader:
     def function(self, node: ast.FunctionDef | ast.Lambda) -> str | None:
         """Say what running a function's body does."""
         arguments = node.args
+        if self.owner is not None:
+            self.itself = next((arg.arg for arg in [*arguments.posonlyargs, *arguments.args]), "")
         for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
             self.local[argument.arg] = None
         for extra in (arguments.vararg, arguments.kwarg):
@@ -475,8 +548,12 @@ class _Reader:
 _OF_THE_MOMENT = frozenset({"now", "today", "utcnow", "cwd", "home", "localtime", "gmtime"})
 
 
+_DRAWN = frozenset({"rvs", "random_state", "bootstrap", "permutation_test", "monte_carlo_test", "resample"})
+"""Functions of libraries that otherwise only compute, which draw random numbers."""
+
+
 def _is_pure_path(path: str) -> bool:
-    if path.rpartition(".")[2] in _OF_THE_MOMENT:
+    if path.rpartition(".")[2] in _OF_THE_MOMENT | _DRAWN:
         return False
     if "." not in path:
         return path in _BUILTINS or (path[:1].isupper() and path.endswith(("Error", "Exception", "Warning")))
@@ -515,6 +592,16 @@ def _kind_of(node: ast.expr, step: Step, path: Callable[[ast.expr, Step], str | 
             if isinstance(function, ast.Attribute) and function.attr in {"split", "splitlines", "keys", "copy"}:
                 return "container"
     return "object"
+
+
+def _is_super(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+
+
+def _returns_itself(method: ast.FunctionDef) -> bool:
+    own = method.args.args[0].arg if method.args.args else None
+    returned = [part.value for part in ast.walk(method) if isinstance(part, ast.Return)]
+    return bool(returned) and all(isinstance(value, ast.Name) and value.id == own for value in returned)
 
 
 def _called(statement: ast.Expr) -> str | None:

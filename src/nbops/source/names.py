@@ -88,6 +88,8 @@ class Reads:
     """Only in dead code and in annotations that are never evaluated."""
     written: frozenset[str] = frozenset()
     """Names that functions in it set through ``global``."""
+    perhaps: frozenset[str] = frozenset()
+    """Those of ``now`` that only its functions look up, which it may call at once or hand to somebody for later."""
     walrus: frozenset[str] = frozenset()
     """Names bound by ``:=`` and other places that only the symbol table sees."""
 
@@ -181,6 +183,29 @@ class Unit:
         has_one = ":=" in self.bare and any(isinstance(node, ast.NamedExpr) for node in ast.walk(self.node))
         return self.reads.walrus if has_one else frozenset()
 
+    def import_of(self, name: str) -> Alias | None:
+        """The one import that a compound statement binds a name by, such as ``try: import torch``.
+
+        None where it binds the name in another way too, or by different imports.
+        """
+        found: set[Alias] = set()
+        for node in _own_nodes(self.node):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                found.update(alias for alias in Unit(node, "").aliases if alias.bound == name)
+            elif isinstance(node, ast.stmt) and name in _bound_here(node):
+                return None
+        return found.pop() if len(found) == 1 else None
+
+    def sets_first(self, name: str) -> bool:
+        """Whether a function in it, when called, sets a global before it looks it up."""
+        for code in all_code(self.code) if self.code is not None else ():
+            for instruction in dis.get_instructions(code):
+                if instruction.argval == name and instruction.opname in {"LOAD_GLOBAL", "STORE_GLOBAL"}:
+                    if instruction.opname == "STORE_GLOBAL":
+                        return True
+                    break
+        return False
+
     @functools.cached_property
     def magics(self) -> list[str]:
         """Magics and shell commands inside it, as typed."""
@@ -242,31 +267,25 @@ class Unit:
         return min(depths, default=None)
 
     @functools.cached_property
-    def changed_parameters(self) -> frozenset[int | str]:
-        """Parameters, by position and by name, whose object a call of this definition may change."""
-        node = self.node
-        offset = 0
-        if isinstance(node, ast.ClassDef):
-            makers = [
-                m for m in node.body if isinstance(m, ast.FunctionDef) and m.name in {"__init__", "__post_init__"}
-            ]
-            if not makers:
-                return frozenset()
-            function: Function = makers[0]
-            offset = 1
-        else:
-            function = next(
-                _functions(node), ast.Lambda(ast.arguments([], [], None, [], [], None, []), ast.Constant(0))
-            )
-        changed = {
-            touch.name
-            for touch in _touches(ast.walk(function), None)
-            if touch.how == "store" or (touch.how == "method" and touch.detail in MUTATORS) or _is_changing(touch)
-        }
-        ordered = [arg.arg for arg in (*function.args.posonlyargs, *function.args.args)][offset:]
-        places: set[int | str] = {place for place, name in enumerate(ordered) if name in changed}
-        named = {arg.arg for arg in _arguments(function.args)} - {a.arg for a in function.args.args[:offset]}
-        return frozenset(places | (changed & named))
+    def parameter_touches(self) -> list[tuple[frozenset[int | str], Touch]]:
+        """What a call of this definition does to the objects it is given: (position and name of the parameter, touch)."""
+        function, offset = _maker(self.node)
+        if function is None:
+            return []
+        places = _places(function, offset)
+        return [(places[t.name], t) for t in _touches(ast.walk(function), None) if t.name in places]
+
+    @functools.cached_property
+    def method_touches(self) -> dict[str, list[Touch]]:
+        """What each method of this class does to the object, or the class, that it is called on."""
+        found: dict[str, list[Touch]] = {}
+        for member in self.node.body if isinstance(self.node, ast.ClassDef) else ():
+            if isinstance(member, (ast.FunctionDef, ast.AsyncFunctionDef)) and member.name not in _MAKERS:
+                own = [arg.arg for arg in (*member.args.posonlyargs, *member.args.args)][:1]
+                is_static = any(ast.unparse(d) == "staticmethod" for d in member.decorator_list)
+                touches = [] if is_static else [t for t in _touches(ast.walk(member), None) if t.name in own]
+                found.setdefault(member.name, []).extend(touches)
+        return found
 
     @functools.cached_property
     def chains(self) -> frozenset[tuple[str, ...]]:
@@ -319,8 +338,23 @@ CHANGING_CALLS = frozenset(
 """Calls of other people's functions that change their first argument in place."""
 
 
-def _is_changing(touch: Touch) -> bool:
-    return touch.how == "passed" and touch.detail in CHANGING_CALLS and touch.place == 0
+_MAKERS = frozenset({"__init__", "__new__", "__post_init__"})
+
+
+def _maker(node: ast.stmt) -> tuple[Function | None, int]:
+    """The function that a call of a definition runs, and how many of its arguments the caller does not give."""
+    if isinstance(node, ast.ClassDef):
+        makers = [m for m in node.body if isinstance(m, ast.FunctionDef) and m.name in _MAKERS]
+        return (makers[0], 1) if makers else (None, 0)
+    return next(_functions(node), None), 0
+
+
+def _places(function: Function, offset: int) -> dict[str, frozenset[int | str]]:
+    """How a caller may give each parameter: by position, by name."""
+    positional = [arg.arg for arg in (*function.args.posonlyargs, *function.args.args)][offset:]
+    places: dict[str, frozenset[int | str]] = {name: frozenset({i, name}) for i, name in enumerate(positional)}
+    own = {arg.arg for arg in function.args.args[:offset]}
+    return {arg.arg: frozenset({arg.arg}) for arg in _arguments(function.args) if arg.arg not in own} | places
 
 
 @functools.lru_cache(maxsize=2048)
@@ -499,6 +533,12 @@ def _targets(node: ast.stmt) -> set[str]:
     }
 
 
+def _bound_here(node: ast.stmt) -> set[str]:
+    """Names a statement binds by itself, whatever the statements inside it bind."""
+    names = {node.name} if isinstance(node, _DEFINITIONS) else _targets(node)
+    return names | {handler.name for handler in getattr(node, "handlers", []) if handler.name is not None}
+
+
 def _branches(node: ast.stmt) -> list[list[ast.stmt]]:
     branches: list[list[ast.stmt]] = [
         block for name in ("body", "orelse", "finalbody") if (block := getattr(node, name, None))
@@ -527,9 +567,11 @@ def _leaves(body: list[ast.stmt]) -> bool:
 
 
 def _reads(unit: Unit) -> Reads:
+    # Under the future statement annotations are never evaluated, and the symbol table leaves them out.
+    future = "from __future__ import annotations\n" if unit.future else ""
     with quiet():
         try:
-            table = symtable.symtable(unit.bare, "<unit>", "exec")
+            table = symtable.symtable(future + unit.bare, "<unit>", "exec")
         except (SyntaxError, ValueError, RecursionError):
             return _reads_of_tree(unit.node)
     seen = _Seen()
@@ -540,9 +582,13 @@ def _reads(unit: Unit) -> Reads:
         in_function=False,
         read_before_bound=_read_first_in_classes(unit.node) if "class " in unit.bare else set(),
     )
+    if unit.future and "annotations" not in unit.bare:
+        seen.top.discard("annotations")  # bound by the line put before it
     _add_augmented(unit.node, seen)
     seen.now -= (_bound([unit.node])[0] | seen.top) - _read_before_bound(unit.node)
+    perhaps: set[str] = set()
     if not isinstance(unit.node, _DEFINITIONS) and not own_lambda:
+        perhaps = seen.later - seen.now
         seen.now |= seen.later  # a lambda handed to a call may run at once
     # The text tells at once that most statements have none of these, and walking a tree is what costs here.
     queried = _names_in_queries(unit.node) if "@" in unit.bare else set()
@@ -550,7 +596,7 @@ def _reads(unit: Unit) -> Reads:
     alive = _looked_up(unit)
     everything = seen.now | seen.later
     dead = set() if alive is None else everything - alive - queried
-    soft = dead | (_names_in_string_annotations(unit.node) - (everything - dead))
+    soft = dead | (_names_in_unread_annotations(unit) - (everything - dead))
     if own_lambda or isinstance(unit.node, _DEFINITIONS):
         soft -= unit.surely_binds
     return Reads(
@@ -558,6 +604,7 @@ def _reads(unit: Unit) -> Reads:
         frozenset(seen.later - dead),
         frozenset(soft),
         frozenset(seen.written),
+        frozenset(perhaps - dead),
         frozenset(seen.top),
     )
 
@@ -716,12 +763,15 @@ def _reads_of_tree(node: ast.stmt) -> Reads:
     return Reads(frozenset(names), frozenset(names))
 
 
-def _names_in_string_annotations(node: ast.stmt) -> set[str]:
+def _names_in_unread_annotations(unit: Unit) -> set[str]:
+    """Names in annotations that are kept as text: those in quotes, and all of them under the future statement."""
     names: set[str] = set()
-    for annotation in _annotations(node):
+    for annotation in _annotations(unit.node):
         for part in ast.walk(annotation):
             if isinstance(part, ast.Constant) and isinstance(part.value, str):
                 names |= _names_of_expression(part.value)
+            elif unit.future and isinstance(part, ast.Name):
+                names.add(part.id)
     return {name for name in names if not hasattr(builtins, name)}
 
 
@@ -781,6 +831,8 @@ def _touches_of_call(call: ast.Call) -> Iterator[Touch]:
     called = dotted_name(call.func) or ""
     if isinstance(call.func, ast.Attribute) and (root := root_name(call.func.value)):
         yield Touch(root, "method", call.func.attr)
+    elif isinstance(call.func, ast.Name):
+        yield Touch(call.func.id, "method", "__call__")
     is_starred = False
     for position, argument in enumerate(call.args):
         is_starred = is_starred or isinstance(argument, ast.Starred)
@@ -797,6 +849,8 @@ def _touches_of_decorator(decorator: ast.expr, statement: ast.AST | None) -> Ite
     target = decorator.func if isinstance(decorator, ast.Call) else decorator
     if isinstance(target, ast.Attribute) and (root := root_name(target)):
         yield Touch(root, "method", target.attr)
+    elif isinstance(decorator, ast.Name):
+        yield Touch(decorator.id, "method", "__call__")
     if dotted_name(target) in {"patch", "patch_to"} and isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
         # fastcore's way of adding a method: the class is named by the annotation of the first argument.
         for annotation in [arg.annotation for arg in statement.args.args[:1] if arg.annotation is not None]:
