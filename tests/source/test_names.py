@@ -81,8 +81,8 @@ def test_what_a_call_does_to_its_parameters_is_known_by_place_and_name() -> None
 
 
 def test_what_methods_do_to_their_object_is_known_by_name() -> None:
-    text = "class K:\n  def add(self, v): self.n += v\n  def show(self): return self.n\n  @staticmethod\n  def f(x): x.a = 1"
-    touches = unit(text).method_touches
+    methods = "def add(self, v): self.n += v", "def show(self): return self.n", "@staticmethod\n  def f(x): x.a = 1"
+    touches = unit("class K:\n  " + "\n  ".join(methods)).method_touches
     assert touches == {"add": [Touch("self", "store", "self.n")], "show": [], "f": []}
 
 

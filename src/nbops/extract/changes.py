@@ -19,7 +19,7 @@ class Changes:
 
     def __init__(self, log: Log) -> None:
         self.log = log
-        self._places: dict[Step, frozenset[int | str]] = {}
+        self._places: dict[tuple[Step, bool], frozenset[int | str]] = {}
 
     @functools.cached_property
     def _methods(self) -> dict[str, bool]:
@@ -47,12 +47,14 @@ class Changes:
         """Statements after ``base`` that change the object behind ``name`` before it is bound anew."""
         end = self._rebound_after(name, max(step.position for step in steps))
         names = {name} | _beside(base.unit.node, name)
+        by_call = self._is_made_here(base)
         found: list[Step] = []
         for step in self.log.steps[base.position + 1 : end]:
             unit = step.unit
             if not self.log.is_counted(step) or not any(alias in unit.bare for alias in names):
                 continue
-            if step not in steps and any(t.name in names and self._is_change(t, kind, step) for t in unit.touches):
+            touches = [touch for touch in unit.touches if touch.name in names] if step not in steps else []
+            if any(self._is_change(touch, kind, step, by_call=by_call) for touch in touches):
                 found.append(step)
             names = self._renamed(names, name, step) if base.unit.kind == "value" else names
         return found
@@ -67,55 +69,76 @@ class Changes:
         is_alias = step.unit.kind == "value" and isinstance(value, ast.expr) and root_name(value) in names
         return names | step.unit.surely_binds if is_alias else names - (step.unit.surely_binds - {name})
 
-    def _is_change(self, touch: Touch, kind: ObjectKind, step: Step) -> bool:
+    def _is_made_here(self, base: Step) -> bool:
+        """Whether an object is made by the notebook's own code, so that calling it may change it."""
+        value = getattr(base.unit.node, "value", None)
+        maker = root_name(value.func) if isinstance(value, ast.Call) else None
+        made_by = self.log.bindings(maker, base.position) if maker is not None else []
+        return any(step.unit.kind in {"function", "class"} for step in made_by)
+
+    def _is_change(self, touch: Touch, kind: ObjectKind, step: Step, *, by_call: bool) -> bool:
         how, detail = touch.how, touch.detail
         if how == "store":
             return True
         if how == "method":
             if kind == "container":
                 return detail in MUTATORS
-            if detail == "__call__" and kind == "definition":
-                return False  # calling a class makes an object and leaves the class alone
+            if detail == "__call__" and not by_call:
+                return False
             if detail in self._methods:
                 return self._methods[detail]
-            return detail in MUTATORS if kind == "definition" else detail not in SAFE_METHODS | {"__call__"}
-        return self._changes_argument(touch, step.position)
+            if kind == "definition" or detail == "__call__":
+                return detail in MUTATORS
+            return detail not in SAFE_METHODS
+        return self._changes_argument(touch, step.position, by_call=by_call)
 
-    def _changes_argument(self, touch: Touch, position: int | None) -> bool:
+    def _changes_argument(self, touch: Touch, position: int | None, *, by_call: bool) -> bool:
         """Whether what is called changes what it is handed."""
         if touch.detail in CHANGING_CALLS:
             return touch.place == 0
         callee = self.log.bindings(touch.detail.partition(".")[0], position) if touch.detail else []
-        changed = [self._changed_places(s) for s in callee if s.unit.kind in {"function", "class"}]
+        changed = [self._changed_places(s, by_call=by_call) for s in callee if s.unit.kind in {"function", "class"}]
         return any(bool(places) if touch.place is None else touch.place in places for places in changed)
 
-    def _changed_places(self, step: Step) -> frozenset[int | str]:
+    def _changed_places(self, step: Step, *, by_call: bool) -> frozenset[int | str]:
         """Parameters of a definition, by position and by name, whose object a call of it may change."""
-        if step not in self._places:
-            self._places[step] = frozenset()  # recursion is judged by the rest of the body
-            self._places[step] = frozenset().union(
-                *(places for places, touch in step.unit.parameter_touches if self._may_change(touch))
+        key = (step, by_call)
+        if key not in self._places:
+            self._places[key] = frozenset()  # recursion is judged by the rest of the body
+            touches = step.unit.parameter_touches
+            self._places[key] = frozenset().union(
+                *(places for places, touch in touches if self._may_change(touch, by_call=by_call))
             )
-        return self._places[step]
+        return self._places[key]
 
-    def _may_change(self, touch: Touch) -> bool:
-        if touch.how == "method":
-            return self._methods.get(touch.detail, touch.detail in MUTATORS)
-        return touch.how == "store" or self._changes_argument(touch, None)
+    def _may_change(self, touch: Touch, *, by_call: bool) -> bool:
+        if touch.how == "store":
+            return True
+        if touch.how == "passed":
+            return self._changes_argument(touch, None, by_call=by_call)
+        if touch.detail == "__call__" and not by_call:
+            return False
+        return self._methods.get(touch.detail, touch.detail in MUTATORS)
 
-    def when_called(self, name: str) -> list[Step]:
-        """Functions and classes that change the object behind a global name when they are called."""
-        changers = [s for s in self.log.steps if self.log.is_counted(s) and self._changes_when_called(s, name)]
+    def when_called(self, name: str, base: Step) -> list[Step]:
+        """Functions and classes that change the object behind a global name, made by ``base``, when they are called."""
+        by_call = self._is_made_here(base)
+        changers = [
+            step
+            for step in self.log.steps
+            if self.log.is_counted(step) and self._changes_when_called(step, name, by_call=by_call)
+        ]
         return [s for s in changers if any(s in self.log.bindings(n) for n in s.unit.surely_binds)]
 
-    def _changes_when_called(self, step: Step, name: str) -> bool:
+    def _changes_when_called(self, step: Step, name: str, *, by_call: bool) -> bool:
         if name not in step.unit.bare or step.unit.kind not in {"function", "class"}:
             return False
         if name in step.unit.reads.written:
             return True
         if name not in step.unit.reads.later:
             return False
-        return any(touch.name == name and self._may_change(touch) for touch in step.unit.later_touches)
+        touches = [touch for touch in step.unit.later_touches if touch.name == name]
+        return any(self._may_change(touch, by_call=by_call) for touch in touches)
 
     def callers(self, changers: list[Step]) -> list[Step]:
         """Statements that call a changer, or anything that does."""

@@ -21,8 +21,8 @@ from nbops.extract.changes import Changes, is_setting
 from nbops.extract.live import agrees, alias_of_object, described_value, unit_from_object
 from nbops.extract.log import Log, Step
 from nbops.extract.purity import Judge, Meaning, value_kind
+from nbops.extract.registries import Registries, answers, entered_by_hooks, reads_registry
 from nbops.masking.marks import marks_in
-from nbops.extract.registries import Registries, entered_by_hooks, reads_registry
 from nbops.source import Alias, Unit
 
 StarNames = Callable[[str], frozenset[str] | None]
@@ -79,6 +79,8 @@ class Closure:
     notes: list[str] = field(default_factory=list)
     cut: dict[str, set[Step]] = field(default_factory=dict)
     """Parameter or pin → the statements whose functions read it."""
+    doubts: dict[str, Blocker] = field(default_factory=dict)
+    """Values that functions which stay behind have changed: in the way unless they are what the text makes again."""
     state: set[str] = field(default_factory=set)
     """Module state that functions of the module change when they are called."""
     final: set[str] = field(default_factory=set)
@@ -258,7 +260,9 @@ class _Walk:
                 if need.called and step.unit.kind in {"function", "class"}:
                     for name in sorted(step.unit.reads.later):
                         self._need(_Need(name, step, need.at, called=True))
-        self._follow_changes(need, steps)
+        made = [step for step in steps if step not in plain]
+        if made:
+            self._follow_changes(need, made)
 
     def _block_secret(self, need: _Need | None, step: Step) -> bool:
         """Refuse a statement whose text held a secret, by its line: a module is read by more people than a notebook."""
@@ -386,7 +390,7 @@ class _Walk:
         return [self._chosen[name]]
 
     def _is_changed_since(self, name: str, step: Step) -> bool:
-        return bool(self.changes.after(name, step, [step], "definition") or self.changes.when_called(name))
+        return bool(self.changes.after(name, step, [step], "definition") or self.changes.when_called(name, step))
 
     def _made_it(self, name: str, value: object) -> list[Step]:
         earlier = [s for s in reversed(self.log.binders.get(name, [])) if agrees(s.unit, name, value) is True]
@@ -514,11 +518,8 @@ class _Walk:
         """Globals that only functions set: one that sets without reading first has to come along."""
         for name, need in self._set_later.items():
             makers = [s for s in self.log.writers[name] if self.log.is_counted(s) and s.unit.sets_first(name)]
-            present = [s for s in makers if s in self.closure.steps]
-            if present:
-                self.closure.note(
-                    f"{name} exists only after {_title(present[0].unit)}() was called, as in the notebook"
-                )
+            if makers and all(maker in self.closure.steps for maker in makers):
+                self.closure.note(f"{name} exists only after {_title(makers[0].unit)}() was called, as in the notebook")
             else:
                 self._block_unbound(need)
 
@@ -552,6 +553,14 @@ class _Walk:
             self._block(name, "unsupported", "is a module in a notebook and a dict in a module", need.by, need)
         elif name in _SESSION_NAMES:
             self._block(name, "session", "belongs to the interactive session", need.by, need)
+        elif writers:
+            absent = [s for s in writers if s.unit.sets_first(name) and s not in self.closure.steps] or writers[-1:]
+            titles = list(dict.fromkeys(_title(step.unit) for step in absent))
+            callers = ", ".join(f"{title}()" for title in titles)
+            self._block(
+                name, "changed", f"is set by {callers} when that is called", absent[-1], need,
+                cures=[f"extract {' '.join(titles)} too", *self._cures(need)],
+            )  # fmt: skip
         elif self.log.namespace is not None and name in self.log.namespace:
             self._block(
                 name, "hidden", "exists in the session, but no recorded cell defines it", None, need,
@@ -563,11 +572,6 @@ class _Walk:
                     name=name, kind="hidden", cell=hidden.cell.label, needed_by=_by(need),
                     reason=f"stands in a cell that cannot be read ({hidden.what})",
                 )
-            )  # fmt: skip
-        elif writers:
-            self._block(
-                name, "changed", f"is set by {_title(writers[-1].unit)}() when that is called", writers[-1], need,
-                cures=[f"extract {_title(writers[-1].unit)} too", *self._cures(need)],
             )  # fmt: skip
         else:
             self._block(name, "undefined", self._undefined(name), need.by, need)
@@ -637,7 +641,7 @@ class _Walk:
             for step in self.changes.after(need.name, base, steps, kind):
                 self._take_change(need, step)
         if base.unit.kind != "import" and need.name not in self._state:
-            changers = self.changes.when_called(need.name)
+            changers = self.changes.when_called(need.name, base)
             if changers:
                 self._state[need.name] = (base, changers)
 
@@ -680,9 +684,9 @@ class _Walk:
         return [s for s in later if self.registries.decorates(s, at_once)]
 
     def _entered_by_calls(self, base: Step, changers: list[Step]) -> list[Step]:
-        """Calls, made while the notebook ran, of functions that nothing else needs: ``register("a", double)``."""
-        absent = [step for step in changers if step not in self.closure.steps]
-        callers = [s for s in self.changes.callers(absent) if s not in self.closure.steps] if absent else []
+        """Calls that were made to change an object, not for their answer: ``register("a", double)``."""
+        setting = [s for s in changers if s not in self.closure.steps or not answers(s)]
+        callers = [s for s in self.changes.callers(setting) if s not in self.closure.steps] if setting else []
         if any(s.position < base.position or self.judge.objection(s) is not None for s in callers):
             return []  # not all of them can be repeated; _judge_state tells which
         return [s for s in callers if s.unit.kind in {"effect", "value"}]
@@ -705,10 +709,11 @@ class _Walk:
             absent = [step for step in changers if step not in self.closure.steps]
             if absent:
                 changer = _title(absent[-1].unit)
-                self._block(
-                    name, "changed", f"is changed by {changer}(), called in {callers[-1].cell.label}", base,
-                    _Need(name, None, None), cures=[f"--parameter {name}", f"extract {changer} too"],
-                )  # fmt: skip
+                cures = [*self._cures(_Need(name, None, None)), f"extract {changer} too"]
+                reason = f"is changed by {changer}(), called in {callers[-1].cell.label}"
+                self.closure.doubts[name] = Blocker(
+                    name=name, kind="changed", reason=reason, cell=base.cell.label, cures=cures
+                )
             else:
                 self.closure.state.add(name)
                 self.closure.note(

@@ -280,6 +280,8 @@ def make_plan(
         names, log, star_names=stars, parameters=parameters, pins=pins, definition=definition,
         saved=_saved_edits(log, root, notebook),
     )  # fmt: skip
+    if namespace is None:
+        _refuse_doubts(closure)
     carried = _carry_over(closure, names, module, held)
     plan = Plan(module, closure, "", [], closure.notes, header)
     plan.parameters = sorted(set(parameters) & set(closure.cut))
@@ -451,6 +453,7 @@ def prove(plan: Plan, *, root: Path, notebook: str | None, namespace: Mapping[st
     _note_neighbours(plan, root, notebook)
     if namespace is not None and not plan.blockers:
         _compare_values(plan, report, namespace)
+        _refuse_doubts(plan.closure)
 
 
 def _note_neighbours(plan: Plan, root: Path, notebook: str | None) -> None:
@@ -499,8 +502,11 @@ def _compare_values(plan: Plan, report: ImportReport, namespace: Mapping[str, ob
     """Hold the module's constants against the live ones: something may have changed them where nobody could see."""
     for name, text in report.values.items():
         live = canonical(namespace.get(name)) if name in namespace else None
+        if text is not None and text == live:
+            plan.closure.doubts.pop(name, None)
+            continue
         is_final = name in plan.closure.final
-        if text is None or live is None or text == live or name in plan.closure.state or not is_final:
+        if text is None or live is None or name in plan.closure.state | plan.closure.doubts.keys() or not is_final:
             continue
         plan.closure.block(
             Blocker(
@@ -510,6 +516,11 @@ def _compare_values(plan: Plan, report: ImportReport, namespace: Mapping[str, ob
                 cures=[f"--parameter {name}", f"--pin {name}", "run its cell again"],
             )
         )
+
+
+def _refuse_doubts(closure: Closure) -> None:
+    for blocker in closure.doubts.values():
+        closure.block(blocker)
 
 
 def refuse_blocked(blockers: Sequence[Blocker], names: Sequence[str]) -> None:

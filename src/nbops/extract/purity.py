@@ -57,7 +57,7 @@ _ENVIRONMENT = ("os.environ", "os.getcwd", "sys.argv", "sys.path", "sys.stdin", 
 _FIXED_CALLS = (
     "re.compile", "pathlib.", "collections.namedtuple", "datetime.", "decimal.", "fractions.", "functools.", "math.",
     "operator.", "string.", "typing.", "uuid.", "enum.", "struct.", "os.path.", "logging.", "numpy.dtype",
-    "numpy.float", "numpy.int", "pandas.", "torch.device", "textwrap.", "sympy.", "json.dumps",
+    "numpy.float", "numpy.int", "pandas.", "torch.device", "textwrap.", "sympy.", "json.dumps", "scipy.stats.",
 )  # fmt: skip
 SAFE_METHODS = frozenset(
     # text, bytes
@@ -503,9 +503,8 @@ class _Reader:
             meaning = self.judge.meaning(function.id, self.step)
             if meaning.kind == "steps":
                 return self.judge.calling(meaning.steps)
-        elif isinstance(function, ast.Attribute):
-            if function.attr in SAFE_METHODS | MUTATORS:
-                return self.expression(function.value)
+        elif isinstance(function, ast.Attribute) and function.attr in SAFE_METHODS | MUTATORS:
+            return self.expression(function.value)
         return f"calls {_short(function)}()"
 
     def _owner(self, node: ast.expr) -> Step | None:

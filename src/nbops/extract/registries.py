@@ -96,3 +96,14 @@ def reads_registry(step: Step, names: set[str]) -> bool:
         and (getattr(part, "attr", None) in names or getattr(part, "id", None) in names)
         for part in ast.walk(step.unit.node)
     )
+
+
+def answers(step: Step) -> bool:
+    """Whether a definition may be called for what it returns, and not only for what it changes."""
+    if not isinstance(step.unit.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return True
+    parts = list(ast.walk(step.unit.node))
+    return any(
+        isinstance(part, (ast.Yield, ast.YieldFrom)) or (isinstance(part, ast.Return) and part.value is not None)
+        for part in parts
+    )

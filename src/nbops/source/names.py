@@ -268,7 +268,7 @@ class Unit:
 
     @functools.cached_property
     def parameter_touches(self) -> list[tuple[frozenset[int | str], Touch]]:
-        """What a call of this definition does to the objects it is given: (position and name of the parameter, touch)."""
+        """What a call of this definition does to what it is given: (position and name of the parameter, touch)."""
         function, offset = _maker(self.node)
         if function is None:
             return []
@@ -432,8 +432,7 @@ def _slice(node: ast.stmt, lines: list[str]) -> tuple[str, str]:
     above = first
     while above and lines[above - 1].startswith("#"):
         above -= 1
-    text = "\n".join(line.rstrip() if not line.strip() else line for line in lines[first:last])
-    return text.rstrip(), "".join(f"{line.rstrip()}\n" for line in lines[above:first])
+    return "\n".join(lines[first:last]).rstrip(), "".join(f"{line.rstrip()}\n" for line in lines[above:first])
 
 
 def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:

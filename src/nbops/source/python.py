@@ -18,6 +18,8 @@ _PYLAB = (
     "import numpy\nimport matplotlib\nfrom matplotlib import pylab, mlab, pyplot\nnp = numpy\nplt = pyplot\n"
     "from pylab import *\nfrom numpy import *\n"
 )
+# IPython dedents every cell, and dedenting empties lines of nothing but spaces, even those inside of strings.
+_BLANK = re.compile(r"^[ \t]+$", re.MULTILINE)
 _PYTHON_OPTION = re.compile(r"^(?:\s*-\S+(?:\s+[^-\s]\S*)?)*\s*")
 
 
@@ -52,6 +54,7 @@ def plain(source: str) -> PlainCell:
         >>> plain("print 1").problem is None
         False
     """
+    source = _BLANK.sub("", source)
     tree, _ = _parse(source)
     if tree is not None:  # Everything special to IPython is invalid Python, so there is nothing to transform.
         return PlainCell(source, tree)
