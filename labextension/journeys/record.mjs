@@ -43,5 +43,7 @@ await run(async tour => {
   await page.goto(link.href);
   await page.locator('.nbops-Document .nbops-Head h1').waitFor({ timeout: 60_000 });
   found.linked = await page.locator('.nbops-Document .nbops-Head h1').innerText();
+  // The layout of before may have brought the document back already; the link is followed a moment later.
+  await page.waitForURL(address => !address.search.includes('nbops-run'), { timeout: 60_000 });
   found.address_afterwards = new URL(page.url()).search;
 });
