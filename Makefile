@@ -11,7 +11,7 @@ demo: ## set up, then take a notebook the whole way to an answering endpoint
 	@$(PY) -m nbops demo
 
 test: ## set up everything, then run every test
-	@python3 tools/provision.py python panel system
+	@python3 tools/provision.py python panel system peers
 	@$(PY) tools/run_tests.py
 
 lint: ## style, types and the direction of imports
@@ -19,12 +19,14 @@ lint: ## style, types and the direction of imports
 	@$(PY) tools/run_tests.py --only lint
 
 bench: ## measure against the bars, with peers and the machine's floor in the same run
-	@python3 tools/provision.py python panel system
+	@python3 tools/provision.py python panel system peers
 	@$(PY) -m benchmarks
 
 setup: ## set up without running anything
 	@python3 tools/provision.py python panel
 
-lock: ## resolve requirements.lock anew from pyproject.toml
+lock: ## resolve requirements.lock and tools/peers.lock anew
 	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
 		--extra dask --extra kubernetes --extra mlflow --extra onnx --extra postgres --extra ray --extra s3 --extra search --group dev --output-file requirements.lock pyproject.toml
+	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
+		--python-version 3.11 --output-file tools/peers.lock tools/peers.in

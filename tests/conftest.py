@@ -1,7 +1,7 @@
 """What every test may use, and the one rule for what is missing here.
 
-A test marked ``docker``, ``docker_files``, ``browser``, ``postgres``, ``haproxy``, ``systemd`` or ``cron`` needs that
-component. Where it is not there, the test is skipped with a line that says what is missing; with
+A test marked ``docker``, ``docker_files``, ``browser``, ``postgres``, ``haproxy``, ``mlflow``, ``systemd`` or ``cron``
+needs that component. Where it is not there, the test is skipped with a line that says what is missing; with
 ``NBOPS_REQUIRE_ALL=1`` every skip, whatever its reason, is a failure.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["postgres_server", "receivers"]
+pytest_plugins = ["mlflow_server", "postgres_server", "receivers"]
 
 REQUIRE_ALL = os.environ.get("NBOPS_REQUIRE_ALL") == "1"
 
@@ -85,6 +85,13 @@ def _missing_cron() -> str | None:
     return None if shutil.which("crontab") else "no crontab: apt-get install cron"
 
 
+@functools.cache
+def _missing_mlflow() -> str | None:
+    from mlflow_server import PEERS
+
+    return None if (PEERS / "mlflow").exists() else "no MLflow server: python3 tools/provision.py peers"
+
+
 MISSING: dict[str, Callable[[], str | None]] = {
     "docker": _missing_docker,
     "docker_files": _missing_docker_files,
@@ -93,6 +100,7 @@ MISSING: dict[str, Callable[[], str | None]] = {
     "haproxy": _missing_haproxy,
     "systemd": _missing_systemd,
     "cron": _missing_cron,
+    "mlflow": _missing_mlflow,
 }
 
 

@@ -1,4 +1,4 @@
-"""Set up what the Makefile's commands need, once: ``python3 tools/provision.py python panel system``.
+"""Set up what the Makefile's commands need, once: ``python3 tools/provision.py python panel system peers``.
 
 Runs on a bare ``python3`` with ``venv`` and nothing else. What is installed already is not installed again: each part
 leaves a stamp in ``.cache/`` that names its inputs.
@@ -6,7 +6,9 @@ leaves a stamp in ``.cache/`` that names its inputs.
 - ``python``: ``.venv`` from ``requirements.lock``, byte-compiled, with this checkout in it;
 - ``panel``: node packages from ``yarn.lock`` and the built JupyterLab extension;
 - ``system``: Debian packages, the Docker daemon and the containers' base image, which only tests need. Where this is
-  not Debian, or the user is not root, it says what is missing and goes on: the tests that need it say so too.
+  not Debian, or the user is not root, it says what is missing and goes on: the tests that need it say so too;
+- ``peers``: an environment of its own from ``tools/peers.lock``, with the MLflow server that tests start and the
+  trackers that benchmarks measure.
 """
 
 from __future__ import annotations
@@ -209,7 +211,26 @@ def _start_docker() -> None:
     say("the Docker daemon did not start; its log is .cache/dockerd.log")
 
 
-PARTS = {"python": python, "panel": panel, "system": system}
+def peers() -> None:
+    """Make the environment of the MLflow server and the other trackers; without it, tests say that they need it."""
+    lock, folder = ROOT / "tools" / "peers.lock", CACHE / "peers"
+    key = digest(lock, sys.version, str(ROOT), UV)
+    if is_done("peers", key) and (folder / "bin" / "mlflow").exists():
+        return
+    say("installing the MLflow server that tests start (once)")
+    run(sys.executable, "-m", "venv", "--clear", folder)
+    install = ["--quiet", "--require-hashes", "-r", str(lock)]
+    if (BIN / "uv").exists():
+        command = [str(BIN / "uv"), "pip", "install", "--compile-bytecode", *install]
+    else:
+        command = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", *install]
+    if subprocess.run(command, cwd=ROOT, env={**os.environ, "VIRTUAL_ENV": str(folder)}, check=False).returncode:
+        say("it could not be installed, and the tests that need it will say so")
+        return
+    done("peers", key)
+
+
+PARTS = {"python": python, "panel": panel, "system": system, "peers": peers}
 
 if __name__ == "__main__":
     for wanted in sys.argv[1:]:

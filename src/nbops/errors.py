@@ -19,7 +19,8 @@
     ├── DeployError            an engine that could not start, reach or stop a container
     ├── MonitorError           a prediction log that cannot be measured
     ├── ScheduleError          a schedule that cannot be installed or looked at
-    └── NotifyError            a notice that could not be delivered
+    ├── NotifyError            a notice that could not be delivered
+    └── BridgeError            another tracker that cannot be read or written
 
 Each carries a stable ``code`` for programs, and a ``hint``: the cure, as a command where there is one.
 """
@@ -166,3 +167,9 @@ class NotifyError(NbopsError):
     """A notice that could not be delivered."""
 
     code = "notice_refused"
+
+
+class BridgeError(NbopsError):
+    """Another tracker that cannot be reached, or that refuses what it was given."""
+
+    code = "bridge"

@@ -36,6 +36,7 @@ from nbops.settings import Settings, load_settings
 from nbops.store.interface import RunSummary, Shelf, Store
 
 if TYPE_CHECKING:
+    from nbops.bridge import Transferred
     from nbops.extract import Built, ModuleState, Preview, Pulled, TestReport
     from nbops.flows.compare import Comparison
     from nbops.flows.demo import Journey
@@ -885,3 +886,24 @@ class Workspace:
 
         since = None if hours is None else time.time() - hours * 3600
         return watch(self.store.resolve(Endpoint, endpoint), store=self.store, blobs=self.blobs, since=since)
+
+    # --- other tools ------------------------------------------------------------------------------------------------
+
+    def mlflow_export(
+        self, runs: Sequence[str], to: str, where: str | None = None, experiment: str | None = None
+    ) -> Transferred:
+        """Bring runs and their models to an MLflow server or store."""
+        from nbops.flows.mlflow import export_runs
+
+        return export_runs(
+            runs, to=to, where=where, experiment=experiment, store=self.store, blobs=self.blobs, settings=self.settings
+        )
+
+    def mlflow_import(self, source: str, experiment: Sequence[str] = (), trust: Sequence[str] = ()) -> Transferred:
+        """Bring runs and registered models from an MLflow server or store here."""
+        from nbops.flows.mlflow import import_runs
+
+        return import_runs(
+            source=source, experiments=experiment, trust=trust, store=self.store, blobs=self.blobs,
+            settings=self.settings,
+        )  # fmt: skip

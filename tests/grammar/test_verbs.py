@@ -26,10 +26,10 @@ def parse(*words: str, door: str = "shell") -> tuple[str, dict[str, Any], bool]:
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_every_verb_is_a_workspace_method_with_the_same_arguments(verb: Verb) -> None:
-    method = getattr(Workspace, verb.name)
+    method = getattr(Workspace, verb.method)
     wanted = [name for name in inspect.signature(method).parameters if name != "self"]
     assert [option.name for option in verb.options] == wanted, (
-        f"make the options of {verb.name!r} and Workspace.{verb.name} agree"
+        f"make the options of {verb.name!r} and Workspace.{verb.method} agree"
     )
     assert method.__doc__.startswith(verb.summary.split(",")[0].split(";")[0].rstrip(".")[:20])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickletools
+from collections.abc import Iterator
 from typing import Any
 
 _TEXTS = ("SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE", "SHORT_BINSTRING", "BINSTRING", "STRING")
@@ -27,16 +28,30 @@ def names_in(data: bytes) -> list[str]:
         >>> names_in(pickle.dumps(collections.OrderedDict(a=1)))
         ['collections.OrderedDict']
     """
-    found: set[str] = set()
+    return sorted(set(_loaded(data)))
+
+
+def first_in(data: bytes) -> str | None:
+    """Say what a pickle loads first, as ``module.name``: the class of the object that was pickled.
+
+    Example:
+        >>> import pickle, collections
+        >>> first_in(pickle.dumps(collections.OrderedDict(a=range(3))))
+        'collections.OrderedDict'
+    """
+    return next(_loaded(data), None)
+
+
+def _loaded(data: bytes) -> Iterator[str]:
     memo: dict[int, str | None] = {}
     recent: list[str | None] = []  # the texts that lie on top of the stack; None for anything else
     for opcode, argument, _ in pickletools.genops(data):
         name = opcode.name
         if name == "GLOBAL":
-            found.add(str(argument).replace(" ", ".", 1))
+            yield str(argument).replace(" ", ".", 1)
             recent.append(None)
         elif name == "STACK_GLOBAL":
-            found.add(_stacked(recent))
+            yield _stacked(recent)
             recent.append(None)
         elif name in ("EXT1", "EXT2", "EXT4", "INST"):
             raise ValueError(f"the pickle names something by {name}, which cannot be followed")
@@ -51,7 +66,6 @@ def names_in(data: bytes) -> list[str]:
         elif name not in ("FRAME", "PROTO"):
             recent.append(None)
         del recent[:-8]
-    return sorted(found)
 
 
 def _number(argument: Any) -> int:

@@ -69,7 +69,7 @@ def candidates(nouns: str) -> list[str]:
 
 def _do(verb: Verb, values: dict[str, Any], as_json: bool) -> tuple[Verb, Any, bool]:
     with Workspace.opened() as workspace, terminal():
-        return verb, getattr(workspace, verb.name)(**values), as_json
+        return verb, getattr(workspace, verb.method)(**values), as_json
 
 
 def _print(verb: Verb, answer: Any, as_json: bool) -> int:

@@ -37,6 +37,7 @@ TOPICS = {
     "models": "Models",
     "endpoints": "Endpoints",
     "watching": "Watching",
+    "others": "Other tools",
 }
 
 
@@ -81,8 +82,25 @@ def build(do: Do, *, door: Door, candidates: Candidates) -> click.Group:
     )
     for verb in VERBS:
         if door in verb.doors:
-            group.add_command(_command(click, verb, do, prefix=prefix, candidates=candidates))
+            first, _, second = verb.name.rpartition(" ")
+            owner = _group_of(click, group, first) if first else group
+            owner.add_command(_command(click, verb, do, prefix=prefix, candidates=candidates), second)
     return group
+
+
+def _group_of(click: Any, group: click.Group, first: str) -> click.Group:
+    """The group of all verbs that begin with the same word, such as ``mlflow``."""
+    if first not in group.commands:
+        sentences = [verb.summary for verb in VERBS if verb.name.startswith(f"{first} ")]
+        group.add_command(
+            click.Group(
+                first,
+                help=" ".join(sentences),
+                context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+                no_args_is_help=True,
+            )
+        )
+    return group.commands[first]  # type: ignore[return-value]
 
 
 def invoke(group: click.Group, args: list[str]) -> Any:
@@ -213,10 +231,11 @@ def _sentence(error: Any) -> str:
 
 
 def _right_call(error: Any, group: click.Group) -> str:
-    name = error.ctx.info_name if error.ctx is not None else None
+    path = error.ctx.command_path if error.ctx is not None else str(group.name)
+    name = path.removeprefix(str(group.name)).strip()
     verb = next((verb for verb in VERBS if verb.name == name), None)
     if verb is None:
-        return f"{group.name} --help"
+        return f"{path} --help"
     wrong = getattr(error, "option_name", None)
     near = difflib.get_close_matches(wrong or "", [option.flag for option in verb.options], n=1)
     return f"{near[0]}: {group.name} {verb.name} --help" if near else f"{group.name} {_first_example(verb)}"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 Door = Literal["shell", "notebook", "rest"]
-Topic = Literal["start", "runs", "functions", "retraining", "schedules", "models", "endpoints", "watching"]
+Topic = Literal["start", "runs", "functions", "retraining", "schedules", "models", "endpoints", "watching", "others"]
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +27,8 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     minimum: float | None = None
     """The least a number may be."""
     short: str | None = None
+    typed: str | None = None
+    """The word after ``--`` where the argument has another name: Python keeps ``from`` for itself."""
     metavar: str | None = None
     completes: str | None = None
     """What ``TAB`` offers: the table name of a noun (``runs``, ``models``, …)."""
@@ -34,13 +36,18 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def flag(self) -> str:
         """How the option is typed: ``--order-by``, or ``NAME`` for an argument."""
-        return (self.metavar or self.name.upper()) if self.is_argument else "--" + self.name.replace("_", "-")
+        return (
+            (self.metavar or self.name.upper())
+            if self.is_argument
+            else "--" + (self.typed or self.name.replace("_", "-"))
+        )
 
 
 class Verb(msgspec.Struct, frozen=True, kw_only=True):
     """One thing a person can ask of nbops."""
 
     name: str
+    """One word, or two: ``mlflow export``."""
     topic: Topic
     summary: str
     """One line, imperative, with a full stop."""
@@ -52,3 +59,8 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
     doors: tuple[Door, ...] = ("shell", "notebook", "rest")
     examples: tuple[str, ...] = ()
     """Full command lines as typed after ``nbops`` or ``%nbops``."""
+
+    @property
+    def method(self) -> str:
+        """The workspace's method behind it."""
+        return self.name.replace(" ", "_")

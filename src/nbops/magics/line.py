@@ -52,7 +52,7 @@ def line_magic(shell: InteractiveShell, line: str) -> Answer | None:
 
     def do(verb: Verb, values: dict[str, Any], as_json: bool) -> Answer:
         with notebook():
-            value = getattr(workspace, verb.name)(**values)
+            value = getattr(workspace, verb.method)(**values)
         return Answer(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() if as_json else value)
 
     try:

@@ -56,10 +56,10 @@ def _verb_route(verb: Verb) -> Route:
     def do(workspace: Workspace, values: dict[str, Any]) -> Any:
         if verb.name == "predict":
             _rows_are_json(values.get("rows"))
-        return getattr(workspace, verb.name)(**values)
+        return getattr(workspace, verb.method)(**values)
 
     return Route(
-        name=verb.name,
+        name=verb.name.replace(" ", "/"),
         method="GET" if action == "read" else "POST",
         action=action,
         summary=verb.summary,

@@ -107,8 +107,8 @@ class Store(Protocol):
         """Parameters of a run, by name."""
         ...
 
-    def metrics(self, run_id: str) -> list[Metric]:
-        """Every metric value of a run in the order it was logged."""
+    def metrics(self, run_id: str, *, limit: int | None = None, offset: int = 0) -> list[Metric]:
+        """Metric values of a run in the order they were logged; all of them when no limit is given."""
         ...
 
     def search_runs(

@@ -362,9 +362,9 @@ class JournaledStore:
         """Parameters of a run, by name."""
         return self._read(lambda store: store.params(run_id))
 
-    def metrics(self, run_id: str) -> list[Metric]:
-        """Every metric value of a run in the order it was logged."""
-        return self._read(lambda store: store.metrics(run_id))
+    def metrics(self, run_id: str, *, limit: int | None = None, offset: int = 0) -> list[Metric]:
+        """Metric values of a run in the order they were logged; all of them when no limit is given."""
+        return self._read(lambda store: store.metrics(run_id, limit=limit, offset=offset))
 
     def search_runs(
         self,

@@ -323,13 +323,14 @@ class SqlStore:
         rows = self._rows("SELECT name, value, type FROM params WHERE run_id = ? ORDER BY name", (run_id,))
         return {name: param_value(value, kind) for name, value, kind in rows}
 
-    def metrics(self, run_id: str) -> list[Metric]:
-        """Every metric value of a run in the order it was logged."""
+    def metrics(self, run_id: str, *, limit: int | None = None, offset: int = 0) -> list[Metric]:
+        """Metric values of a run in the order they were logged; all of them when no limit is given."""
         order = "rowid" if self.dialect == "sqlite" else "seq"
-        sql = f"SELECT run_id, name, step, value, at FROM metrics WHERE run_id = ? ORDER BY {order}"
+        page, more = self._page(limit, offset)
+        sql = f"SELECT run_id, name, step, value, at FROM metrics WHERE run_id = ? ORDER BY {order}{page}"
         return [
             Metric(run_id=run, name=name, step=step, value=_nan(value), at=at)
-            for run, name, step, value, at in self._rows(sql, (run_id,))
+            for run, name, step, value, at in self._rows(sql, (run_id, *more))
         ]
 
     # ── search ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from nbops.bridge import Transferred
 from nbops.extract import Built, ModuleState, Preview, Pulled, TestReport
 from nbops.flows.compare import Comparison, Difference
 from nbops.flows.demo import Journey
@@ -609,6 +610,20 @@ def _(answer: Collected) -> list[Part]:
     if not answer.applied:
         notes.append(Note("nothing was changed; with --apply it goes", "plain"))
     return [*parts, *notes]
+
+
+@view_of.register
+def _(answer: Transferred) -> list[Part]:
+    title = "Exported to" if answer.direction == "export" else "Imported from"
+    counts = ("made", "updated", "unchanged", "params", "metrics", "artifacts", "cells", "models")
+    words = {"made": "new runs", "updated": "runs updated", "unchanged": "runs unchanged", "models": "model versions"}
+    rows = [(words.get(name, name), f"{getattr(answer, name):,}") for name in counts if getattr(answer, name)]
+    aside = f"{len(answer.experiments)} experiments" if len(answer.experiments) > 3 else ", ".join(answer.experiments)
+    parts: list[Part] = [Heading(f"{title} {answer.server}", aside), Facts(rows or [("runs", "none")])]
+    if answer.left_out:
+        left = [[str(left.count), left.why, "; ".join(left.where)] for left in answer.left_out]
+        parts += [Heading("Not as it was"), Table(["how often", "what", "where"], left, frozenset({0}))]
+    return parts
 
 
 @view_of.register
