@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import signal
 import time
 from collections.abc import Callable
@@ -217,6 +218,23 @@ def test_every_text_passes_the_place_where_it_can_be_cleaned() -> None:
         assert body is not None
         assert b"secret" not in body
         assert b"***" in body
+
+
+def test_data_within_a_large_display_is_not_read_as_text_and_comes_back_whole() -> None:
+    points, picture = [place / 7 for place in range(20_000)], base64.b64encode(bytes(range(256)) * 64).decode()
+    read: list[str] = []
+
+    def clean(text: str) -> str:
+        read.append(text)
+        return text.replace("hunter2", "***")
+
+    chart = {"data": [{"x": points, "name": "hunter2", "y": {"bdata": picture}, "z": points[:3]}]}
+    body = body_of(Display("application/vnd.plotly.v1+json", chart), clean)
+    assert body is not None
+    assert json.loads(body) == {"data": [{"x": points, "name": "***", "y": {"bdata": picture}, "z": points[:3]}]}
+    assert len(read[0]) < 500
+    page = f"<p>hunter2</p>{'<b>text</b> ' * 9_000}<img src='data:image/png;base64,{picture}'>\0"
+    assert body_of(Display("text/html", page), clean) == page.replace("hunter2", "***").encode()
 
 
 def test_outputs_of_one_execution_count_once(tmp_path: Path) -> None:
