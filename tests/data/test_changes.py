@@ -1,6 +1,8 @@
 """Cells that change things in every way Python knows, and cells that only look."""
 
 import ast
+import subprocess
+import sys
 import textwrap
 import threading
 from pathlib import Path
@@ -186,6 +188,20 @@ def test_names_of_ipython_are_not_the_users():
 )
 def test_use_of_global_randomness_is_told(cell, expected):
     assert observe("random.seed(9); np.random.seed(9)", cell).randomness == expected
+
+
+def test_a_number_that_a_module_draws_at_its_import_is_no_use_of_randomness():
+    """In a process of its own: what is imported stays imported."""
+    code = (
+        "import random, sys; from nbops.data import Watch\n"
+        "for cell in ('import rich.style', 'import rich.style; random.random()'):\n"
+        "    for name in [name for name in sys.modules if name.partition('.')[0] == 'rich']: del sys.modules[name]\n"
+        "    watch = Watch(); watch.before({}, reads=set(), binds=set()); state = random.getstate()\n"
+        "    exec(cell); moved = random.getstate() != state\n"
+        "    print(moved, watch.after({}).randomness)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines() == ["True []", "True ['random']"], said.stderr
 
 
 def test_every_kind_of_draw_from_numpy_is_seen():

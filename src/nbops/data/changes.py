@@ -24,7 +24,7 @@ import msgspec
 from nbops.data.allowance import Allowance
 from nbops.data.digest import OPAQUE, Digest, digest
 from nbops.data.namespace import Names
-from nbops.data.randomness import randomness
+from nbops.data.randomness import drawers, is_drawn_at_import, randomness
 from nbops.data.tokens import NOTHING, Reach, is_atom, reach, token
 
 Evidence = Literal["named", "token", "digest", "sampled", "opaque"]
@@ -55,7 +55,8 @@ class _Before(msgspec.Struct):
     digests: dict[str, Digest]
     reads: frozenset[str]
     binds: frozenset[str]
-    randomness: dict[str, int]
+    randomness: dict[str, Any]
+    drawers: frozenset[str]
 
 
 class Watch:
@@ -102,6 +103,7 @@ class Watch:
             reads=read,
             binds=bound,
             randomness=randomness(),
+            drawers=drawers(),
         )
 
     @property
@@ -131,13 +133,18 @@ class Watch:
                 writes[name] = "named"  # the same value again; of a mutable object the identity would tell
         unsure = self._compare(names, before, writes)
         self._follow(names, tokens, writes, namespace, changed=writes)
-        stirred = randomness()
+        stirred = [
+            source
+            for source, state in randomness().items()
+            if (was := before.randomness.get(source, state)) != state
+            and not (source == "random" and is_drawn_at_import(was, state, known=before.drawers))
+        ]
         return Changes(
             reads=dict.fromkeys(sorted(before.reads), "named"),
             writes=writes,
             deleted=sorted(before.ids.keys() - names.keys()),
             unsure=unsure,
-            randomness=[source for source, state in stirred.items() if before.randomness.get(source, state) != state],
+            randomness=stirred,
         )
 
     def _compare(self, names: dict[str, Any], before: _Before, writes: dict[str, Evidence]) -> list[str]:
