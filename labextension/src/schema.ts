@@ -157,6 +157,19 @@ export interface ColumnDrift {
   message: string;
 }
 
+/** One thing that a run made, held against what it made when it ran again. */
+export interface Compared {
+  kind: 'artifact' | 'cell' | 'file' | 'metric' | 'model' | 'variable';
+  name: string;
+  verdict: 'different' | 'equal' | 'missing' | 'within tolerance';
+  run: string;
+  step: number | null;
+  cell: string;
+  execution_id: string | null;
+  recorded: string;
+  reproduced: string;
+}
+
 /** Two or more runs side by side. */
 export interface Comparison {
   runs: Run[];
@@ -218,6 +231,13 @@ export interface Difference {
   name: string;
   values: unknown[];
   differs: boolean;
+}
+
+/** Something around a run that was another when it ran again. */
+export interface Discrepancy {
+  what: string;
+  recorded: string;
+  now: string;
 }
 
 /** A name that one execution read, and the execution that had written it. */
@@ -472,10 +492,11 @@ export interface NotebookCells {
 export interface Origin {
   of: string;
   run_id: string;
-  verdict: 'clean' | 'tainted' | 'unknown';
+  verdict: 'clean' | 'reproduced' | 'tainted' | 'unknown';
   reasons: Reason[];
   steps: Step[];
   cells: number;
+  reproduction_id: string | null;
 }
 
 /** What a cell showed, cut to a bounded size. */
@@ -587,6 +608,30 @@ export interface Reason {
   execution_id: string;
   cell: string;
   message: string;
+}
+
+/** A run that was run again and compared. */
+export interface Reproduction {
+  id: string;
+  run_id: string;
+  rerun_id: string;
+  of: string;
+  metric: string | null;
+  model_version_id: string | null;
+  verdict: 'cancelled' | 'different' | 'equal' | 'missing' | 'unknown' | 'within tolerance';
+  compared: Compared[];
+  differs_at: string | null;
+  differs_in: string;
+  causes: string[];
+  discrepancies: Discrepancy[];
+  left_out: string[];
+  cells: number;
+  tolerance: number;
+  environment: 'rebuilt' | 'this';
+  error: CellError | null;
+  notebook: string;
+  started_at: number;
+  ended_at: number | null;
 }
 
 /** What was taken back: one of the two. */
@@ -881,6 +926,8 @@ export interface Routes {
   fits: { takes: { run?: string; limit?: number; offset?: number }; gives: Fit[] };
   /** Say which cells a result stands on, and whether it can be trusted. */
   lineage: { takes: { id?: string; metric?: string; variable?: string }; gives: Origin };
+  /** Run a recorded result again in a fresh kernel, as it ran, and compare what comes out. */
+  reproduce: { takes: { id?: string; metric?: string; variable?: string; tolerance?: number; anyway?: boolean; kernel?: string; timeout?: number }; gives: Reproduction };
   /** Open anything by its id or name: a run, cell, module, model, bundle, endpoint, window. */
   show: { takes: { id?: string }; gives: Page };
   /** Put what a cell showed at its last executions side by side. */
@@ -1023,6 +1070,8 @@ export interface Routes {
   'records/schedules': { takes: { id?: string; name?: string; notebook?: string; cron?: string; timezone?: string; retries?: number; kernel?: string; overlap?: 'forbid' | 'allow'; image?: string; order_by?: string; limit?: number; offset?: number }; gives: Schedule[] };
   /** List Firing records, newest first, narrowed by their fields. */
   'records/firings': { takes: { id?: string; schedule_id?: string; schedule?: string; cause?: 'schedule' | 'trigger' | 'person'; reason?: string; status?: 'running' | 'finished' | 'failed' | 'cancelled' | 'interrupted' | 'skipped'; attempt?: number; run_id?: string; error?: string; host?: string; pid?: number; process?: string; order_by?: string; limit?: number; offset?: number }; gives: Firing[] };
+  /** List Reproduction records, newest first, narrowed by their fields. */
+  'records/reproductions': { takes: { id?: string; run_id?: string; rerun_id?: string; of?: string; metric?: string; model_version_id?: string; verdict?: 'equal' | 'within tolerance' | 'different' | 'missing' | 'unknown' | 'cancelled'; differs_at?: string; differs_in?: string; cells?: number; environment?: 'this' | 'rebuilt'; notebook?: string; order_by?: string; limit?: number; offset?: number }; gives: Reproduction[] };
 }
 
 /** The method of every route. */
@@ -1036,6 +1085,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   cells: 'GET',
   fits: 'GET',
   lineage: 'GET',
+  reproduce: 'POST',
   show: 'GET',
   outputs: 'GET',
   compare: 'GET',
@@ -1106,5 +1156,6 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   'records/windows': 'GET',
   'records/sweeps': 'GET',
   'records/schedules': 'GET',
-  'records/firings': 'GET'
+  'records/firings': 'GET',
+  'records/reproductions': 'GET'
 };

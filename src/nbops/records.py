@@ -657,8 +657,72 @@ class Firing(Record, frozen=True, kw_only=True):
     ended_at: float | None = None
 
 
+class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
+    """Something around a run that was another when it ran again."""
+
+    what: str
+    """``package numpy``, ``python``, ``cpu``, ``variable TZ``, ``input data.csv``, ``module churn.features``."""
+    recorded: str
+    now: str
+
+
+Likeness = Literal["equal", "within tolerance", "different", "missing"]
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a run made, held against what it made when it ran again."""
+
+    kind: Literal["metric", "model", "variable", "file", "artifact", "cell"]
+    name: str
+    verdict: Likeness
+    run: str = ""
+    """Name of the part of the session that logged it; empty for the session itself."""
+    step: int | None = None
+    cell: str = ""
+    """How people know the cell that made it: ``In [7]``."""
+    execution_id: str | None = None
+    recorded: str = ""
+    """The number, or the digest of what it was."""
+    reproduced: str = ""
+
+
+class Reproduction(Record, frozen=True, kw_only=True):
+    """A run that was run again and compared."""
+
+    run_id: str
+    """The run that was reproduced."""
+    rerun_id: str
+    """The run that ran it again."""
+    of: str
+    """The result that was asked for: ``metric accuracy = 0.93``, ``churn@3``, ``run train.ipynb``."""
+    metric: str | None = None
+    model_version_id: str | None = None
+    verdict: Literal["equal", "within tolerance", "different", "missing", "unknown", "cancelled"]
+    """The worst of its metrics and models, else of its variables; ``unknown`` where nothing could be compared."""
+    compared: list[Compared] = []
+    differs_at: str | None = None
+    """The recorded execution that first gave something else."""
+    differs_in: str = ""
+    """How people know it: ``In [7]``."""
+    causes: list[str] = []
+    """Why it differs, as far as what was recorded tells, the most probable one first."""
+    discrepancies: list[Discrepancy] = []
+    left_out: list[str] = []
+    """Executions that were not run again, each with the reason."""
+    cells: int = 0
+    """How many executions were run again."""
+    tolerance: float = 0.0
+    """Relative difference up to which a number counts as equal."""
+    environment: Literal["this", "rebuilt"] = "this"
+    error: CellError | None = None
+    notebook: str = ""
+    """Path of the executed notebook."""
+    started_at: float
+    ended_at: float | None = None
+
+
 NOUNS: tuple[type[Record], ...] = (
     Environment, Run, CellExecution, Secret, Artifact, Dataset, Fit, ModuleVersion, Model, ModelVersion, CheckResult,
-    Bundle, Deployment, Endpoint, Window, Sweep, Schedule, Firing,
+    Bundle, Deployment, Endpoint, Window, Sweep, Schedule, Firing, Reproduction,
 )  # fmt: skip
 """Every record that is kept under an id, in the order a model lives."""

@@ -26,6 +26,7 @@ from nbops.records import (
     ModelVersion,
     ModuleVersion,
     Record,
+    Reproduction,
     Run,
     Schedule,
     Secret,
@@ -134,6 +135,7 @@ _COUNTED: dict[str, type[Record]] = {
     "cells": CellExecution,
     "module versions": ModuleVersion,
     "sweeps": Sweep,
+    "schedules": Schedule,
     "model versions": ModelVersion,
     "endpoints": Endpoint,
     "secrets masked": Secret,
@@ -306,10 +308,16 @@ class Workspace:
 
     def lineage(self, id: str = "last", metric: str | None = None, variable: str | None = None) -> Origin:
         """Say which cells a result stands on, and whether it can be trusted."""
-        from nbops.lineage import origin_of
+        from nbops.lineage import marked, origin_of
 
-        result = self._result(id, metric, variable)
-        return origin_of(result.story, result.executions, of=result.of, run_id=result.run_id)
+        record = self._record(id)
+        result = self._result_of(record, metric, variable)
+        origin = origin_of(result.story, result.executions, of=result.of, run_id=result.run_id)
+        if variable is not None or isinstance(record, CellExecution):
+            return origin
+        model = result.of if isinstance(record, ModelVersion) else None
+        done = self.store.find(Reproduction, run_id=result.run_id)
+        return marked(origin, done, metric=metric, model=model)
 
     def slice(
         self,
@@ -325,19 +333,51 @@ class Workspace:
         known = self.store.find(Secret)
         return write_slice(result.story, result.executions, of=result.of, to=Path(output), secrets=known)
 
+    def reproduce(
+        self,
+        id: str = "last",
+        metric: str | None = None,
+        variable: str | None = None,
+        tolerance: float = 1e-9,
+        anyway: bool = False,
+        kernel: str | None = None,
+        timeout: float | None = None,
+    ) -> Reproduction:
+        """Run a recorded result again in a fresh kernel, and compare what comes out."""
+        from nbops.flows.reproduce import Wish, reproduce
+
+        record = self._record(id)
+        result = self._result_of(record, metric, variable)
+        wish = Wish(
+            metric=metric,
+            model_version_id=record.id if isinstance(record, ModelVersion) else None,
+            is_whole=isinstance(record, Run) and record.kind != "named" and metric is None and variable is None,
+            tolerance=tolerance,
+            anyway=anyway,
+            kernel=kernel,
+            timeout_s=timeout,
+            running=self.live.execution_id if self.live is not None else None,
+        )
+        return reproduce(result, wish, store=self.store, settings=self.settings)
+
     def _result(self, reference: str, metric: str | None, variable: str | None) -> Result:
+        return self._result_of(self._record(reference), metric, variable)
+
+    def _result_of(
+        self, record: Run | ModelVersion | CellExecution, metric: str | None, variable: str | None
+    ) -> Result:
         from nbops.lineage import result_of
 
+        return result_of(self.store, record, root=self.root, metric=metric, variable=variable)
+
+    def _record(self, reference: str) -> Run | ModelVersion | CellExecution:
         kinds: tuple[type[Run | ModelVersion | CellExecution], ...] = (Run, CellExecution, ModelVersion)
         if "@" in reference:
             kinds = (ModelVersion,)
         for kind in kinds if reference != "last" else ():
             with suppress(NotFoundError):
-                record = self.store.resolve(kind, reference)
-                break
-        else:
-            record = self._run(reference)
-        return result_of(self.store, record, root=self.root, metric=metric, variable=variable)
+                return self.store.resolve(kind, reference)
+        return self._run(reference)
 
     def show(self, id: str = "last") -> Page:
         """Open anything by its id or name."""

@@ -15,7 +15,7 @@ import msgspec
 import nbformat
 import pytest
 
-from nbops.errors import ConflictError, NotFoundError, UsageError
+from nbops.errors import ConflictError, NotFoundError, StoreError, UsageError
 from nbops.flows.fire import fire
 from nbops.records import Firing, Run, Schedule, new_id
 from nbops.schedule import firings
@@ -104,6 +104,47 @@ def test_two_timers_at_the_same_time_run_it_once(workspace: Workspace, notebook:
     said = [call.communicate()[0] for call in calls]
     assert [call.returncode for call in calls] == [0, 0], said
     assert workspace.store.count(Run) == workspace.store.count(Firing) == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.kernel
+def test_two_machines_that_share_a_store_fire_a_time_once(
+    notebook: Any, project: Path, tmp_path: Path, postgres_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = notebook()
+    other = tmp_path / "other"
+    (other / ".nbops").mkdir(parents=True)
+    monkeypatch.setenv("NBOPS_STORE", postgres_address)
+    with Workspace.opened(project) as here, Workspace.opened(other) as there:
+        schedule = long_active(here, here.schedule(path, cron=YEARLY).schedule)
+        assert here.fire("train").status == "finished"
+        fired = there.fire("train")
+        assert (fired.status, fired.run) == ("finished", None)
+        assert "was finished" in fired.message
+
+        # A firing that another machine left dead is found and recorded from here.
+        left = msgspec.structs.replace(
+            firings.made(schedule, due_at=None, cause="person", reason="x"), host="elsewhere", alive_at=1.0
+        )
+        assert here.store.claim(left)
+        there.pause("train")
+        assert there.fire("train", now=True).failed, "the notebook is on the first machine only"
+        assert here.store.get(Firing, left.id).status == "interrupted"
+
+
+@pytest.mark.postgres
+def test_without_the_shared_store_nothing_is_fired(
+    notebook: Any, project: Path, own_postgres: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = notebook()
+    monkeypatch.setenv("NBOPS_STORE", own_postgres.new_schema("fire"))
+    monkeypatch.setenv("NBOPS_CONNECT_TIMEOUT_S", "1")
+    with Workspace.opened(project) as workspace:
+        long_active(workspace, workspace.schedule(path, cron=YEARLY).schedule)
+        own_postgres.stop()
+        with pytest.raises(StoreError, match="decides who does what once"):
+            workspace.fire("train")
+        assert workspace.store.count(Run) == 0
 
 
 def test_a_paused_schedule_lets_its_times_pass_and_does_not_catch_up(workspace: Workspace, notebook: Any) -> None:

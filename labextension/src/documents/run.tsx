@@ -149,7 +149,7 @@ function TrustMark(props: { trust?: Trust }): React.ReactElement | null {
   const { trust } = props;
   return trust ? (
     <span
-      className={`nbops-Chip ${trust.reasons.length ? 'nbops-mod-warn' : ''}`}
+      className={`nbops-Chip ${trust.verdict === 'tainted' ? 'nbops-mod-warn' : ''}`}
       title={trust.reasons.join('\n')}
     >
       {trust.verdict}

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from nbops.bundle.numbering import numbered
 from nbops.bundle.origins import Origins
 from nbops.bundle.pickles import names_in
 from nbops.errors import BundleError
@@ -240,7 +241,7 @@ class Skops:
         except (TypeError, ValueError, AttributeError, NotImplementedError, RecursionError, pickle.PicklingError):
             return None  # skops has no way to write some part of it; the last flavour will say if none has
         known = [str(name) for name in unknown if is_trusted(str(name), origins)]
-        return Stored(data, sorted(known)) if len(known) == len(unknown) else None
+        return Stored(numbered(data), sorted(known)) if len(known) == len(unknown) else None
 
 
 class Pickle:

@@ -43,6 +43,8 @@ class _Origin(msgspec.Struct, frozen=True, gc=False):
     evidence: Evidence
 
 
+_UNTOUCHED = (623, 624)
+
 _UNOBSERVED = _Origin(None, "named")
 
 
@@ -255,10 +257,11 @@ class Follower:
         return self._key
 
     def _stirred(self, changes: Changes, opened: Open, edges: list[Edge]) -> list[RandomState]:
-        if not changes.randomness:
+        stirred = [*changes.randomness, *(["numpy"] if self._is_numpy_stirred() else [])]
+        if not stirred:
             return []
         now, found = _random_states(), []
-        for source in changes.randomness:
+        for source in stirred:
             after = now.get(source, "")
             key = f"random:{source}"
             if key in self._origins:
@@ -267,6 +270,16 @@ class Follower:
             self._origins[key] = _Origin(opened.execution_id, "digest")
         self._random = now
         return found
+
+    def _is_numpy_stirred(self) -> bool:
+        """Whether the cell that first loaded numpy's generator has drawn from it as well."""
+        numpy_random = loaded("numpy.random")
+        if numpy_random is None or "numpy" in self._random:
+            return False
+        state = numpy_random.get_state()
+        # Where it stands in its block of numbers: at the end, as long as nobody has drawn. Others than numpy's own were
+        # put there by the cell.
+        return not isinstance(state, tuple) or int(state[2]) not in _UNTOUCHED
 
     def _paths(self, said: Mentions, names: Mapping[str, Any]) -> set[str]:
         found = set(said.paths)

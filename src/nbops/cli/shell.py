@@ -84,8 +84,8 @@ def _print(verb: Verb, answer: Any, as_json: bool) -> int:
 
 
 def _exit_code(answer: object) -> int:
-    """Let scripts see a red result: failed checks, runs and findings are not a success."""
+    """Let scripts see a red result: failed checks, runs and findings, and what came out otherwise, are no success."""
     items = answer if isinstance(answer, list) else [answer]
-    if any(getattr(item, "verdict", None) == "failed" for item in items):
+    if any(getattr(item, "verdict", None) in ("failed", "different", "missing") for item in items):
         return 1
     return 1 if getattr(answer, "status", None) == "failed" or getattr(answer, "failed", None) else 0

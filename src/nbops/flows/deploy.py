@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import Any
 
 import msgspec
@@ -13,7 +15,7 @@ from nbops.errors import DeployError, UsageError
 from nbops.flows.check import measure, release
 from nbops.flows.register import register_model
 from nbops.progress import stage
-from nbops.records import CheckResult, ModelVersion
+from nbops.records import CheckResult, Endpoint, ModelVersion, new_id
 from nbops.settings import Settings
 from nbops.store.blobs import Blobs
 from nbops.store.interface import Store
@@ -67,6 +69,15 @@ def deploy_model(
         flavour=settings.flavour or None,
     )
     endpoint = name or version.model
+    if "NBOPS_REPRODUCES" in os.environ:
+        # What a reproduction makes is compared; nothing of it answers anybody.
+        now = time.time()
+        return LiveEndpoint.of(
+            Endpoint(
+                id=new_id(), name=endpoint, engine=engine or "", address="", status="stopped", created_at=now,
+                updated_at=now,
+            )
+        )  # fmt: skip
     bundle, results = release(
         version, store=store, blobs=blobs, root=settings.root, endpoint=endpoint, rung=settings.rung or None
     )

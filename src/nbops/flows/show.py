@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from nbops.errors import NotFoundError, UsageError
-from nbops.lineage import Story, origin_of, result_of, story_of
+from nbops.lineage import Origin, Story, marked, origin_of, result_of, story_of
 from nbops.records import (
     NOUNS,
     Artifact,
@@ -22,6 +22,7 @@ from nbops.records import (
     ModelVersion,
     ModuleVersion,
     Record,
+    Reproduction,
     Run,
 )
 from nbops.store.interface import Store
@@ -31,7 +32,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a result can be taken as it stands."""
 
     verdict: str
-    """As ``nbops lineage`` says it: ``clean``, ``tainted``."""
+    """As ``nbops lineage`` says it: ``clean``, ``reproduced``, ``tainted``."""
     reasons: list[str]
     """Why it cannot: ``In [3]: its cell was edited since it ran``."""
 
@@ -167,8 +168,11 @@ def _trust_of_metrics(store: Store, run: Run, metrics: Sequence[Metric], root: P
     story = story_of(store, run, root=root) if last else Story([])
     made = {name: execution for name, at in last.items() if (execution := story.running_at(at)) is not None}
     # Most metrics of a run come from one cell or two.
-    marks = {one.id: _mark(story, [one], run.id) for one in made.values()}
-    return {name: marks[execution.id] for name, execution in made.items()}
+    origins = {one.id: origin_of(story, [one], of="", run_id=run.id) for one in made.values()}
+    done = store.find(Reproduction, run_id=run.id) if made else []
+    return {
+        name: _trust(marked(origins[execution.id], done, metric=name, model=None)) for name, execution in made.items()
+    }
 
 
 def _trust_of_models(store: Store, versions: Sequence[ModelVersion], root: Path) -> dict[str, Trust]:
@@ -177,12 +181,13 @@ def _trust_of_models(store: Store, versions: Sequence[ModelVersion], root: Path)
         if version.run_id is not None and store.find(Run, id=version.run_id, limit=1):
             result = result_of(store, version, root=root)
             if result.executions:
-                found[result.of] = _mark(result.story, result.executions, result.run_id)
+                origin = origin_of(result.story, result.executions, of="", run_id=result.run_id)
+                done = store.find(Reproduction, run_id=version.run_id)
+                found[result.of] = _trust(marked(origin, done, metric=None, model=result.of))
     return found
 
 
-def _mark(story: Story, executions: Sequence[CellExecution], run_id: str) -> Trust:
-    origin = origin_of(story, executions, of="", run_id=run_id)
+def _trust(origin: Origin) -> Trust:
     return Trust(verdict=origin.verdict, reasons=[f"{one.cell}: {one.message}" for one in origin.reasons[:SHOWN]])
 
 

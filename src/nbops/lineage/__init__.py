@@ -2,7 +2,8 @@
 
 ``capture`` keeps with each execution what it read and wrote. Here that is followed backwards: ``judge`` tells of each
 cell whether its result is stale, ran out of order, was edited or deleted since; ``origin_of`` gives a metric or model
-its trust mark with the reasons; ``write_slice`` writes the executions that lead to it as a notebook that runs.
+its trust mark with the reasons, ``marked`` says where it was reproduced; ``write_slice`` writes the executions that
+lead to it as a notebook that runs.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from nbops.lineage.results import Result, result_of
 from nbops.lineage.slices import Slice, write_slice
 from nbops.lineage.states import CellState, judge
 from nbops.lineage.story import Story, label, story_of
-from nbops.lineage.trust import Origin, Reason, Step, origin_of
+from nbops.lineage.trust import Origin, Reason, Step, marked, origin_of
 
 __all__ = [
     "CellState",
@@ -23,6 +24,7 @@ __all__ = [
     "Story",
     "judge",
     "label",
+    "marked",
     "origin_of",
     "result_of",
     "story_of",

@@ -1,15 +1,16 @@
-"""The trust mark of a metric, a model or a cell's result: clean, or tainted because of named cells."""
+"""The trust mark of a metric, a model or a cell's result: clean, reproduced, or tainted because of named cells."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
 
 from nbops.lineage.states import is_deleted, is_edited, stale_names
 from nbops.lineage.story import STATE, Story, key_of, label
-from nbops.records import CellExecution
+from nbops.records import CellExecution, Compared, Reproduction
+from nbops.source import draws
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,13 +39,15 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     of: str
     """The result: ``metric accuracy = 0.93``, ``churn@3``, ``In [7]``."""
     run_id: str
-    verdict: Literal["clean", "tainted", "unknown"]
-    """``unknown`` where no cell is known that made it."""
+    verdict: Literal["clean", "reproduced", "tainted", "unknown"]
+    """``reproduced``: it was run again as it was, and came out equal; ``unknown``: no cell is known that made it."""
     reasons: list[Reason]
     steps: list[Step]
     """Executions that lead to it, in the order they ran."""
     cells: int
     """How many executions its session has."""
+    reproduction_id: str | None = None
+    """The reproduction that found it equal."""
 
 
 def origin_of(story: Story, targets: Sequence[CellExecution], *, of: str, run_id: str) -> Origin:
@@ -67,6 +70,37 @@ def origin_of(story: Story, targets: Sequence[CellExecution], *, of: str, run_id
         steps=[_step(story, execution) for execution in steps],
         cells=len(story.executions),
     )
+
+
+def marked(origin: Origin, reproductions: Iterable[Reproduction], *, metric: str | None, model: str | None) -> Origin:
+    """Mark a result as reproduced where it was: run again from what was recorded, and equal.
+
+    Args:
+        origin: what it stands on.
+        reproductions: of its run, newest first.
+        metric: the metric that is asked about.
+        model: the model version that is asked about, as ``NAME@NUMBER``.
+
+    Returns:
+        The same, with the verdict ``reproduced`` and the reproduction's id where the newest one that compared it found
+        it equal; the reasons stay, for they say what the session looks like.
+    """
+    for one in reproductions:
+        if one.verdict == "cancelled" or any(each.what.startswith(("input ", "module ")) for each in one.discrepancies):
+            continue  # it was not run as it was
+        found = [each for each in one.compared if _is_meant(each, metric, model)]
+        if found:
+            is_equal = all(each.verdict in ("equal", "within tolerance") for each in found)
+            return msgspec.structs.replace(origin, verdict="reproduced", reproduction_id=one.id) if is_equal else origin
+    return origin
+
+
+def _is_meant(compared: Compared, metric: str | None, model: str | None) -> bool:
+    if model is not None:
+        return compared.kind == "model" and compared.name == model
+    if metric is not None:
+        return compared.kind == "metric" and compared.name == metric
+    return compared.kind in ("metric", "model")
 
 
 def _step(story: Story, execution: CellExecution) -> Step:
@@ -122,6 +156,6 @@ def _unseeded(steps: Sequence[CellExecution]) -> Iterator[Reason]:
         for state in execution.lineage.randomness if execution.lineage is not None else []:
             if "seed(" in execution.source or "set_state(" in execution.source or "setstate(" in execution.source:
                 seeded.add(state.source)
-            elif state.source not in seeded:
+            elif state.source not in seeded and draws(execution.source, state.source):
                 message = f"it draws from {state.source}'s random numbers, which nobody has seeded"
                 yield Reason(execution_id=execution.id, cell=label(execution), message=message)

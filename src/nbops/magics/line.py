@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import sys
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,6 +20,10 @@ from nbops.workspace import Live, Workspace
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+
+_REPRODUCED = frozenset({"deploy"})
+"""Verbs that a reproduction carries out: what they make is compared, and they reach nothing outside of it."""
 
 
 class Answer:
@@ -50,7 +56,10 @@ def line_magic(shell: InteractiveShell, line: str) -> Answer | None:
     """
     workspace = Workspace.open(capture.root(), live=_live(shell))
 
-    def do(verb: Verb, values: dict[str, Any], as_json: bool) -> Answer:
+    def do(verb: Verb, values: dict[str, Any], as_json: bool) -> Answer | None:
+        if verb.changes and verb.name not in _REPRODUCED and "NBOPS_REPRODUCES" in os.environ:
+            sys.stdout.write(f"left out in a reproduction: nbops {verb.name}\n")
+            return None
         with notebook():
             value = getattr(workspace, verb.method)(**values)
         return Answer(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() if as_json else value)

@@ -41,12 +41,25 @@ def secret(id: str) -> str:
     wanted = id.strip().lower() if isinstance(id, str) else ""
     if not _ID.fullmatch(wanted):
         raise UsageError("an id of a secret has twelve hexadecimal digits", hint="nbops secrets")
-    value = os.environ.get(f"{PREFIX}{wanted.upper()}") or _answers.get(wanted) or _had(wanted) or _asked(wanted)
+    value = had(wanted) or _asked(wanted)
     VALUES.learn(value, "secret", is_sure=True)
     return value
 
 
 _answers: dict[str, str] = {}
+
+
+def had(id: str) -> str | None:
+    """Give the value of a secret where this process has it, without asking anybody; None where it has not.
+
+    Args:
+        id: the twelve hexadecimal digits that stand in a masked source.
+
+    Example:
+        >>> had("000000000000") is None
+        True
+    """
+    return os.environ.get(f"{PREFIX}{id.upper()}") or _answers.get(id) or _had(id)
 
 
 def _had(id: str) -> str | None:

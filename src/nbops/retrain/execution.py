@@ -46,6 +46,12 @@ class Execution:
     run: Run
     env: dict[str, str] = field(default_factory=dict)
     """What the kernel's environment gets besides this process's own."""
+    unset: frozenset[str] = frozenset()
+    """Variables of this process that the kernel does not get."""
+    extensions: tuple[str, ...] = ()
+    """IPython extensions that the kernel loads before the recorder."""
+    python: str | None = None
+    """The interpreter of its kernel; None for the kernel spec's own."""
     cwd: str | None = None
     """The kernel's working folder; None for this process's own."""
     source: str | None = None

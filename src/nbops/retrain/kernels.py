@@ -147,16 +147,20 @@ def _kernel(name: str, execution: Execution, folder: Path, *, is_warm: bool) -> 
     spec = manager.kernel_spec
     assert spec is not None
     is_python = spec.language.lower() == "python"
+    if execution.python is not None:
+        spec.argv[0] = execution.python
     if is_warm and sys.platform != "linux":
         _say_cold()
     # A spec that names a provisioner of its own keeps it.
     if is_warm and is_python and sys.platform == "linux" and "kernel_provisioner" not in spec.metadata:
         manager.kernel_id = str(uuid.uuid4())
         manager.provisioner = _warm_provisioner(manager, execution)
+    extensions = (*execution.extensions, "nbops.retrain.inputs", "nbops")
+    left_out = _NOT_INHERITED | execution.unset
     return Kernel(
         manager=manager,
-        arguments=["--ext=nbops.retrain.inputs", "--ext=nbops"] if is_python and execution.is_recorded else [],
-        env={key: value for key, value in os.environ.items() if key not in _NOT_INHERITED} | execution.env,
+        arguments=[f"--ext={name}" for name in extensions] if is_python and execution.is_recorded else [],
+        env={key: value for key, value in os.environ.items() if key not in left_out} | execution.env,
         cwd=execution.cwd,
         log=(folder / "log").open("w+b"),
     )

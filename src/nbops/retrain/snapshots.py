@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from nbops.errors import ConflictError, NotFoundError
 from nbops.masking import masker_of
 from nbops.masking.marks import is_same_source, marks_in
 from nbops.settings import Settings
+from nbops.store.locks import locked
 
 if TYPE_CHECKING:
     from nbops.retrain.driver import Notebook
@@ -85,7 +85,7 @@ def driving(sweep_id: str, settings: Settings) -> Iterator[None]:
     folder = _folder(sweep_id, settings)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "driver").open("a+") as file:
-        if not _locked(file):
+        if not locked(file):
             file.seek(0)
             raise ConflictError(
                 f"sweep {sweep_id[:13]} is driven by process {file.read().strip() or 'unknown'} already",
@@ -96,22 +96,6 @@ def driving(sweep_id: str, settings: Settings) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
-
-
-def _locked(file: Any) -> bool:
-    """Lock a file until it is closed; the system frees it when the process ends, however it ends."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _folder(sweep_id: str, settings: Settings) -> Path:

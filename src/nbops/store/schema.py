@@ -42,6 +42,7 @@ _INDEXES: dict[str, tuple[str, ...]] = {
     "environments": (),
     "secrets": (),
     "model_versions": ("run_id",),
+    "reproductions": ("run_id", "rerun_id"),
 }
 _UNIQUE: dict[str, tuple[str, ...]] = {"model_versions": ("model, number",)}
 

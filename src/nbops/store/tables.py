@@ -30,6 +30,7 @@ from nbops.records import (
     ModelVersion,
     ModuleVersion,
     Record,
+    Reproduction,
     Run,
     Schedule,
     Secret,
@@ -44,6 +45,7 @@ NAMES: dict[type[Record], str] = {
     Dataset: "datasets", Fit: "fits", ModuleVersion: "module_versions", Model: "models", ModelVersion: "model_versions",
     CheckResult: "check_results", Bundle: "bundles", Deployment: "deployments", Endpoint: "endpoints",
     Window: "windows", Sweep: "sweeps", Schedule: "schedules", Firing: "firings",
+    Reproduction: "reproductions",
 }  # fmt: skip
 """Noun → table."""
 

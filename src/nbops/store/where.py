@@ -283,7 +283,7 @@ _AREAS = {
 }
 _TEXTS = {
     "id", "name", "kind", "status", "notebook", "cause", "user", "host", "git_commit", "git_branch", "note",
-    "parent_id", "sweep_id", "environment_id", "execution_id", "output", "error",
+    "parent_id", "sweep_id", "firing_id", "environment_id", "execution_id", "output", "error",
 }  # fmt: skip
 _TIMES = {"started_at", "ended_at", "archived_at", "deleted_at"}
 _NUMBERS = {"duration_s", "pid"}

@@ -27,6 +27,7 @@ from nbops.records import (
     Artifact,
     CellExecution,
     CheckResult,
+    Compared,
     Deployment,
     Endpoint,
     Firing,
@@ -35,6 +36,7 @@ from nbops.records import (
     Model,
     ModelVersion,
     ModuleVersion,
+    Reproduction,
     Run,
     Schedule,
     Score,
@@ -857,9 +859,11 @@ def _(answer: Journey) -> list[Part]:
 def _(answer: Origin) -> list[Part]:
     facts = [("run", short(answer.run_id)), ("trust", answer.verdict)]
     facts.append(("stands on", f"{len(answer.steps)} of {answer.cells} executions"))
+    if answer.reproduction_id is not None:
+        facts.append(("reproduced by", short(answer.reproduction_id)))
     parts: list[Part] = [Heading("Lineage", answer.of), Facts(facts)]
     if answer.reasons:
-        parts.append(Heading("Tainted because"))
+        parts.append(Heading("Tainted because" if answer.verdict == "tainted" else "Worth knowing"))
         parts.append(Table(["cell", "reason"], [[reason.cell, reason.message] for reason in answer.reasons]))
     rows = [
         [step.cell, first_line(step.source), ", ".join(step.reads), ", ".join(step.writes)] for step in answer.steps
@@ -877,3 +881,30 @@ def _(answer: Slice) -> list[Part]:
     if answer.secrets:
         parts.append(Note(f"secrets that it needs, as NBOPS_SECRET_<ID> or typed in: {', '.join(answer.secrets)}"))
     return parts
+
+
+@view_of.register
+def _(answer: Reproduction) -> list[Part]:
+    facts = [("verdict", answer.verdict), ("run again as", short(answer.rerun_id)), ("cells", str(answer.cells))]
+    if answer.differs_in:
+        facts.append(("first differs in", answer.differs_in))
+    if answer.error is not None:
+        facts.append(("ended by", f"{answer.error.name}: {answer.error.message}"))
+    facts.append(("took", seconds(answer.started_at, answer.ended_at)))
+    parts: list[Part] = [Heading("Reproduction", answer.of), Facts(facts)]
+    if answer.causes:
+        parts += [Heading("Why"), *(Note(cause, "bad") for cause in answer.causes)]
+    rows = [
+        [one.kind, _name_of(one), one.verdict, one.cell, one.recorded, one.reproduced] for one in answer.compared[:200]
+    ]
+    columns = ["what", "name", "verdict", "cell", "recorded", "reproduced"]
+    parts += [Heading("Compared"), Table(columns, rows, status=frozenset({2}))] if rows else []
+    around = [[one.what, one.recorded, one.now] for one in answer.discrepancies[:50]]
+    parts += [Heading("Was not the same"), Table(["what", "recorded", "now"], around)] if around else []
+    parts += [Note(f"left out: {reason}", "busy") for reason in answer.left_out]
+    return parts
+
+
+def _name_of(one: Compared) -> str:
+    step = "" if one.step is None else f" step {one.step}"
+    return f"{one.run}: {one.name}{step}" if one.run else f"{one.name}{step}"

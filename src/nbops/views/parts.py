@@ -10,6 +10,7 @@ Tone = Literal["plain", "good", "bad", "busy", "faint"]
 
 TONES: dict[str, Tone] = {
     "ok": "good", "finished": "good", "ready": "good", "up": "good", "passed": "good", "stable": "good",
+    "equal": "good", "within tolerance": "good", "reproduced": "good", "clean": "good", "different": "bad",
     "failed": "bad", "error": "bad", "drifted": "bad", "missing": "bad", "invalid": "bad", "exited": "bad",
     "unchanged": "good", "edited": "busy", "running": "busy", "starting": "busy", "warning": "busy",
     "interrupted": "busy", "cancelled": "faint", "stopped": "faint", "skipped": "faint", "too few rows": "faint",

@@ -428,6 +428,36 @@ CREATE INDEX firings_by_schedule_id ON firings ("schedule_id");
 CREATE TRIGGER firings_changed AFTER INSERT OR UPDATE OR DELETE ON firings
     FOR EACH ROW EXECUTE FUNCTION nbops_changed();
 
+CREATE TABLE reproductions (
+    "id" TEXT COLLATE "C" PRIMARY KEY NOT NULL,
+    "run_id" TEXT COLLATE "C" NOT NULL,
+    "rerun_id" TEXT COLLATE "C" NOT NULL,
+    "of" TEXT COLLATE "C" NOT NULL,
+    "metric" TEXT COLLATE "C",
+    "model_version_id" TEXT COLLATE "C",
+    "verdict" TEXT COLLATE "C" NOT NULL,
+    "compared" TEXT COLLATE "C" NOT NULL,
+    "differs_at" TEXT COLLATE "C",
+    "differs_in" TEXT COLLATE "C" NOT NULL,
+    "causes" TEXT COLLATE "C" NOT NULL,
+    "discrepancies" TEXT COLLATE "C" NOT NULL,
+    "left_out" TEXT COLLATE "C" NOT NULL,
+    "cells" BIGINT NOT NULL,
+    "tolerance" DOUBLE PRECISION NOT NULL,
+    "environment" TEXT COLLATE "C" NOT NULL,
+    "error" TEXT COLLATE "C",
+    "notebook" TEXT COLLATE "C" NOT NULL,
+    "started_at" DOUBLE PRECISION NOT NULL,
+    "ended_at" DOUBLE PRECISION
+);
+
+CREATE INDEX reproductions_by_run_id ON reproductions ("run_id");
+
+CREATE INDEX reproductions_by_rerun_id ON reproductions ("rerun_id");
+
+CREATE TRIGGER reproductions_changed AFTER INSERT OR UPDATE OR DELETE ON reproductions
+    FOR EACH ROW EXECUTE FUNCTION nbops_changed();
+
 CREATE TABLE params (
     run_id TEXT COLLATE "C" NOT NULL,
     name TEXT COLLATE "C" NOT NULL,

@@ -780,6 +780,62 @@ CREATE TRIGGER firings_gone AFTER DELETE ON firings BEGIN
     INSERT INTO changes (noun, id, what) VALUES ('firings', old.id, '-');
 END;
 
+CREATE TABLE reproductions (
+    "id" TEXT PRIMARY KEY NOT NULL,
+    "run_id" TEXT NOT NULL,
+    "rerun_id" TEXT NOT NULL,
+    "of" TEXT NOT NULL,
+    "metric" TEXT,
+    "model_version_id" TEXT,
+    "verdict" TEXT NOT NULL,
+    "compared" TEXT NOT NULL,
+    "differs_at" TEXT,
+    "differs_in" TEXT NOT NULL,
+    "causes" TEXT NOT NULL,
+    "discrepancies" TEXT NOT NULL,
+    "left_out" TEXT NOT NULL,
+    "cells" INTEGER NOT NULL,
+    "tolerance" REAL NOT NULL,
+    "environment" TEXT NOT NULL,
+    "error" TEXT,
+    "notebook" TEXT NOT NULL,
+    "started_at" REAL NOT NULL,
+    "ended_at" REAL
+);
+
+CREATE INDEX reproductions_by_run_id ON reproductions ("run_id");
+
+CREATE INDEX reproductions_by_rerun_id ON reproductions ("rerun_id");
+
+CREATE TRIGGER reproductions_put AFTER INSERT ON reproductions BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('reproductions', new.id, '*');
+END;
+CREATE TRIGGER reproductions_set AFTER UPDATE ON reproductions BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('reproductions', new.id,
+        CASE WHEN new."run_id" IS NOT old."run_id" THEN ',run_id' ELSE '' END ||
+        CASE WHEN new."rerun_id" IS NOT old."rerun_id" THEN ',rerun_id' ELSE '' END ||
+        CASE WHEN new."of" IS NOT old."of" THEN ',of' ELSE '' END ||
+        CASE WHEN new."metric" IS NOT old."metric" THEN ',metric' ELSE '' END ||
+        CASE WHEN new."model_version_id" IS NOT old."model_version_id" THEN ',model_version_id' ELSE '' END ||
+        CASE WHEN new."verdict" IS NOT old."verdict" THEN ',verdict' ELSE '' END ||
+        CASE WHEN new."compared" IS NOT old."compared" THEN ',compared' ELSE '' END ||
+        CASE WHEN new."differs_at" IS NOT old."differs_at" THEN ',differs_at' ELSE '' END ||
+        CASE WHEN new."differs_in" IS NOT old."differs_in" THEN ',differs_in' ELSE '' END ||
+        CASE WHEN new."causes" IS NOT old."causes" THEN ',causes' ELSE '' END ||
+        CASE WHEN new."discrepancies" IS NOT old."discrepancies" THEN ',discrepancies' ELSE '' END ||
+        CASE WHEN new."left_out" IS NOT old."left_out" THEN ',left_out' ELSE '' END ||
+        CASE WHEN new."cells" IS NOT old."cells" THEN ',cells' ELSE '' END ||
+        CASE WHEN new."tolerance" IS NOT old."tolerance" THEN ',tolerance' ELSE '' END ||
+        CASE WHEN new."environment" IS NOT old."environment" THEN ',environment' ELSE '' END ||
+        CASE WHEN new."error" IS NOT old."error" THEN ',error' ELSE '' END ||
+        CASE WHEN new."notebook" IS NOT old."notebook" THEN ',notebook' ELSE '' END ||
+        CASE WHEN new."started_at" IS NOT old."started_at" THEN ',started_at' ELSE '' END ||
+        CASE WHEN new."ended_at" IS NOT old."ended_at" THEN ',ended_at' ELSE '' END);
+END;
+CREATE TRIGGER reproductions_gone AFTER DELETE ON reproductions BEGIN
+    INSERT INTO changes (noun, id, what) VALUES ('reproductions', old.id, '-');
+END;
+
 -- value is native where SQL has the type; number is what it compares as; type is what it was in Python.
 CREATE TABLE params (
     run_id TEXT NOT NULL,
