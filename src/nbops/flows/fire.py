@@ -20,6 +20,7 @@ import msgspec
 
 from nbops.errors import NbopsError
 from nbops.flows.notices import tell_of_firing
+from nbops.masking.asking import restored
 from nbops.records import Firing, FiringStatus, Run, Schedule
 from nbops.schedule import Clock, Observation, firings, observe
 from nbops.settings import Settings
@@ -195,7 +196,9 @@ def _run(schedule: Schedule, firing: Firing, store: Store, settings: Settings) -
     notebook = Path(settings.root, schedule.notebook)
     return run_notebook(
         notebook,
-        parameters=from_text(inspect(notebook), schedule.params),
+        parameters=from_text(
+            inspect(notebook), {name: str(restored(value)) for name, value in schedule.params.items()}
+        ),
         store=store,
         settings=settings,
         cause=firing.cause,

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from nbops.masking.words import entropy, looks_random, stands_in
+from nbops.masking.words import entropy, is_blank, looks_random, stands_in
 
 _FORMS: tuple[tuple[str, str], ...] = (
     ("JSON web token", r"eyJ[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-=+/]*){1,4}"),
@@ -77,7 +77,7 @@ _FORMS: tuple[tuple[str, str], ...] = (
     ("Typeform token", r"tfp_[A-Za-z0-9_\-.=]{40,}"),
     ("Azure key", r"(?:AccountKey|SharedAccessKey|SharedAccessSignature)=[A-Za-z0-9+/=%]{30,}"),
     ("AWS secret key", r"(?<![A-Za-z0-9+/=.\-_])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=.\-_])"),
-    ("service key", r"[A-Za-z][A-Za-z0-9]{1,15}(?:[_\-][A-Za-z][A-Za-z0-9]{1,11}){0,3}[_\-][A-Za-z0-9]{20,}(?![A-Za-z0-9_\-/])"),
+    ("service key", r"(?<![\w\-+=])[A-Za-z][A-Za-z0-9]{1,15}(?:[_\-][A-Za-z][A-Za-z0-9]{1,11}){0,3}[_\-][A-Za-z0-9]{20,}(?![A-Za-z0-9_\-/])"),
 )  # fmt: skip
 # These are told from other text only by how random they look.
 _JUDGED = frozenset(
@@ -140,7 +140,7 @@ def _is_one(kind: str, value: str) -> bool:
     if kind == "JSON web token":
         return "." in value and (value.count(".") > 1 or len(value) > 40)
     if kind not in _JUDGED:
-        return not stands_in(value)
+        return not is_blank(value)
     tail = value.replace("-", "_").rpartition("_")[2] if kind == "service key" else value
     if kind == "OpenAI key":
         tail = value[3:]

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 _MOST = 400
+_BLOCK = 24
 _LONGEST = 20_000
 
 
@@ -38,10 +39,8 @@ class Values:
         self._lock = threading.Lock()
         self._known: dict[str, Known] = {}
         self._allowed: set[str] = set()
-        self._forms: dict[str, Known] = {}
-        self._pattern: re.Pattern[str] | None = None
-        self._is_new = False
-        self._shortest = 0
+        # In blocks, so that a new value costs one small pattern and not a new one of all.
+        self._blocks: list[_Block] = []
         self.version = 0
         """Grows whenever something is learnt."""
 
@@ -60,29 +59,34 @@ class Values:
         from nbops.masking import words
 
         value = value.strip()
-        if not 4 <= len(value) <= _LONGEST or (not is_sure and not words.is_telling(value)):
+        if not 4 <= len(value) <= _LONGEST or value in self._allowed:
             return False
-        if is_sure and words.stands_in(value):
-            return False
-        if value in self._allowed:
+        if words.stands_in(value) or not (is_sure or words.is_telling(value)):
             return False
         known = self._known.get(value)
         if known is not None and (known.variable is not None or variable is None):
             return True
         with self._lock:
-            if len(self._known) >= _MOST:
-                self._known.pop(next(iter(self._known)))
-            self._known[value] = Known(value, kind if known is None else known.kind, variable)
-            self._is_new = True
+            self._known[value] = learnt = Known(value, kind if known is None else known.kind, variable)
+            if known is not None:
+                self._blocks = [block.without(value) for block in self._blocks]
+            if not self._blocks or len(self._blocks[-1].members) >= _BLOCK:
+                self._blocks.append(_Block([]))
+            self._blocks[-1] = _Block([*self._blocks[-1].members, learnt])
+            if len(self._known) > _MOST:
+                for old in self._blocks.pop(0).members:
+                    self._known.pop(old.value, None)
             self.version += 1
         return True
 
     def allow(self, value: str) -> None:
         """Never take a value for a secret: somebody has said that it is none."""
+        value = value.strip()
         with self._lock:
-            self._allowed.add(value.strip())
-            if self._known.pop(value.strip(), None) is not None:
-                self._is_new = True
+            self._allowed.add(value)
+            if self._known.pop(value, None) is not None:
+                self._blocks = [block.without(value) for block in self._blocks]
+                self.version += 1
 
     def is_allowed(self, value: str) -> bool:
         """Whether somebody has said that a value is no secret."""
@@ -97,13 +101,13 @@ class Values:
         return list(self._known.values())
 
     def forget(self) -> None:
-        """Forget all of it; for tests and forked servers that begin anew."""
+        """Forget all of it, for a test that begins anew."""
         with self._lock:
-            self._known, self._forms, self._pattern, self._is_new = {}, {}, None, False
-            self._allowed = set()
+            self._known, self._blocks, self._allowed = {}, [], set()
+            self.version += 1
 
-    def find(self, text: str) -> Iterator[tuple[int, int, Known]]:
-        """Give each place where a known value stands in a text, in any spelling.
+    def find(self, text: str) -> list[tuple[int, int, Known]]:
+        """Each place where a known value stands in a text, in any spelling, in order and without overlaps.
 
         Example:
             >>> values = Values()
@@ -112,43 +116,64 @@ class Values:
             >>> [(start, end) for start, end, _ in values.find("it is s3cret-word.")]
             [(6, 17)]
         """
-        if not self._known or (len(text) < self._shortest and not self._is_new):
+        found = [place for block in self._blocks for place in block.find(text)]
+        if len(found) < 2:
+            return found
+        kept: list[tuple[int, int, Known]] = []
+        for place in sorted(found, key=lambda place: (place[0], -place[1])):
+            if not kept or place[0] >= kept[-1][1]:
+                kept.append(place)
+        return kept
+
+    def is_in(self, text: str) -> bool:
+        """Whether any known value stands in a text."""
+        return any(block.is_in(text) for block in self._blocks)
+
+    def whole(self, text: str) -> Known | None:
+        """The known value that a text is from end to end, in any spelling."""
+        return next((known for start, end, known in self.find(text) if (start, end) == (0, len(text))), None)
+
+
+class _Block:
+    """Some values, and the pattern of all their spellings, made when it is first asked."""
+
+    def __init__(self, members: list[Known]) -> None:
+        self.members = members
+        self._forms: dict[str, Known] | None = None
+        self._pattern: re.Pattern[str] | None = None
+        # No spelling is shorter than the value, but for what base64 leaves out at its ends.
+        self._shortest = min((len(known.value) for known in members), default=0)
+
+    def without(self, value: str) -> _Block:
+        """The block without a value; itself if it has not got it."""
+        kept = [known for known in self.members if known.value != value]
+        return self if len(kept) == len(self.members) else _Block(kept)
+
+    def find(self, text: str) -> Iterator[tuple[int, int, Known]]:
+        if not self.members or len(text) < self._shortest:
             return
-        if self._is_new:
-            self._rebuild()
-        assert self._pattern is not None
-        for match in self._pattern.finditer(text):
-            form = match.group()
-            known = self._forms.get(form) or self._of_head(form)
+        for match in self._made().finditer(text):
+            known = self._of(match.group())
             if known is not None:
                 yield match.start(), match.end(), known
 
     def is_in(self, text: str) -> bool:
-        """Whether any known value stands in a text."""
-        if not self._known or (len(text) < self._shortest and not self._is_new):
-            return False
-        if self._is_new:
-            self._rebuild()
-        assert self._pattern is not None
-        return self._pattern.search(text) is not None
+        return bool(self.members) and len(text) >= self._shortest and self._made().search(text) is not None
 
-    def _rebuild(self) -> None:
-        with self._lock:
-            self._is_new = False
-            forms: dict[str, Known] = {}
-            for known in self._known.values():
-                for form in spellings(known.value):
-                    forms.setdefault(form, known)
-            self._forms = forms
-            self._shortest = min(map(len, forms))
+    def _made(self) -> re.Pattern[str]:
+        if self._pattern is None:
+            self._forms = {form: known for known in self.members for form in spellings(known.value)}
+            forms = self._forms
             heads = sorted({form[:_HEAD] for form in forms if len(form) >= 2 * _HEAD and not form.startswith("-----")})
             # Tables show the beginning of a long value, and dots.
             cut = "|".join(re.escape(head) + r"[^\s\"'…]{0,200}?(?:\.\.\.|…)" for head in heads)
             self._pattern = re.compile(f"{_any_of(forms)}|{cut}" if cut else _any_of(forms))
+        return self._pattern
 
-    def _of_head(self, form: str) -> Known | None:
+    def _of(self, form: str) -> Known | None:
+        forms = self._forms or {}
         head = form[:_HEAD]
-        return next((known for whole, known in self._forms.items() if whole.startswith(head)), None)
+        return forms.get(form) or next((known for whole, known in forms.items() if whole.startswith(head)), None)
 
 
 _HEAD = 12

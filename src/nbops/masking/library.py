@@ -23,7 +23,8 @@ _PLUGINS = (
     ("slack", "SlackDetector"), ("softlayer", "SoftlayerDetector"), ("square_oauth", "SquareOAuthDetector"),
     ("stripe", "StripeDetector"), ("telegram_token", "TelegramBotTokenDetector"), ("twilio", "TwilioKeyDetector"),
 )  # fmt: skip
-_WORTH_ASKING = re.compile(r"[A-Za-z0-9_\-+/=]{20}")
+_WORTH_ASKING = re.compile(r"[A-Za-z0-9_\-+/=]{20,}")
+_PLAIN = re.compile(r"[0-9a-f\-]+|[0-9\-:.T/+]+")  # hashes, UUIDs and dates
 _LONGEST_LINE = 4_000
 
 
@@ -36,7 +37,7 @@ def by_library(text: str) -> Iterator[Found]:
     start = 0
     for line in text.splitlines(keepends=True):
         match = _WORTH_ASKING.search(line)
-        if match is not None and len(line) <= _LONGEST_LINE and _mixes(line[match.start() :]):
+        if match is not None and len(line) <= _LONGEST_LINE and any(map(_mixes, _WORTH_ASKING.findall(line))):
             for plugin in _plugins():
                 for value in plugin.analyze_string(line):
                     if isinstance(value, str) and len(value) >= 16 and (at := line.find(value)) >= 0:
@@ -48,7 +49,7 @@ def by_library(text: str) -> Iterator[Found]:
 
 
 def _mixes(text: str) -> bool:
-    return any(map(str.isdigit, text)) and any(map(str.isalpha, text))
+    return _PLAIN.fullmatch(text) is None and any(map(str.isdigit, text)) and any(map(str.isalpha, text))
 
 
 @cache

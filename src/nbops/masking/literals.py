@@ -21,6 +21,9 @@ _LOGINS = frozenset({
     "HttpNtlmAuth", "UsernamePasswordCredential", "PlainAuthenticator", "PlainTextAuthProvider", "PlainCredentials",
     "sign_in",
 })  # fmt: skip
+# Calls whose second argument is what comes of them where the first is not there.
+_LOOK_UPS = frozenset({"getenv", "get", "pop", "setdefault", "getattr"})
+_DEFAULTS = frozenset({"default", "value", "initial", "fallback", "const"})
 _PAIRS = frozenset({"auth", "http_auth", "basic_auth", "proxy_auth", "credentials", "httpauth", "login", "creds"})
 # Functions whose argument tells which secret is wanted.
 _ASKS = (
@@ -170,6 +173,10 @@ class _Reader(ast.NodeVisitor):
         for keyword in node.keywords:
             if keyword.arg is not None:
                 self._paired(keyword.value, keyword.arg)
+            if keyword.arg in _DEFAULTS:
+                for argument in node.args:
+                    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                        self._named(keyword.value, argument.value)
         for first, second in zip(node.args, node.args[1:], strict=False):
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 self._named(second, first.value)
@@ -231,6 +238,8 @@ def _leaves(node: ast.expr) -> Iterator[ast.expr]:
 
 def _passed(node: ast.Call) -> Iterator[ast.expr]:
     name = _name_of(node.func)
+    if name in _LOOK_UPS and len(node.args) == 2:
+        yield from _leaves(node.args[1])
     if name not in _WRAPPERS:
         return
     if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Constant | ast.JoinedStr | ast.Name):

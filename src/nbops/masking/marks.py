@@ -20,6 +20,12 @@ def mark(id: str, kind: str) -> str:
     return f"[masked: {id} {kind}]"
 
 
+_TEXT = r"[A-Za-z]{0,2}(?:\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*')"
+_TYPED_LITERAL = rf"(?:{_TEXT}(?:\s*\+?\s*{_TEXT}){{0,50}})"
+_TYPED = r"(?:[^\n]{1,20000}?|-----BEGIN[\s\S]{1,20000}?-----)"
+"""What may have been typed where a call stands now, and where another mark does."""
+
+
 def marks_in(text: str) -> list[str]:
     """Ids of the secrets that were masked in a text, in order, each once.
 
@@ -47,7 +53,8 @@ def is_same_source(recorded: str, typed: str) -> bool:
         return False
     pattern, last = "", 0
     for match in _CALL.finditer(recorded):
-        pattern += _loosely(recorded[last : match.start()]) + r"[\s\S]{1,20000}?"
+        pattern += _loosely(recorded[last : match.start()])
+        pattern += _TYPED_LITERAL if match.group().startswith("nbops") else _TYPED
         last = match.end()
     return re.fullmatch(pattern + _loosely(recorded[last:]), typed) is not None
 

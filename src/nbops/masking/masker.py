@@ -26,9 +26,8 @@ T = TypeVar("T")
 # Words that secrets are called by, in small letters. They are looked for one after the other: a search for a plain word
 # is a hundred times quicker than one regular expression for all of them.
 WORDS = (
-    "pass", "pwd", "secret", "token", "key", "auth", "cred", "bearer", "basic ", "cookie", "pem", "senha", "wort",
-    "contrase", "wachtwoord", "kennwort", "conn", "jwt", "sas", "pat", "otp", "pw", "hmac", "sig", "://", "-u",
-    "--user", " -p",
+    "pass", "pw", "secret", "token", "key", "auth", "cred", "bearer", "basic ", "cookie", "login", "sign_in", "senha",
+    "wort", "woord", "contrase", "://", "-u", " -p",
 )  # fmt: skip
 _DIGIT = re.compile("[0-9]")
 PIECE = re.compile(r"[^\s\"'`,;<>(){}\[\]|\\]{16,}")
@@ -46,7 +45,10 @@ MARGIN = 8_192
 def is_suspicious(text: str) -> bool:
     """Whether a text has anything in it that a secret could hang on; most have not."""
     lowered = text.lower()
-    return any(word in lowered for word in WORDS) or (len(text) >= 16 and any(map(_is_odd, PIECE.findall(text))))
+    if any(word in lowered for word in WORDS):
+        return True
+    # Splitting is far quicker than the pattern, and mostly answers the question.
+    return any(len(piece) >= 16 for piece in text.split()) and any(map(_is_odd, PIECE.findall(text)))
 
 
 def _is_odd(piece: str) -> bool:
@@ -105,7 +107,7 @@ class Masker:
             if not self._is_allowed(value):
                 text = text[: item.start] + self._mark(value, item.kind) + text[item.end :]
         # What was just learnt may stand elsewhere in it in another spelling.
-        for start, end, known in reversed(list(self.values.find(text))) if found else ():
+        for start, end, known in reversed(self.values.find(text)) if found else ():
             text = text[:start] + self._mark(known.value, known.kind) + text[end:]
         self._clean = text
         return text
@@ -203,7 +205,7 @@ class Masker:
     def known(self, text: str) -> str:
         """A text without what is known to be secret; nothing is looked for by its form."""
         if self.is_on and self.values.is_in(text):
-            for start, end, known in reversed(list(self.values.find(text))):
+            for start, end, known in reversed(self.values.find(text)):
                 text = text[:start] + self._mark(known.value, known.kind) + text[end:]
         return text
 
@@ -279,7 +281,7 @@ class Masker:
     def _mark(self, value: str, kind: str) -> str:
         from nbops.masking.marks import mark
 
-        known = next((one for start, end, one in self.values.find(value) if (start, end) == (0, len(value))), None)
+        known = self.values.whole(value)
         if known is not None:
             value, kind = known.value, known.kind
         return mark(self.id_of(value, kind), kind)

@@ -232,7 +232,7 @@ class Rewriter:
     # ── together ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _noted(self, value: str, kind: str) -> str:
-        known = next((one for start, end, one in self._values.find(value) if (start, end) == (0, len(value))), None)
+        known = self._values.whole(value)
         if known is not None:
             value, kind = known.value, known.kind
         self._found[value] = kind
@@ -251,7 +251,7 @@ class Rewriter:
         for value in sorted(self._found, key=len, reverse=True):
             if len(value) >= 8 and value in masked:
                 masked = masked.replace(value, mark(self._id_of(value, self._found[value]), self._found[value]))
-        for start, end, known in reversed(list(self._values.find(masked))):
+        for start, end, known in reversed(self._values.find(masked)):
             masked = masked[:start] + mark(self._id_of(known.value, known.kind), known.kind) + masked[end:]
         return masked
 
@@ -271,7 +271,8 @@ def _is_key(value: str, names: list[str]) -> bool:
     if not 24 <= len(value) <= 128 or value.startswith(_IMAGES) or ("/" in value[:-1].strip("/") and "." in value):
         return False
     spoken = {word.lower() for name in names for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+", name)}
-    return spoken.isdisjoint(IDENTIFIERS) and words.looks_random(value, 24)
+    has_digits = any(map(str.isdigit, value))
+    return has_digits and spoken.isdisjoint(IDENTIFIERS) and words.looks_random(value, 24)
 
 
 class _Token(msgspec.Struct, frozen=True):

@@ -18,14 +18,14 @@ _LONGEST_PIECE = 2_000
 _CALLED = re.compile(
     r"pass|pwd|secret|token|key|auth|cred|cookie|session|senha|wort|contrase|wachtwoord|conn|jwt|sas|pat|otp|pw|hmac|sig|motdepasse"
 )
-_NAME_LETTERS = re.compile(r"[\w.\-]{0,60}\Z")
+_NAME_END = re.compile(r"[\w.\-]{0,60}")
 
-_NAME = r"(?P<name>[A-Za-z_][\w.\-]{0,60})"
+_NAME = r"(?P<name>[A-Za-z_][\w.\-]{0,60}+)"
 _VALUE = r"(?:(?P<quote>\\?[\"'`])(?P<quoted>(?:(?!(?P=quote))[^\n]){1,4000}?)(?P=quote)|(?P<plain>[^\s\"'`,;&|)\]}>]{4,4000}))"
 _ASSIGNED = re.compile(
     # "name": "value", name = value, name=value, name: value, name => value; also f"{name=}" and SQL's PASSWORD 'value'
     _NAME
-    + r"(?P<close>[\"'`]?\]?\\?[\"'`]?)(?P<sep>\s{0,4}(?::=|=>|==|=|:)\s{0,4}|\s{1,4}(?=['\"]))[bBrRuU]?"
+    + r"(?P<close>[\"'`]?\]?\\?[\"'`]?)(?P<sep>\s{0,4}(?::=|=>|==|=|:)\s{0,4}(?:[(\[]\s{0,4}(?=['\"]))?|\s{1,4}(?=['\"]))[bBrRuU]?"
     + _VALUE,
 )
 _OPTION = re.compile(r"(?P<name>[A-Za-z][\w\-]{1,40})(?P<sep>[= ]|\s{1,3})" + _VALUE)
@@ -35,6 +35,7 @@ _BEARER = re.compile(
 _HEADER = re.compile(
     r"authorization[\"']?\s*[:=,]\s*[\"']?(?:[A-Za-z0-9\-]+\s+)?(?P<value>[^\s\"',}{]{6,})", re.IGNORECASE
 )
+_PROGRAMS = ("mysql", "mariadb", "sshpass", "zip ", "7z ", "redis-cli")
 _COOKIE = re.compile(r"(?:set-)?cookie[\"']?\s*[:=]\s*[\"']?(?P<value>[^\n\"']{16,})", re.IGNORECASE)
 _HEADERS = (
     ("bearer", _BEARER, "token"),
@@ -53,7 +54,7 @@ _QUERY = re.compile(
     r"[?&;](?P<name>sig|signature|X-Amz-Signature|X-Amz-Security-Token|X-Amz-Credential|X-Goog-Signature|code|key|apikey|appid|access_token|token|auth)=(?P<value>[A-Za-z0-9%+/=_\-.~]{16,})",
     re.IGNORECASE,
 )
-_VERBS = (" is ", " was ", " is:", "->", "→", ": ")
+_VERBS = (" is ", " was ", " is:", "->", "→")
 _SAID = re.compile(
     r"(?i:\b(?P<name>password|passphrase|passwd|api[ _-]?key|secret(?:[ _-]key)?|(?:access|auth|api|bot|bearer)?[ _-]?token)\b(?:\s+\w+){0,2}?\s+(?:is|was|=|:|->|→)\s*:?)\s+[\"'`]?(?P<value>[^\s\"'`]{4,400})"
 )
@@ -115,21 +116,31 @@ def _named(text: str, lowered: str) -> Iterator[Found]:
     for hit in _CALLED.finditer(lowered):
         if hit.start() < position:
             continue
-        head = _NAME_LETTERS.search(text, max(0, hit.start() - 60), hit.start())
-        start = head.start() if head is not None else hit.start()
-        is_option = text.startswith("-", start)
-        while start < hit.start() and text[start] in "-.0123456789":
-            start += 1
-        match = (_OPTION if is_option else _ASSIGNED).match(text, start) or (
-            _ASSIGNED.match(text, start) if is_option else None
-        )
-        if match is None or words.level(name := match.group("name").rpartition(".")[2] or match.group("name")) is None:
+        start, is_option = _name_start(text, hit.start())
+        end = _NAME_END.match(text, hit.end())
+        position = end.end() if end is not None else hit.end()
+        if words.level(text[start:position].rpartition(".")[2]) is None:
             continue
+        match = (_OPTION.match(text, start) if is_option else None) or _ASSIGNED.match(text, start)
+        if match is None:
+            continue
+        name = match.group("name")
         group = "quoted" if match.group("quoted") is not None else "plain"
         value = match.group(group)
         if not _is_no_value(text, match, group) and words.is_secret(name, value, quoted=group == "quoted"):
             yield Found(match.start(group), match.end(group), words.kind_of(name))
             position = match.end(group)
+
+
+def _name_start(text: str, at: int) -> tuple[int, bool]:
+    """Where the name begins that has a word in it, and whether it is a command's option."""
+    start, least = at, max(0, at - 60)
+    while start > least and (text[start - 1].isalnum() or text[start - 1] in "_.-"):
+        start -= 1
+    is_option = text.startswith("-", start)
+    while start < at and text[start] in "-.0123456789":
+        start += 1
+    return start, is_option
 
 
 def _is_no_value(text: str, match: re.Match[str], group: str) -> bool:
@@ -148,8 +159,8 @@ def _spoken(text: str, lowered: str) -> Iterator[Found]:
             for match in pattern.finditer(text):
                 if _is_credential(match.group("value"), is_header=pattern is not _BEARER):
                     yield Found(match.start("value"), match.end("value"), kind)
-    for pattern in (_LOGIN, _CLI_PASSWORD) if "-" in text else ():
-        for match in pattern.finditer(text):
+    for signs, pattern in ((("-u", "--user"), _LOGIN), (_PROGRAMS, _CLI_PASSWORD)):
+        for match in pattern.finditer(text) if any(sign in lowered for sign in signs) else ():
             if not words.stands_in(match.group("value")):
                 yield Found(match.start("value"), match.end("value"), "password")
     for match in _QUERY.finditer(text) if "://" in text or "?" in text else ():
