@@ -521,6 +521,7 @@ export interface Page {
   modules: ModuleVersion[];
   models: ModelVersion[];
   environment: Environment | null;
+  reproductions: Reproduction[];
   trust: { [name: string]: Trust };
 }
 
@@ -927,7 +928,7 @@ export interface Routes {
   /** Say which cells a result stands on, and whether it can be trusted. */
   lineage: { takes: { id?: string; metric?: string; variable?: string }; gives: Origin };
   /** Run a recorded result again in a fresh kernel, as it ran, and compare what comes out. */
-  reproduce: { takes: { id?: string; metric?: string; variable?: string; tolerance?: number; anyway?: boolean; kernel?: string; timeout?: number }; gives: Reproduction };
+  reproduce: { takes: { id?: string; metric?: string; variable?: string; tolerance?: number; env?: boolean; anyway?: boolean; kernel?: string; timeout?: number }; gives: Reproduction };
   /** Open anything by its id or name: a run, cell, module, model, bundle, endpoint, window. */
   show: { takes: { id?: string }; gives: Page };
   /** Put what a cell showed at its last executions side by side. */

@@ -7,15 +7,21 @@ import os
 import subprocess
 import sys
 import time
+import types
+import zipfile
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import nbformat
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from tests.reproduce.conftest import Session, compared, verdicts
 
-from nbops.errors import ConflictError, MissingError, NotFoundError, UsageError
-from nbops.records import ModuleVersion, Reproduction, Run, new_id
+from nbops.errors import ConflictError, MissingError, NbopsError, NotFoundError, UsageError
+from nbops.records import Environment, ModuleVersion, Reproduction, Run, new_id
 from nbops.retrain import run_notebook
 
 pytestmark = pytest.mark.kernel
@@ -320,8 +326,6 @@ def test_verbs_that_change_something_are_left_out_and_nothing_is_deployed(sessio
 
 
 def test_another_version_of_a_package_is_named(session: Session) -> None:
-    from nbops.records import Environment
-
     session.cells("import numpy as np, os", "x = np.arange(3) + (1 if 'NBOPS_REPRODUCES' in os.environ else 0)")
     session.end()
     run = session.run()
@@ -358,8 +362,6 @@ def test_the_order_of_a_set_is_the_cause_where_no_hash_seed_was_set(
 def test_recorded_variables_and_thread_counts_are_those_of_the_kernel(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nbops.records import Environment
-
     session.cells("import os", "seen = [os.environ.get(name) for name in ('TZ', 'OMP_NUM_THREADS', 'PYTHONHASHSEED')]")
     session.end()
     store, run = session.workspace.store, session.run()
@@ -404,6 +406,85 @@ def test_a_retrained_notebook_is_reproduced_with_its_parameters(session: Session
 
     assert (made.verdict, verdicts(made, "metric")) == ("equal", {"m": "equal"})
     assert workspace.store.params(made.rerun_id) == {"lr": 0.5}
+
+
+def needed_by_a_kernel() -> dict[str, str]:
+    """What a kernel with our recorder needs, as it is installed here."""
+    found: dict[str, str] = {}
+    pending = ["ipykernel", "msgspec", "xxhash", "detect-secrets", "click"]
+    while pending:
+        name = canonicalize_name(pending.pop())
+        if name in found:
+            continue
+        found[name] = metadata.version(name)
+        needed = map(Requirement, metadata.requires(name) or [])
+        pending += [one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return found
+
+
+@pytest.fixture
+def odd_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package of which this environment has version 1.0 and a folder of wheels has 2.0 as well."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "nbops_odd_part-2.0-py3-none-any.whl", "w") as wheel:
+        about = "nbops_odd_part-2.0.dist-info"
+        wheel.writestr("nbops_odd_part.py", "VALUE = 2\n")
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: nbops-odd-part\nVersion: 2.0\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    for name in ("UV_FIND_LINKS", "PIP_FIND_LINKS"):
+        monkeypatch.setenv(name, str(folder))
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "nbops_odd_part.py").write_text("VALUE = 1\n")
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    return site
+
+
+def test_the_recorded_environment_is_built_again_and_kept(
+    session: Session, odd_part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nbops_odd_part", types.SimpleNamespace(VALUE=2))
+    session.cells("import nbops_odd_part", "nbops.log_metric('value', nbops_odd_part.VALUE)")
+    session.end()
+    store, run = session.workspace.store, session.run()
+    assert run.environment_id is not None
+    recorded = msgspec.structs.replace(
+        store.get(Environment, run.environment_id), id="a" * 32,
+        packages=needed_by_a_kernel() | {"nbops-odd-part": "2.0", "nbops": "0.0.1"},
+    )  # fmt: skip
+    store.put(recorded)
+    store.update(Run, run.id, environment_id=recorded.id)
+
+    here, there = session.reproduce(), session.reproduce(env=True)
+
+    assert (here.verdict, here.environment) == ("different", "this")
+    assert (there.verdict, there.environment) == ("equal", "rebuilt")
+    assert [one.what for one in there.discrepancies if one.what.startswith("package ")] == []
+    built = session.folder / ".nbops" / "environments" / recorded.id
+    before = (built / "requirements.txt").stat().st_mtime_ns
+    assert session.reproduce(env=True).verdict == "equal"
+    assert (built / "requirements.txt").stat().st_mtime_ns == before
+
+
+def test_a_package_that_cannot_be_had_is_told_before_anything_runs(session: Session) -> None:
+    session.cells("x = 1")
+    session.end()
+    store, run = session.workspace.store, session.run()
+    assert run.environment_id is not None
+    recorded = msgspec.structs.replace(
+        store.get(Environment, run.environment_id), id="b" * 32, packages={"no-such-package-of-nbops": "1.0"}
+    )
+    store.put(recorded)
+    store.update(Run, run.id, environment_id=recorded.id)
+
+    with pytest.raises(NbopsError, match=r"(?s)the recorded packages cannot be had:.*no-such-package-of-nbops"):
+        session.reproduce(env=True)
+    store.put(msgspec.structs.replace(recorded, python="9.9.1"))
+    with pytest.raises(MissingError, match=r"recorded under Python 9\.9\.1, and no Python 9\.9 is here"):
+        session.reproduce(env=True)
+    assert store.find(Reproduction) == []
 
 
 def test_a_script_has_no_cells_to_run_again(session: Session) -> None:

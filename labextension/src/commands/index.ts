@@ -16,6 +16,7 @@ import { monitorEndpoint, openEndpoint, rollbackEndpoint, stopEndpoint } from '.
 import { extractFunctions } from './extract-functions';
 import { checkModel, deployModel, openModel, promoteModel } from './models';
 import { openModule, testModule } from './modules';
+import { reproduceRun } from './reproduce-run';
 import { retrainNotebook } from './retrain-notebook';
 import {
   fireSchedule,
@@ -40,6 +41,7 @@ const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand
   openCell,
   showExecution,
   copyId,
+  reproduceRun,
   ...tidyRuns,
   extractFunctions,
   openModule,

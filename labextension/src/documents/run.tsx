@@ -3,6 +3,7 @@ import * as React from 'react';
 import { duration, firstLine, moment, number, short, size, text } from '../format';
 import { nbopsIcon } from '../icons';
 import { StatusMark, StatusWord } from '../parts/status';
+import { statusWords } from '../parts/words';
 import { Metric, Page, Run, Trust } from '../schema';
 import { IContext } from '../tokens';
 import { LineChart } from './chart';
@@ -39,7 +40,8 @@ class RunDocument extends Document<Page> {
     'artifacts',
     'fits',
     'module_versions',
-    'model_versions'
+    'model_versions',
+    'reproductions'
   ];
 
   protected ask(): Promise<Page> {
@@ -80,6 +82,7 @@ class RunDocument extends Document<Page> {
             <Surroundings run={run} page={page} context={context} />
           </Block>
         </div>
+        <Reproductions page={page} context={context} />
         <Charts metrics={page.metrics} context={context} />
         <Fits fits={page.fits} context={context} />
         <Cells page={page} context={context} />
@@ -120,7 +123,52 @@ function Head(props: { run: Run; context: IContext }): React.ReactElement {
         </span>
       ))}
       {run.note && <p className="nbops-Head-note">{run.note}</p>}
+      {run.cause !== 'reproduction' && (
+        <div className="nbops-Actions">
+          <button
+            className="nbops-Button"
+            onClick={() => void app.commands.execute('nbops:reproduce-run', { run: run.id })}
+          >
+            {trans.__('Reproduce')}
+          </button>
+        </div>
+      )}
     </header>
+  );
+}
+
+/** What came of running it again: the verdict, where it first differs, and why. */
+function Reproductions(props: { page: Page; context: IContext }): React.ReactElement | null {
+  const { page, context } = props;
+  const { trans, app } = context;
+  if (page.reproductions.length === 0) {
+    return null;
+  }
+  return (
+    <Block title={trans.__('Reproductions')} isWide>
+      <ul className="nbops-Plain">
+        {page.reproductions.map(made => (
+          <li key={made.id} className="nbops-CheckRow">
+            <StatusMark status={made.verdict} trans={trans} />
+            <span>
+              <button
+                className="nbops-Link"
+                onClick={() => void app.commands.execute('nbops:open-run', { run: made.rerun_id })}
+              >
+                {text(made.of, 80)}
+              </button>{' '}
+              {statusWords(made.verdict, trans)}
+              {made.differs_in && `, ${trans.__('first in %1', made.differs_in)}`}
+              {made.causes.map(cause => (
+                <div key={cause} className="nbops-Table-aside">
+                  {text(cause, 300)}
+                </div>
+              ))}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </Block>
   );
 }
 

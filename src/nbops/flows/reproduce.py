@@ -63,8 +63,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     anyway: bool = False
     """Run even where inputs have changed or are missing."""
     kernel: str | None = None
-    python: str | None = None
-    """The interpreter of a rebuilt environment; None for the kernel spec's own."""
+    env: bool = False
+    """Build the recorded environment again, and run in it."""
     timeout_s: float | None = None
     running: str | None = None
     """The execution that asks, which is not part of what it asks for."""
@@ -84,7 +84,8 @@ def reproduce(result: Result, wish: Wish, *, store: Store, settings: Settings) -
 
     Raises:
         ConflictError: something that the run read is another one now, or gone, and ``anyway`` was not given.
-        MissingError: secrets that the cells need are in no environment variable.
+        MissingError: secrets that the cells need are in no environment variable, or the recorded Python is not here.
+        NbopsError: the recorded environment cannot be built.
         NotFoundError: nothing of it was recorded.
         UsageError: the kernel is not there, or the run is a script's.
     """
@@ -167,10 +168,13 @@ class _Work:
         found = store.find(Environment, id=plan.run.environment_id, limit=1) if plan.run.environment_id else []
         self.environment = found[0] if found else None
         self.started_at = time.time()
+        self.python: Path | None = None
 
     def done(self) -> Reproduction:
         """Run, compare and record."""
         rerun_id = new_id()
+        if self.wish.env:
+            self.python = room.rebuilt(self._environment(), folder=self.settings.folder / "environments")
         with room.scratch(self.settings.folder / "reproductions" / rerun_id, root=self.root) as place:
             place.fill(self.inputs, written=self._written(), cwd=self._cwd())
             own = self._settings_in(place)
@@ -185,6 +189,14 @@ class _Work:
                 return self._recorded(rerun, place, inner)
 
     # --- before --------------------------------------------------------------------------------------------------
+
+    def _environment(self) -> Environment:
+        if self.environment is None:
+            raise NotFoundError(
+                f"the environment of run {self.plan.run.name} was not recorded",
+                hint=f"nbops reproduce {self.plan.run.id[:13]}, without --env",
+            )
+        return self.environment
 
     def _cwd(self) -> Path:
         run = self.plan.run
@@ -223,9 +235,11 @@ class _Work:
             **self._path(place),
         }
         execution.unset = VARIABLES - recorded.keys()
+        if self.python is not None:
+            execution.unset |= {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
         execution.extensions = ("nbops.reproduce.scene",)
         execution.cwd = str(place.mirrored(self._cwd()))
-        execution.python = self.wish.python
+        execution.python = str(self.python) if self.python is not None else None
         inner.put(
             execution.run, *self.store.find(Model), *self.store.find(ModelVersion), *self.store.find(ModuleVersion)
         )
@@ -250,7 +264,7 @@ class _Work:
         for name, found in self.inputs.modules.items():
             depth = name.count(".") + (found.path.name == "__init__.py")
             folders[str(place.mirrored(found.path).parents[depth])] = None
-        before = os.environ.get("PYTHONPATH")
+        before = os.environ.get("PYTHONPATH") if self.python is None else None
         return {"PYTHONPATH": os.pathsep.join([*folders, *([before] if before else [])])} if folders else {}
 
     # --- the run -------------------------------------------------------------------------------------------------
@@ -352,7 +366,7 @@ class _Work:
             left_out=[f"{self.labels[one.id]}: {reason}" for one, reason in self.plan.left_out],
             cells=len(self.plan.executions),
             tolerance=self.wish.tolerance,
-            environment="rebuilt" if self.wish.python is not None else "this",
+            environment="rebuilt" if self.wish.env else "this",
             error=rerun.error,
             notebook=rerun.output or "",
             started_at=self.started_at,

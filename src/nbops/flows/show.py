@@ -57,10 +57,13 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Versions that the run made; those that it imported stand in its record."""
     models: list[ModelVersion] = []
     environment: Environment | None = None
+    reproductions: list[Reproduction] = []
+    """Of a run, newest first."""
     trust: dict[str, Trust] = {}
     """Metrics by name and models as ``NAME@3``: what can be said of the cells that they stand on."""
 
 
+_REPRODUCTIONS = 5
 SHOWN = 50
 """How many of each list a page shows; the list verbs page through the rest."""
 
@@ -207,6 +210,7 @@ def _run_page(store: Store, run: Run, page: Page, root: Path) -> Page:
         modules=store.find(ModuleVersion, run_id=run.id, order_by="id", limit=SHOWN),
         models=models,
         environment=environment[0] if environment else None,
+        reproductions=store.find(Reproduction, run_id=run.id, limit=_REPRODUCTIONS),
     )
 
 

@@ -256,11 +256,12 @@ VERBS: tuple[Verb, ...] = (
                 metavar="SHARE",
                 help="The relative difference up to which numbers count as equal.",
             ),
+            Option(name="env", kind="flag", help="Build the recorded environment again, and run in it."),
             Option(name="anyway", kind="flag", help="Run even where what it read has changed or is gone."),
             Option(name="kernel", help="The kernel spec; python3 when not given."),
             Option(name="timeout", kind="number", minimum=0, metavar="SECONDS", help="How long it may take."),
         ),
-        examples=("reproduce last", "reproduce last --metric accuracy", "reproduce churn@3 --tolerance 1e-6"),
+        examples=("reproduce last", "reproduce last --metric accuracy", "reproduce churn@3 --tolerance 1e-6 --env"),
     ),
     Verb(
         name="show",

@@ -298,9 +298,9 @@ class _Sweep:
         yield self._swept("unfinished bundles", own / "bundles", lambda name: bool(_HALF_BUNDLE.fullmatch(name)))
         yield self._swept("executed notebooks", own / "runs", lambda name: _is_left(name, needed), sure=going)
         yield self._swept("notebooks of sweeps", own / "sweeps", lambda name: _is_left(name, sweeps), sure=going)
-        yield self._swept(
-            "abandoned reproductions", own / "reproductions", lambda name: bool(_RECORD_ID.fullmatch(name))
-        )
+        for what in ("reproductions", "environments"):
+            # A working folder whose process was killed; an environment that is built again when it is asked for.
+            yield self._swept(f"left {what}", own / what, lambda name: bool(_RECORD_ID.fullmatch(name)))
         yield self._swept("unfinished package folders", _sites(), lambda name: bool(_HALF_SITE.fullmatch(name)))
 
     def _swept(

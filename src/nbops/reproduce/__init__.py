@@ -10,6 +10,7 @@ from __future__ import annotations
 from nbops.reproduce.causes import causes, discrepancies
 from nbops.reproduce.environments import variables_of
 from nbops.reproduce.plan import Plan, plan_of
+from nbops.reproduce.rebuilding import rebuilt
 from nbops.reproduce.scene import VARIABLE, Scene
 from nbops.reproduce.scratch import Changed, Inputs, Scratch, inputs_of, scratch
 from nbops.reproduce.verdicts import Ran, compare, first_difference, kept, overall, ran
@@ -31,6 +32,7 @@ __all__ = [
     "overall",
     "plan_of",
     "ran",
+    "rebuilt",
     "scratch",
     "variables_of",
 ]

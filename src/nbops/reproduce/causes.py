@@ -37,7 +37,7 @@ def discrepancies(before: Environment | None, after: Environment | None, *, run:
     pairs += [("platform", before.platform, after.platform)]
     pairs += _pairs("", before.machine, after.machine)
     pairs += _pairs("variable ", before.variables, after.variables)
-    pairs += _pairs("package ", before.packages, after.packages)
+    pairs += [pair for pair in _pairs("package ", before.packages, after.packages) if pair[0] != "package nbops"]
     then, now = _threads(run), _threads(rerun)
     # A part of a session may not load what all of it had loaded.
     pairs += [(f"threads of {library}", then[library], now[library]) for library in then.keys() & now.keys()]

@@ -44,14 +44,14 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """The answer where nothing was recorded yet; None: then there is no answer."""
 
 
-RUNS_CODE = frozenset({"preview"})
-"""Verbs that change nothing but may run what they look at: no link and no image tag may set them off."""
+RUNS_CODE = frozenset({"preview", "reproduce"})
+"""Verbs that run what they look at: no link and no image tag may set them off, and they take the right to execute."""
 
 
 def _verb_route(verb: Verb) -> Route:
     action: Action = "read"
     if verb.changes or verb.name in RUNS_CODE:
-        action = "write" if verb.topic in ("start", "runs") else "execute"
+        action = "write" if verb.topic in ("start", "runs") and verb.name not in RUNS_CODE else "execute"
 
     def do(workspace: Workspace, values: dict[str, Any]) -> Any:
         if verb.name == "predict":

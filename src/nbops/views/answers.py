@@ -498,6 +498,8 @@ def _(answer: Page) -> list[Part]:
     models = [(name, _said_of(mark)) for name, mark in answer.trust.items() if "@" in name]
     if models:
         parts += [Heading("Trust"), Facts(models)]
+    if answer.reproductions:
+        parts += [Heading("Reproductions"), *_reproductions(answer.reproductions)]
     if answer.environment is not None:
         environment = answer.environment
         parts.append(
@@ -903,6 +905,15 @@ def _(answer: Reproduction) -> list[Part]:
     parts += [Heading("Was not the same"), Table(["what", "recorded", "now"], around)] if around else []
     parts += [Note(f"left out: {reason}", "busy") for reason in answer.left_out]
     return parts
+
+
+def _reproductions(answer: Sequence[Reproduction]) -> list[Part]:
+    rows = [
+        [short(one.id), one.of, one.verdict, one.differs_in, (one.causes or [""])[0], when(one.started_at)]
+        for one in answer
+    ]
+    columns = ["reproduction", "of", "verdict", "first differs in", "why", "when"]
+    return [Table(columns, rows, status=frozenset({2}))]
 
 
 def _name_of(one: Compared) -> str:
