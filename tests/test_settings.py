@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from nbops.errors import SettingsError
-from nbops.settings import find_root, is_server, load_settings
+from nbops.settings import find_root, is_server, load_settings, overshadowed
 
 
 def test_project_is_the_nearest_folder_upwards_with_a_store(tmp_path: Path) -> None:
@@ -56,3 +56,40 @@ def test_setting_that_cannot_be_understood_is_named_with_its_value(
         load_settings(tmp_path, env=env)
     assert [word for word in words if word not in str(caught.value)] == []
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("marks", "start", "found"),
+    [
+        ([".nbops/", "own/.git/"], "own/notebooks", "own"),
+        ([".nbops/", "own/pyproject.toml"], "own/notebooks", "own"),
+        ([".nbops/", ".git/", "own/pyproject.toml"], "own/notebooks", None),
+        ([".nbops/", ".git/"], "notebooks", None),
+        ([".nbops/"], "notebooks", None),
+        ([".nbops/", ".git/"], ".", None),
+    ],
+    ids=["a repository", "a Python project", "a package of the project", "a folder", "no repository at all", "itself"],
+)
+def test_a_project_that_is_taken_over_from_above_is_found(
+    tmp_path: Path, marks: list[str], start: str, found: str | None
+) -> None:
+    for mark in marks:
+        place = tmp_path / mark
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.mkdir() if mark.endswith("/") else place.touch()
+    here = (tmp_path / start).resolve()
+    here.mkdir(parents=True, exist_ok=True)
+    root = Path(load_settings(here, env={}).root)
+    assert root == tmp_path
+    assert overshadowed(root, here) == (tmp_path / found if found else None)
+
+
+@pytest.mark.parametrize("place", ["home", "temporary"])
+def test_a_stray_project_in_the_home_folder_or_among_temporary_files_takes_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path) if place == "home" else "/")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path) if place == "temporary" else "/nowhere")
+    assert overshadowed(tmp_path, tmp_path / "churn") == tmp_path / "churn"
+    (tmp_path / "pyproject.toml").touch()
+    assert overshadowed(tmp_path, tmp_path / "churn") is None

@@ -778,6 +778,7 @@ export interface Status {
   run: Run | null;
   cells: number;
   notice: string | null;
+  overshadowed: string | null;
   counts: { [name: string]: number };
   doubts: string[];
 }

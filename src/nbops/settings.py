@@ -85,6 +85,35 @@ def find_root(start: Path) -> Path:
     return start
 
 
+def overshadowed(root: Path, start: Path) -> Path | None:
+    """Find the folder that looks like the project of ``start`` where a ``.nbops`` further up has taken its place.
+
+    Args:
+        root: the project's folder as it was found.
+        start: where it was looked for from.
+
+    Returns:
+        The nearest repository below ``root``, or a Python project where ``root`` is none; ``start`` itself where
+        ``root`` is no project but the home folder, that of temporary files or the root of all; else None.
+
+    Example:
+        >>> overshadowed(Path("/"), Path("/srv/churn"))
+        PosixPath('/srv/churn')
+    """
+    if root == start or not start.is_relative_to(root):
+        return None
+    is_project = (root / ".git").exists() or (root / "pyproject.toml").is_file()
+    for folder in (start, *start.parents):
+        if folder == root:
+            break
+        if (folder / ".git").is_dir() or (not is_project and (folder / "pyproject.toml").is_file()):
+            return folder
+    import tempfile  # for whoever asks, not for every start of a kernel
+
+    gathering = (Path.home(), Path(tempfile.gettempdir()), Path(root.anchor))
+    return start if root in gathering and not is_project else None
+
+
 def load_settings(start: str | os.PathLike[str] | None = None, env: Mapping[str, str] | None = None) -> Settings:
     """Resolve all settings for a folder.
 

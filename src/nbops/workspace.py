@@ -33,7 +33,7 @@ from nbops.records import (
     Sweep,
     Window,
 )
-from nbops.settings import Settings, load_settings
+from nbops.settings import Settings, load_settings, overshadowed
 from nbops.store.interface import RunSummary, Shelf, Store
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How many cells of this run are recorded."""
     notice: str | None
     """Why recording is off, when it is."""
+    overshadowed: str | None = None
+    """The folder that looks like a project of its own, where a ``.nbops`` further up has made it part of another."""
     counts: dict[str, int]
     """How many runs (those of the lists), models, endpoints, … the store has."""
     doubts: list[str] = []
@@ -248,7 +250,9 @@ class Workspace:
         """Say what is true of this session and this project."""
         live, store = self.live, self.store
         run = store.get(Run, live.run_id) if live is not None and live.run_id else None
+        below = overshadowed(Path(self.settings.root), Path.cwd())
         return Status(
+            overshadowed=str(below) if below is not None else None,
             doubts=self._doubts(run) if run else [],
             project=self.settings.root,
             store=store.location,

@@ -85,6 +85,30 @@ def test_a_module_that_is_edited_and_reloaded_is_recorded_again(importing: Path,
     assert [module.digest for module in modules(shell)] == [sha256("x = 1\n"), sha256("x = 22\n")]
 
 
+def test_a_module_that_autoreload_patches_is_recorded_again(importing: Path, shell: Any) -> None:
+    file = importing / "mine.py"
+    file.write_text("def f(): return 1\n")
+    shell("%load_ext autoreload\n%autoreload 2\nimport mine")
+    file.write_text("def f(): return 22\n")
+    os.utime(file, ns=(2 * 10**18, 2 * 10**18))
+    try:
+        shell("found = mine.f()")
+        assert shell.ip.user_ns["found"] == 22
+        assert [module.digest for module in modules(shell)][-1] == sha256("def f(): return 22\n")
+    finally:
+        shell("%autoreload 0\n%unload_ext autoreload")
+        del sys.modules["IPython.extensions.autoreload"]
+
+
+def test_a_file_that_is_edited_and_not_loaded_again_is_not_what_was_computed_with(importing: Path, shell: Any) -> None:
+    file = importing / "mine.py"
+    file.write_text("x = 1\n")
+    shell("import mine")
+    file.write_text("x = 22\n")
+    shell("y = mine.x")
+    assert [module.digest for module in modules(shell)] == [sha256("x = 1\n")]
+
+
 def test_installed_packages_and_python_are_not_the_users_modules(shell: Any) -> None:
     shell("import json.tool, numpy, nbformat, nbops.extract")
     names = {module.name.partition(".")[0] for module in recorded(shell).modules}

@@ -100,6 +100,23 @@ def test_doctor_says_what_is_here_and_how_to_get_the_rest(project: Path, capsys:
     assert all(finding["cure"] for finding in findings.values() if finding["state"] != "ok")
 
 
+def test_status_and_doctor_say_that_a_folder_above_has_taken_over_a_project(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = project / "churn model"
+    (own / ".git").mkdir(parents=True)
+    monkeypatch.chdir(own)
+    main(["status"])
+    assert f"mkdir '{own}/.nbops'" in capsys.readouterr().out
+    main(["doctor", "--json"])
+    found = next(row for row in json.loads(capsys.readouterr().out) if row["topic"] == "project")
+    assert (found["state"], found["cure"]) == ("warning", f"mkdir '{own}/.nbops'")
+
+    (own / ".nbops").mkdir()
+    main(["status", "--json"])
+    assert json.loads(capsys.readouterr().out)["overshadowed"] is None
+
+
 def test_doctor_names_a_damaged_store(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / ".nbops" / "store.db").write_bytes(b"this is no database" * 500)
     main(["doctor", "--json"])

@@ -1,7 +1,7 @@
 """Which modules of the user's own a process has imported, and the native libraries it computes with.
 
 A module's text is part of what a number depends on, and its file may be another one tomorrow. It is looked for where
-``sys.modules`` has grown, and where a file that is known was written again and reloaded.
+``sys.modules`` has grown, and where a module that is known was loaded again.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Imports:
         self._versions = versions
         self._count = 0
         self._seen: set[str] = set()
-        self._files: dict[str, tuple[str, int]] = {}
-        """Module → its file, and when that was written."""
+        self._files: dict[str, tuple[str, int, object]] = {}
+        """Module → its file, when that was written, and the spec that the module was loaded by."""
         self._computing: list[str] = []
         self.modules: list[ImportedModule] = []
         self.thread_pools: list[ThreadPool] = []
@@ -51,7 +51,7 @@ class Imports:
         Args:
             execution_id: the execution that has just ended.
         """
-        changed = self._edited(execution_id)
+        changed = self._loaded_again(execution_id)
         if len(sys.modules) == self._count:
             return changed
         self._count = len(sys.modules)
@@ -71,9 +71,14 @@ class Imports:
             return False
         return self._note(name, path, execution_id)
 
-    def _edited(self, execution_id: str | None) -> bool:
-        """Known files that were written again: what reloads them (``%autoreload``) computes with another text now."""
-        found = [name for name, (path, written) in self._files.items() if _written_at(path) not in (0, written)]
+    def _loaded_again(self, execution_id: str | None) -> bool:
+        """Known modules that compute with another text now."""
+        if "IPython.extensions.autoreload" in sys.modules:
+            # It puts new code into the functions of a module whose file was written, and leaves the module as it is.
+            found = [name for name, (path, written, _) in self._files.items() if _written_at(path) not in (0, written)]
+        else:
+            # Whoever reloads a module gives it another spec; asking the disk would cost a plain cell a tenth more.
+            found = [name for name, (_, _, spec) in self._files.items() if _spec_of(name) is not spec]
         noted = [self._note(name, self._files[name][0], execution_id) for name in found]
         return any(noted)
 
@@ -83,7 +88,7 @@ class Imports:
         except OSError:
             return False
         digest = hashlib.sha256(text).hexdigest()
-        self._files[name] = (path, _written_at(path))
+        self._files[name] = (path, _written_at(path), _spec_of(name))
         known = [module.digest for module in self.modules if module.name == name]
         if (known and known[-1] == digest) or len(self.modules) >= _MOST_MODULES:
             return False
@@ -131,9 +136,14 @@ def _of_module(name: str, versions: Iterable[ModuleVersion]) -> ModuleVersion | 
     return None
 
 
+def _spec_of(name: str) -> object:
+    module = sys.modules.get(name)
+    return module.__dict__.get("__spec__") if isinstance(module, ModuleType) else None
+
+
 def _written_at(path: str) -> int:
     try:
-        return os.stat(path).st_mtime_ns  # noqa: PTH116 - asked after every cell
+        return os.stat(path).st_mtime_ns  # noqa: PTH116 - may be asked after every cell
     except OSError:
         return 0
 

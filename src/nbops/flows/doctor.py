@@ -15,7 +15,7 @@ import msgspec
 
 from nbops.errors import NbopsError
 from nbops.records import Secret
-from nbops.settings import Settings, is_server
+from nbops.settings import STORE_FOLDER, Settings, is_server, overshadowed
 
 State = Literal["ok", "warning", "missing"]
 
@@ -42,7 +42,7 @@ def examine(settings: Settings) -> list[Finding]:
         Findings in the order a newcomer meets the parts; nothing is changed.
     """
     looks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-        _versions, _store, _blobs, _git, _kernels, _panel, _engines, _browser,
+        _versions, _project, _store, _blobs, _git, _kernels, _panel, _engines, _browser,
     )  # fmt: skip
     return [finding for look in looks for finding in look(settings)]
 
@@ -54,6 +54,19 @@ def _versions(_: Settings) -> Iterator[Finding]:
             yield Finding(topic=name, state="ok", message=importlib.metadata.version(name))
         except importlib.metadata.PackageNotFoundError:
             yield Finding(topic=name, state="missing", message="is not installed", cure=f"pip install {name}")
+
+
+def _project(settings: Settings) -> Iterator[Finding]:
+    below = overshadowed(Path(settings.root), Path.cwd())
+    if below is None:
+        yield Finding(topic="project", state="ok", message=settings.root)
+        return
+    yield Finding(
+        topic="project",
+        state="warning",
+        message=f"{settings.root} has a .nbops, so what is recorded in {below} goes there as well",
+        cure=f"mkdir {shlex.quote(str(below / STORE_FOLDER))}",
+    )
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

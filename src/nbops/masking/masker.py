@@ -45,8 +45,9 @@ MARGIN = 8_192
 def is_suspicious(text: str) -> bool:
     """Whether a text has anything in it that a secret could hang on; most have not."""
     lowered = text.lower()
-    if any(word in lowered for word in WORDS):
-        return True
+    for word in WORDS:  # twice in every cell, where a generator costs twice as much
+        if word in lowered:
+            return True
     # Splitting is far quicker than the pattern, and mostly answers the question.
     return any(len(piece) >= 16 for piece in text.split()) and any(map(_is_odd, PIECE.findall(text)))
 

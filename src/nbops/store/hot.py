@@ -187,4 +187,6 @@ class HotPath:
 
 def _compact(lineage: Lineage) -> str:
     """Leave out what is empty, as it is for most cells: a row that fits beside others is written quicker."""
-    return to_json({name: value for name in lineage.__struct_fields__ if (value := getattr(lineage, name))})
+    return to_json(
+        {name: value for name, value in zip(Lineage.__struct_fields__, astuple(lineage), strict=True) if value}
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -446,6 +447,9 @@ _LISTS: dict[type, Callable[[Any], list[Part]]] = {
 def _(answer: Status) -> list[Part]:
     recording = "on" if answer.recording else f"off{': ' + answer.notice if answer.notice else ''}"
     facts = [("project", answer.project), ("store", answer.store), ("recording", recording)]
+    if answer.overshadowed:
+        own = shlex.quote(f"{answer.overshadowed}/.nbops")
+        facts.insert(1, ("is above", f"{answer.overshadowed}, which has a store of its own after: mkdir {own}"))
     if answer.run is not None:
         facts.append(("run", f"{short(answer.run.id)} {answer.run.name}, {answer.cells} cells"))
     if answer.doubts:
