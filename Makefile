@@ -27,6 +27,6 @@ setup: ## set up without running anything
 
 lock: ## resolve requirements.lock and tools/peers.lock anew
 	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
-		--extra dask --extra kubernetes --extra mlflow --extra onnx --extra postgres --extra ray --extra s3 --extra search --group dev --output-file requirements.lock pyproject.toml
+		--extra audit --extra dask --extra kubernetes --extra mlflow --extra onnx --extra postgres --extra ray --extra s3 --extra search --extra sign --group dev --output-file requirements.lock pyproject.toml
 	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
 		--python-version 3.11 --output-file tools/peers.lock tools/peers.in

@@ -10,6 +10,7 @@ from nbops.errors import MissingError
 
 # What to install for a module whose distribution or extra has another name.
 _INSTALL = {
+    "cryptography": "nbops[sign]",
     "mlflow": "nbops[mlflow]",
     "psycopg": "nbops[postgres]",
     "s3fs": "nbops[s3]",

@@ -51,6 +51,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How models are stored; empty: in the safest flavour that holds them."""
     rung: str = ""
     """How models are computed where they are served; empty: by the fastest rung with the same answers."""
+    signing_key: str = ""
+    """The PEM file, outside of the project, with the Ed25519 key that signs bundles at a deploy; empty: none does."""
+    trusted_keys: list[str] = []
+    """Public keys, one of which must have signed a bundle that a server starts; empty: no signature is asked for."""
     base_image: str = "nbops-base:bookworm"
     """The image that containers are built on."""
     connect_timeout_s: float = 5.0

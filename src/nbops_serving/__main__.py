@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from nbops_serving import server
     from nbops_serving.app import Limits
     from nbops_serving.bundle import TamperedError
+    from nbops_serving.signatures import UntrustedError
 
     limits = Limits(body_bytes=options.max_body, rows=options.max_rows, body_seconds=options.body_seconds)
     try:
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             server.Options(
                 bundle=options.bundle,
                 digest=options.digest,
+                trusted_keys=options.trusted_key,
                 host=options.host,
                 port=options.port,
                 log=options.log,
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 extra=options.extra,
             )
         )
-    except (TamperedError, ValueError, OSError) as error:
+    except (TamperedError, UntrustedError, ValueError, OSError) as error:
         server.fail(error)
         return 1
 
@@ -53,6 +55,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="nbops_serving", description="Serve the model of a bundle over HTTP.")
     parser.add_argument("bundle", help="folder with manifest.json")
     parser.add_argument("--digest", help="refuse any other bundle than the one with this sha256 of manifest.json")
+    parser.add_argument(
+        "--trusted-key",
+        metavar="KEY",
+        action="append",
+        default=os.environ.get("NBOPS_TRUSTED_KEYS", "").replace(",", " ").split(),
+        help="refuse a bundle that no such key has signed: 32 bytes of Ed25519 as base64; may be repeated "
+        "(and $NBOPS_TRUSTED_KEYS)",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one, see the ready line")
     parser.add_argument("--log", metavar="FOLDER", help="write the prediction log here")

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Protocol
 
 from nbops_serving.manifest import MANIFEST, Manifest, read_manifest
+from nbops_serving.signatures import SIGNATURE, check_signature
 
 MODULES = "modules"
 
@@ -53,19 +54,23 @@ class OpenBundle:
         return data
 
 
-def open_bundle(folder: str | os.PathLike[str], *, digest: str | None = None) -> OpenBundle:
+def open_bundle(
+    folder: str | os.PathLike[str], *, digest: str | None = None, trusted_keys: Sequence[str] = ()
+) -> OpenBundle:
     """Open a bundle and check every file of it.
 
     Args:
         folder: the bundle.
         digest: the sha256 that ``manifest.json`` must have, when the caller knows it.
+        trusted_keys: public keys one of which must have signed the manifest; without any, no signature is asked for.
 
     Returns:
         The bundle.
 
     Raises:
         TamperedError: a file is missing, altered, or not in the manifest; or the manifest is another one.
-        ValueError: ``manifest.json`` cannot be read.
+        UntrustedError: keys are given, and none of them has signed it.
+        ValueError: ``manifest.json`` cannot be read, or a key is none.
         OSError: the folder cannot be read.
 
     Example:
@@ -78,6 +83,10 @@ def open_bundle(folder: str | os.PathLike[str], *, digest: str | None = None) ->
     found = hashlib.sha256(data).hexdigest()
     if digest is not None and found != digest:
         raise TamperedError(f"manifest.json has the digest {found}, not {digest}")
+    if trusted_keys:
+        # Before anything of the manifest is believed.
+        signature = place / SIGNATURE
+        check_signature(data, signature.read_bytes() if signature.is_file() else None, trusted_keys)
     manifest = read_manifest(data)
     _check_files(place, manifest)
     return OpenBundle(place, manifest, found)
@@ -97,7 +106,7 @@ def _check_files(place: Path, manifest: Manifest) -> None:
     for file in place.rglob("*"):
         name = file.relative_to(place).as_posix()
         # Byte code that a build step left behind is never loaded, see _Source.
-        if file.is_dir() or name == MANIFEST or name in manifest.files or file.suffix == ".pyc":
+        if file.is_dir() or name in (MANIFEST, SIGNATURE) or name in manifest.files or file.suffix == ".pyc":
             continue
         raise TamperedError(f"{name} is not in the manifest")
 

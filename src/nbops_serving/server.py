@@ -47,6 +47,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     bundle: str
     digest: str | None = None
     """sha256 that the bundle's manifest must have."""
+    trusted_keys: list[str] = []
+    """Public keys one of which must have signed the manifest; empty to ask for no signature."""
     host: str = "127.0.0.1"
     port: int = 0
     log: str | None = None
@@ -79,7 +81,7 @@ def run(options: Options) -> int:
         0 after a graceful stop, 1 when the bundle could not be served.
     """
     bound = bind(options.host, options.port)
-    bundle = open_bundle(options.bundle, digest=options.digest)
+    bundle = open_bundle(options.bundle, digest=options.digest, trusted_keys=options.trusted_keys)
     metrics = counters(bundle, options.workers)
     if options.workers == 1:
         return _work(options, bundle, bound, metrics, announce=None)

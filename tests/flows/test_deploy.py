@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,8 +18,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import nbops
+from nbops.bundle.signing import make_key
 from nbops.deploy import LiveEndpoint, endpoints, stop
-from nbops.errors import DeployError, NotFoundError, UsageError
+from nbops.errors import BundleError, DeployError, NotFoundError, UsageError
 from nbops.flows.deploy import deploy_model
 from nbops.records import CheckResult, ModelVersion
 from nbops.settings import Settings, load_settings
@@ -186,3 +188,25 @@ def test_the_public_call_deploys_from_the_current_project(
 ) -> None:
     endpoint = nbops.deploy(model, name="ages", sample=table, engine="process")
     assert endpoint.predict(table.head(2))["predictions"] == model.predict(table.head(2)).tolist()
+
+
+@pytest.mark.parametrize("engine", ["process", pytest.param("docker", marks=pytest.mark.docker)])
+def test_where_keys_are_trusted_only_what_they_have_signed_is_deployed(
+    store: Store, settings: Settings, model: Any, table: pd.DataFrame, tmp_path: Path, engine: str
+) -> None:
+    def deploy_with(**keys: Any) -> LiveEndpoint:
+        return deploy_model(
+            model,
+            name="ages",
+            sample=table,
+            engine=engine,
+            store=store,
+            blobs=Blobs(settings.blobs),
+            settings=msgspec.structs.replace(settings, **keys),
+        )
+
+    trusted = [make_key(tmp_path / "signing.pem")]
+    with pytest.raises(BundleError, match="is not signed"):
+        deploy_with(trusted_keys=trusted)
+    live = deploy_with(trusted_keys=trusted, signing_key=str(tmp_path / "signing.pem"))
+    assert live.predict(table.head(1))["model"].startswith("ages@")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbops.deploy import docker_client, image, ports, spool
 from nbops.deploy.docker_client import DEPLOYMENT_LABEL, ENDPOINT_LABEL, PROJECT_LABEL, connected
-from nbops.deploy.engine import SERVER_PORT, Condition, Handle, Launch, Started
+from nbops.deploy.engine import SERVER_PORT, Condition, Handle, Launch, Started, server_arguments
 from nbops.deploy.process_engine import read_log
 from nbops.errors import DeployError, NbopsError
 from nbops.optional import need
@@ -64,7 +64,7 @@ class DockerEngine:
         network, name = str(built["network"]), str(built["container"])
         owned = {PROJECT_LABEL: launch.project, ENDPOINT_LABEL: launch.endpoint}
         user, group = docker_client.container_user()
-        arguments = ["--digest", launch.bundle_digest]
+        arguments = server_arguments(launch)
         mounted = {launch.log_path: {"bind": "/predictions", "mode": "rw"}}
         with connected() as client:
             base = image.base_image(client, self._settings.base_image)

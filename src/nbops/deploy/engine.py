@@ -34,6 +34,8 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """The bundle's folder on this machine."""
     bundle_digest: str
     """sha256 of its manifest: the server refuses any other."""
+    trusted_keys: list[str] = []
+    """Public keys, one of which must have signed the manifest; empty to ask for no signature."""
     requirements: list[str]
     """The model's own pinned requirements, ``name==version``."""
     folder: str
@@ -157,6 +159,12 @@ def choose(name: str | None, settings: Settings) -> tuple[Engine, NbopsError | N
     if unusable is not None:
         raise DeployError(f"neither engine can be used here: {problem.message}; {unusable.message}", hint=problem.hint)
     return process, problem
+
+
+def server_arguments(launch: Launch) -> list[str]:
+    """What the server is told of the bundle that it may start, on every engine."""
+    trusted = [word for key in launch.trusted_keys for word in ("--trusted-key", key)]
+    return ["--digest", launch.bundle_digest, *trusted]
 
 
 def deployment_folder(settings: Settings, endpoint: str, deployment_id: str) -> Path:

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 SERVER_PACKAGES = ("httptools", "msgspec", "numpy", "uvicorn", "uvloop")
 """What ``nbops_serving`` itself imports; each in the version that the model asks for, else of this environment."""
 
+SIGNATURE_PACKAGES = ("cryptography",)
+"""What the server needs besides where it has to check a signature."""
+
 _LOCK_LABEL = "nbops.lock"
 """Says which base and packages a runtime image has, whatever the server in it."""
 
@@ -130,13 +133,16 @@ def run_once(
         container.remove(force=True, v=True)
 
 
-def build_runtime(client: DockerClient, base: BaseImage, requirements: list[str], *, now: Stage) -> str:
+def build_runtime(
+    client: DockerClient, base: BaseImage, requirements: list[str], *, is_signed: bool = False, now: Stage
+) -> str:
     """Make the image with the server and a model's packages, unless it is there.
 
     Args:
         client: of the Docker engine.
         base: what to build on.
         requirements: the model's, pinned.
+        is_signed: whether the server has to check signatures.
         now: told what goes on.
 
     Returns:
@@ -145,7 +151,8 @@ def build_runtime(client: DockerClient, base: BaseImage, requirements: list[str]
     pins, complete = wheels.lock(requirements, base.target)
     asked = dict(pin.split("==", 1) for pin in pins)
     server_pins, server_complete = wheels.lock(
-        [f"{name}=={asked.get(name) or distribution(name).version}" for name in SERVER_PACKAGES], base.target
+        [f"{name}=={asked.get(name) or distribution(name).version}" for name in server_packages(is_signed=is_signed)],
+        base.target,
     )
     own_pins = [pin for pin in pins if pin not in server_pins]
     own = _server_source()
@@ -195,6 +202,18 @@ ENTRYPOINT {json.dumps(command)}
     return name
 
 
+def server_packages(*, is_signed: bool) -> list[str]:
+    """Name what the server imports.
+
+    Raises:
+        MissingError: signatures have to be checked, and what does that is not installed here.
+    """
+    if is_signed:
+        for name in SIGNATURE_PACKAGES:
+            need(name, to="check signatures")
+    return [*SERVER_PACKAGES, *(SIGNATURE_PACKAGES if is_signed else ())]
+
+
 def _discard_former(client: DockerClient, lock: str, name: str) -> None:
     """Remove images with the same packages and a former server, unless a model's image still stands on them."""
     for former in client.images.list(name=name.partition(":")[0], filters={"label": f"{_LOCK_LABEL}={lock}"}):
@@ -227,7 +246,7 @@ def build_model(client: DockerClient, base: BaseImage, launch: Launch, *, now: S
             code="python_mismatch",
             hint=f"NBOPS_BASE_IMAGE=<an image with Python {manifest.python}>, or --engine process",
         )
-    runtime = build_runtime(client, base, launch.requirements, now=now)
+    runtime = build_runtime(client, base, launch.requirements, is_signed=bool(launch.trusted_keys), now=now)
     now.say("add the model")
     labels = {
         PROJECT_LABEL: launch.project,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbops_serving
 from nbops.deploy import detached, ports, wheels
-from nbops.deploy.engine import Condition, Handle, Launch, Started
+from nbops.deploy.engine import Condition, Handle, Launch, Started, server_arguments
 from nbops.errors import DeployError, NbopsError
 from nbops.progress import Stage
 from nbops.settings import Settings
@@ -53,7 +53,7 @@ class ProcessEngine:
         log = Path(launch.folder) / "server.log"
         Path(launch.log_path).mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-P", "-m", "nbops_serving", launch.bundle_path, "--host", ports.HOST,
-                   "--port", str(port), "--log", launch.log_path, "--digest", launch.bundle_digest]  # fmt: skip
+                   "--port", str(port), "--log", launch.log_path, *server_arguments(launch)]  # fmt: skip
         pid, started = detached.spawn(command, log=log, env=_environment(str(built.get("site", ""))))
         return Started(
             handle=built | {"pid": pid, "started": started, "log": str(log), "port": port},

@@ -345,6 +345,7 @@ class _Rollout:
             endpoint=self._name,
             bundle_path=bundle.path,
             bundle_digest=bundle.digest,
+            trusted_keys=self._settings.trusted_keys,
             requirements=bundle.requirements,
             folder=str(Path(deployment.log_path).parent),
             log_path=deployment.log_path,

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from nbops.bundle.evidence import Answers, Evidence
+from nbops.bundle.signing import sign
 from nbops.deploy import LiveEndpoint, Proof, Running, deploy, naming
 from nbops.deploy.engine import engine_named
 from nbops.errors import DeployError, UsageError
@@ -53,6 +54,7 @@ def deploy_model(
 
     Raises:
         DeployError: a check is red, or the engine cannot start it; what answered before goes on answering.
+        BundleError: keys are trusted here, and none of them has signed the bundle.
         NotFoundError: no stored version answers to the reference.
         UsageError: a model that is not stored yet was given no name, or no engine has the name.
     """
@@ -84,6 +86,7 @@ def deploy_model(
     red = [result for result in results if result.verdict == "failed"]
     if bundle is None or red:
         raise _stopped(version, red)
+    sign(bundle.path, settings)
     proofs = proofs_of(version, blobs)
 
     def examine(running: Running) -> None:

@@ -139,7 +139,7 @@ class _Thread(threading.Thread):
         Path(launch.log_path).mkdir(parents=True, exist_ok=True)
         bound = server.bind(ports.HOST, self._port)
         try:
-            bundle = open_bundle(launch.bundle_path, digest=launch.bundle_digest)
+            bundle = open_bundle(launch.bundle_path, digest=launch.bundle_digest, trusted_keys=launch.trusted_keys)
             metrics = server.counters(bundle, 1)
             app = App()
             with _loading:
