@@ -26,6 +26,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from peers import FIRST_METRIC, PYTHON, environment
+
 BARS = {
     "load_ext, cold process": "<= 150 ms over bare IPython",
     "cell, history on": "<= 0.5 ms and <= 3 x the empty recorder",
@@ -34,8 +36,11 @@ BARS = {
     "names": "100 names <= 0.5 ms, 50 unchanged frames of 10 MB <= 3 ms; p99 <= 10 ms",
     "log_metric": "<= 0.1 ms",
     "session": "10,000 cells: the recorder's memory <= 50 MB and flat, its time per cell as at the start",
-    "first durable metric, cold process": "<= 300 ms over bare IPython",
+    "first durable metric, cold process": "<= 300 ms over bare IPython; peers are whole processes of plain Python",
 }
+
+PEERS_ROUNDS = 3
+"""How many rounds the peers take part in: each of them takes seconds."""
 
 _PROCESS = """
 from IPython.core.interactiveshell import InteractiveShell
@@ -51,7 +56,7 @@ def summary(taken: list[float]) -> dict[str, float]:
 
 
 def cold_processes(rounds: int, folder: Path) -> dict[str, Any]:
-    """Whole processes, from exec to exit: bare IPython, with the extension, and up to the first metric."""
+    """Whole processes, from exec to exit: bare IPython, with the extension, up to the first metric, and the peers'."""
     cases = {
         "bare": "x = 1",
         "load_ext": "%load_ext nbops",
@@ -73,6 +78,8 @@ def cold_processes(rounds: int, folder: Path) -> dict[str, Any]:
                 taken[name].append(time.perf_counter() - begin)
                 after = resource.getrusage(resource.RUSAGE_CHILDREN)
                 computed[name].append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        if number <= PEERS_ROUNDS:
+            _peers_first_metric(number, folder, taken, computed)
     # On a busy machine waiting for others is most of the time; what the process itself computed tells more there.
     floor, cpu_floor = statistics.median(taken["bare"]), min(computed["bare"])
     return {
@@ -83,6 +90,26 @@ def cold_processes(rounds: int, folder: Path) -> dict[str, Any]:
         }
         for name, values in taken.items()
     }
+
+
+def _peers_first_metric(
+    number: int, folder: Path, taken: dict[str, list[float]], computed: dict[str, list[float]]
+) -> None:
+    for peer, program in FIRST_METRIC.items() if PYTHON.exists() else ():
+        # The store of the first round is there in the later ones, as nbops's is.
+        project = folder / f"peer-{peer}"
+        project.mkdir(exist_ok=True)
+        begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            [str(PYTHON), "-c", program], cwd=project, env=environment(), check=True, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        if number:
+            name = f"{peer}: first metric"
+            taken.setdefault(name, []).append(time.perf_counter() - begin)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            computed.setdefault(name, []).append(spent)
 
 
 class EmptyRecorder:

@@ -1,8 +1,9 @@
-"""What the store costs, beside the machine's own floor: a bare commit of a bare row, measured in the same minutes.
+"""What the store costs, beside the machine's own floor (a bare commit of a bare row) and beside other trackers.
 
     python benchmarks/store_bench.py [--json FILE] [--quick]
 
-Each round measures every case in turn, so that a busy moment falls on all of them; the figures are medians of rounds.
+Each round measures every case in turn, the peers' too, so that a busy moment falls on all of them; the figures are
+medians of rounds.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from peers import Peer, peers
+
 from nbops.records import CellExecution, Metric, OutputSummary, Run, new_id
 from nbops.store.sql import LOG_METRIC, LOG_PARAM
 from nbops.store.sqlite import SqliteStore
@@ -27,10 +30,10 @@ CELLS = 1_000_000
 
 BARS = {
     "cell, open and close": "<= 3 x two bare commits for the whole recorder",
-    "log_metric": "<= 100 us",
+    "log_metric": "<= 100 us, and MLflow >= 100 x",
     "run start + end": "<= 5,000 us",
-    "search, filter and order by metrics": "<= 20,000 us",
-    "search beside 1,000,000 cells": "< 2 x without them",
+    "search, filter and order by metrics": "<= 20,000 us, and MLflow >= 200 x",
+    "search, filter and order by metrics [beside cells]": "< 2 x without them",
 }
 
 
@@ -148,33 +151,59 @@ SEARCHES: dict[str, tuple[str, str | None]] = {
 }
 
 
+PEERS_TIMES = {"log_metric": 30, "run start + end": 5}
+"""How often a peer is asked in each round: it takes what hundreds of ours take."""
+PEERS_SEARCHES = 2
+"""How often MLflow searches: once takes it ten seconds and more."""
+
+
 def measure(rounds: int, runs: int, cells: int) -> dict[str, float]:
     """Run every case in every round; microseconds per call."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, peers(Path(name) / "peers") as others:
         folder = Path(name)
         cases = {"bare commit (floor)": bare_commit(folder), **write_cases(folder)}
         taken: dict[str, list[float]] = {}
         for _ in range(rounds):
             for case, call in cases.items():
                 taken.setdefault(case, []).append(timed(call, 50 if "run start" in case or "100" in case else 500))
+            for peer in others:
+                for case, times in PEERS_TIMES.items():
+                    median = statistics.median(peer.ask(case, times)) * 1e6
+                    taken.setdefault(f"{peer.name}: {case}", []).append(median)
         store = filled(folder, runs)
-        _searches(store, rounds, taken, "{}")
+        mlflow = next((peer for peer in others if peer.name == "MLflow"), None)
+        if mlflow is not None:
+            mlflow.ask("fill", runs, PARAMS, METRICS)
+        _searches(store, rounds, taken, "{}", peer=mlflow)
         add_cells(store, runs, cells)
         _searches(store, rounds, taken, "{} [beside cells]")
         store.close()
     return {case: statistics.median(values) for case, values in taken.items()}
 
 
-def _searches(store: SqliteStore, rounds: int, taken: dict[str, list[float]], label: str) -> None:
+def _searches(
+    store: SqliteStore, rounds: int, taken: dict[str, list[float]], label: str, *, peer: Peer | None = None
+) -> None:
     for where, order in SEARCHES.values():
         store.search_runs(where, order_by=order)
-    for _ in range(rounds):
+    for number in range(rounds):
+        if peer is not None and number < PEERS_SEARCHES:
+            (seconds,) = peer.ask("search", 1)
+            taken.setdefault("MLflow: search, filter and order by metrics", []).append(seconds * 1e6)
         for case, (where, order) in SEARCHES.items():
 
             def search(where: str = where, order: str | None = order) -> object:
                 return store.search_runs(where, order_by=order, limit=100)
 
             taken.setdefault(label.format(case), []).append(timed(search, 3))
+
+
+def _beside(case: str, figures: dict[str, float]) -> str:
+    """The case's bar; for a peer, how many times as long it takes."""
+    _, sign, ours = case.partition(": ")
+    if sign and ours in figures:
+        return f"{figures[case] / figures[ours]:,.0f} x nbops"
+    return BARS.get(case, "")
 
 
 def main() -> None:
@@ -187,7 +216,7 @@ def main() -> None:
     figures = measure(rounds, runs, cells)
     floor = figures["bare commit (floor)"]
     for case, value in figures.items():
-        print(f"{case:52} {value:12,.1f} us  {value / floor:10,.1f} x floor   {BARS.get(case, '')}")
+        print(f"{case:52} {value:12,.1f} us  {value / floor:10,.1f} x floor   {_beside(case, figures)}")
     print(f"{runs:,} runs, {cells:,} cells, medians of {rounds} rounds")
     if given.json:
         given.json.write_text(json.dumps({"unit": "us", "runs": runs, "cells": cells, "figures": figures}, indent=2))

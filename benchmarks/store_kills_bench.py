@@ -1,4 +1,4 @@
-"""The long form of two tests: 200 processes killed at random moments, and 8 that write 1,000 cells each at once.
+"""The long form of three tests: 200 processes killed at random, 8 processes and 8 kernels with 1,000 cells each at once.
 
     python benchmarks/store_kills_bench.py [--json FILE] [--kills 200] [--cells 1000]
 
@@ -15,25 +15,27 @@ import sys
 import time
 from pathlib import Path
 
-TESTS = Path(__file__).parent.parent / "tests" / "store" / "test_together.py"
+TESTS = Path(__file__).parent.parent / "tests"
+FILES = [TESTS / "store" / "test_together.py", TESTS / "capture" / "test_team.py"]
 
 
 def main() -> int:
-    """Run both, print what came out, write the JSON; returns pytest's code."""
+    """Run them, print what came out, write the JSON; returns pytest's code."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--json", type=Path, help="where to write the outcome")
     options.add_argument("--kills", type=int, default=200)
     options.add_argument("--cells", type=int, default=1_000)
     given = options.parse_args()
     begin = time.perf_counter()
+    sizes = {"STORE_KILLS": given.kills, "STORE_CELLS": given.cells, "KERNEL_CELLS": given.cells}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", str(TESTS), "-k", "killed or eight", "--timeout", "900"],
-        env={**os.environ, "STORE_KILLS": str(given.kills), "STORE_CELLS": str(given.cells)},
+        [sys.executable, "-m", "pytest", "-q", *map(str, FILES), "-k", "killed or eight", "--timeout", "900"],
+        env={**os.environ, **{name: str(size) for name, size in sizes.items()}},
         check=False,
     )
     seconds = time.perf_counter() - begin
     outcome = "nothing lost" if done.returncode == 0 else "FAILED"
-    print(f"{given.kills} kills, 8 x {given.cells} cells at once: {outcome}, {seconds:.1f} s")
+    print(f"{given.kills} kills, 2 x 8 x {given.cells} cells at once: {outcome}, {seconds:.1f} s")
     if given.json:
         given.json.write_text(json.dumps({**vars(given), "json": None, "passed": done.returncode == 0, "s": seconds}))
     return done.returncode

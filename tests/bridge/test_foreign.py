@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.mlflow, pytest.mark.xdist_group("mlflow")]
 THEIRS = """
 import json, sys
 import mlflow, pandas as pd, numpy as np
+from mlflow.entities import Metric
 from mlflow.models import infer_signature
 from sklearn.linear_model import Ridge, LogisticRegression
 
@@ -29,8 +30,10 @@ with mlflow.start_run(run_name="parent", description="a note") as parent:
     mlflow.set_tags({"team": "a", "mlflow.source.git.commit": "c" * 40})
     mlflow.log_params({"depth": 4, "lr": "1e-3", "warm": True, "none": None})
     mlflow.log_input(mlflow.data.from_pandas(frame, name="train"), context="training")
-    for step in range(1500):
-        mlflow.log_metric("loss", 1 / (step + 1), step=step)
+    client = mlflow.MlflowClient()
+    for first in (0, 750):
+        values = [Metric("loss", 1 / (n + 1), 1_700_000_000_000 + n, n) for n in range(first, first + 750)]
+        client.log_batch(parent.info.run_id, metrics=values)
     mlflow.log_metrics({"nan": float("nan"), "inf": float("inf"), "low": float("-inf")}, step=-2)
     mlflow.log_text("hello", "deep/er/a.txt")
     with mlflow.start_run(run_name="child", nested=True) as child:
@@ -47,7 +50,6 @@ try:
         raise KeyboardInterrupt
 except KeyboardInterrupt:
     pass
-client = mlflow.MlflowClient()
 client.set_registered_model_alias(model, "champion", 2)
 print(json.dumps({"parent": parent.info.run_id, "child": child.info.run_id}))
 """

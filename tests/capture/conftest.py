@@ -164,8 +164,8 @@ def kernel_in(tmp_path: Path) -> Iterator[Callable[..., Kernel]]:
     (tmp_path / ".nbops").mkdir(exist_ok=True)
     started: list[Kernel] = []
 
-    def start(**options: Any) -> Kernel:
-        started.append(Kernel(tmp_path, **options))
+    def start(folder: Path = tmp_path, **options: Any) -> Kernel:
+        started.append(Kernel(folder, **options))
         return started[-1]
 
     yield start

@@ -6,18 +6,22 @@ import asyncio
 import contextlib
 import json
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from nbops.progress import stage, watching
-from nbops.records import Run
+from nbops.records import Run, new_id
+from nbops.rest import projects
 from nbops.rest.news import STORE_CHANGED, ProgressNews
 from nbops.rest.projects import Project
 from nbops.settings import load_settings
+from nbops.store import open_store
 
 if TYPE_CHECKING:
     from conftest import Server
@@ -69,6 +73,42 @@ async def test_a_store_that_is_made_later_is_told(server: Server, write: Write) 
 
         assert (await following())["root"] == state["root"]
     assert len(server.get("runs", project="later")) == 1
+
+
+@pytest.mark.postgres
+async def test_what_another_machine_writes_to_the_teams_store_is_heard(
+    postgres_address: str, tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It would be asked once a minute: what arrives sooner was announced.
+    monkeypatch.setattr(projects, "LIVE_S", 60.0)
+    monkeypatch.setattr(projects, "IDLE_S", 60.0)
+    for name in ("here", "there"):
+        (tmp_path / name / ".nbops").mkdir(parents=True)
+    env = {"NBOPS_STORE": postgres_address}
+    with contextlib.closing(open_store(load_settings(tmp_path / "here", env=env))) as store:
+        store.put(Run(id=new_id(), name="first", kind="named", started_at=1.0))
+    told: asyncio.Queue[projects.News] = asyncio.Queue()
+    followed = projects.Projects(
+        projects.ServerRoot(tmp_path), tell=told.put_nowait, in_thread=asyncio.to_thread
+    )  # fmt: skip
+    project = followed.project(load_settings(tmp_path / "here", env=env))
+    followed.watch(project, since=await asyncio.to_thread(project.reader().store.last_change))
+
+    def elsewhere() -> None:
+        with contextlib.closing(open_store(load_settings(tmp_path / "there", env=env))) as store:
+            # Again and again, because the ear may not be open yet.
+            for number in range(200):
+                if told.empty():
+                    store.put(Run(id=new_id(), name=f"far {number}", kind="named", started_at=1.0))
+                    store.sync()
+                    time.sleep(0.1)
+
+    writing = asyncio.create_task(asyncio.to_thread(elsewhere))
+    heard = await asyncio.wait_for(told.get(), 30)
+    told.put_nowait(heard)
+    await writing
+    assert (heard.root, heard.nouns) == (str(tmp_path / "here"), ["runs"])
+    await followed.close()
 
 
 def test_a_store_that_was_replaced_is_opened_again(tmp_path: Path, write: Write) -> None:

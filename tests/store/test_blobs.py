@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from s3_server import S3
 
 from nbops.errors import NotFoundError, StoreCorruptError, StoreError, UsageError
 from nbops.store.blobs import Blobs, without_password
@@ -116,36 +117,18 @@ def test_a_local_folder_needs_no_library(tmp_path: Path) -> None:
     assert done.stdout == "False\n"
 
 
-def test_blobs_of_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
-    pytest.importorskip("s3fs")
-    import s3fs
-    from moto.server import ThreadedMotoServer
-
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port}",
-    }.items():
-        monkeypatch.setenv(name, value)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=free_port, verbose=False)
-    server.start()
-    try:
-        s3fs.S3FileSystem().mkdir("bucket")
-        blobs = Blobs("s3://bucket/nbops")
-        digest = blobs.put(b"figure" * 1000)
-        assert blobs.get(digest) == blobs.path(digest).read_bytes() == b"figure" * 1000
-        assert list(blobs.list()) == [digest]
-        blobs.delete(digest)
-        assert not blobs.has(digest)
-        digest = blobs.put(b"again")
-        assert blobs.put(b"again") == digest
-        assert not blobs.sweep(digest, before=1.0)
-        assert blobs.sweep(digest, before=time.time() + 60)
-        assert list(blobs.list()) == []
-    finally:
-        server.stop()
+def test_blobs_of_s3(s3: S3) -> None:
+    blobs = Blobs(f"{s3.address}/nbops")
+    digest = blobs.put(b"figure" * 1000)
+    assert blobs.get(digest) == blobs.path(digest).read_bytes() == b"figure" * 1000
+    assert list(blobs.list()) == [digest]
+    blobs.delete(digest)
+    assert not blobs.has(digest)
+    digest = blobs.put(b"again")
+    assert blobs.put(b"again") == digest
+    assert not blobs.sweep(digest, before=1.0)
+    assert blobs.sweep(digest, before=time.time() + 60)
+    assert list(blobs.list()) == []
 
 
 def test_a_blob_is_swept_only_when_nobody_has_put_it_since(blobs: Blobs) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from nbops.errors import NbopsError, NotFoundError, StoreVersionError, UsageError
+from nbops.rest.ear import Ear
 from nbops.settings import Settings, is_server, load_settings
 from nbops.workspace import Workspace
 
@@ -22,6 +23,8 @@ LIVE_S = 0.1
 """How often a store is asked for news while somebody looks."""
 IDLE_S = 2.0
 """The same while nobody does."""
+TOGETHER_S = 0.1
+"""How long after a team's store announced something is waited for more, so that a burst is told as one."""
 LEASE_S = 90.0
 """A panel that looks says so at least once a minute."""
 FORGET_S = 600.0
@@ -228,9 +231,13 @@ class Projects:
 
     async def _follow(self, key: tuple[str, str], project: Project, known: int) -> None:
         complained = ""
+        written = asyncio.Event()
+        ear: Ear | None = None
         try:
             while time.monotonic() - project.asked_at < FORGET_S:
                 try:
+                    if ear is None and is_server(project.settings.store):
+                        ear = await self._in_thread(_ear_of, project, asyncio.get_running_loop(), written)
                     if (news := await self._in_thread(project.news, known)) is not None:
                         known = news.seq
                         self._tell(news)
@@ -240,10 +247,30 @@ class Projects:
                         complained = error.code
                         log.warning("cannot follow %s: %s", project.settings.store, error)
                 live = time.monotonic() < self._leases.get(key, 0.0)
-                await asyncio.sleep(LIVE_S if live else IDLE_S)
+                await _pause(written, ear, LIVE_S if live else IDLE_S)
         finally:
+            if ear is not None:
+                ear.close()
             self._watchers.pop(key, None)
             self._leases.pop(key, None)
             if self._open.get(key) is project:
                 del self._open[key]
             project.close()
+
+
+def _ear_of(project: Project, loop: asyncio.AbstractEventLoop, written: asyncio.Event) -> Ear:
+    """Listen to a team's store, and set the event whenever it announces a write."""
+
+    def woken() -> None:
+        with contextlib.suppress(RuntimeError):  # the server has just ended
+            loop.call_soon_threadsafe(written.set)
+
+    return Ear(project.reader().store, woken)
+
+
+async def _pause(written: asyncio.Event, ear: Ear | None, pause_s: float) -> None:
+    """Wait until it is time to ask again: sooner when something was announced, rarely while the ear would hear it."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(written.wait(), IDLE_S if ear is not None and ear.has_heard else pause_s)
+        await asyncio.sleep(TOGETHER_S)
+    written.clear()
