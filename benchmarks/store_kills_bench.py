@@ -1,4 +1,4 @@
-"""The long form of three tests: 200 processes killed at random, 8 processes and 8 kernels with 1,000 cells each at once.
+"""The long form of three tests: 200 processes killed, and 8 processes and 8 kernels with 1,000 cells each at once.
 
     python benchmarks/store_kills_bench.py [--json FILE] [--kills 200] [--cells 1000]
 
