@@ -9,7 +9,6 @@ from nbops.reproduce import variables_of
 from nbops.reproduce.clock import Clock
 from nbops.reproduce.environments import usable_cores
 from nbops.rest.routes import ROUTES
-from nbops.source import draws
 
 
 @pytest.mark.parametrize(
@@ -33,20 +32,6 @@ def test_measured_times_are_told_from_the_code(cells: list[str], names: set[str]
     for cell in cells:
         clock.read(cell)
     assert (clock.names, clock.metrics) == (names, metrics)
-
-
-@pytest.mark.parametrize(
-    ("source", "generator", "is_own"),
-    [
-        ("from sklearn.svm import SVC\nmodel = SVC()", "random", False),
-        ("import random\nx = random.random()", "random", True),
-        ("shuffled = mix(rows)", "random", True),
-        ("import helping\nhelping.shuffle(rows)", "random", True),
-        ("import numpy as np", "numpy", True),
-    ],
-)
-def test_imports_of_libraries_draw_nothing_for_the_cell(source: str, generator: str, is_own: bool) -> None:
-    assert draws(source, generator) is is_own
 
 
 def test_thread_counts_are_pinned_where_this_machine_would_choose_others() -> None:

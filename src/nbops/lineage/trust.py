@@ -10,7 +10,6 @@ import msgspec
 from nbops.lineage.states import is_deleted, is_edited, stale_names
 from nbops.lineage.story import STATE, Story, key_of, label
 from nbops.records import CellExecution, Compared, Reproduction
-from nbops.source import draws
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +155,6 @@ def _unseeded(steps: Sequence[CellExecution]) -> Iterator[Reason]:
         for state in execution.lineage.randomness if execution.lineage is not None else []:
             if "seed(" in execution.source or "set_state(" in execution.source or "setstate(" in execution.source:
                 seeded.add(state.source)
-            elif state.source not in seeded and draws(execution.source, state.source):
+            elif state.source not in seeded:
                 message = f"it draws from {state.source}'s random numbers, which nobody has seeded"
                 yield Reason(execution_id=execution.id, cell=label(execution), message=message)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from nbops.records import CellExecution, Compared, Discrepancy, Environment, Run
 from nbops.reproduce.clock import Clock
 from nbops.reproduce.verdicts import Ran
-from nbops.source import draws, plain
+from nbops.source import plain
 
 # What draws from the system's entropy unless it is given a seed.
 _SEEDED_BY_ARGUMENT = frozenset({"Generator", "PCG64", "Random", "RandomState", "SeedSequence", "default_rng"})
@@ -113,7 +113,7 @@ def _random(executions: Sequence[CellExecution], before: Ran, after: Ran, labels
         now = {state.source: state for state in again.lineage.randomness} if again and again.lineage else {}
         for source, state in then.items():
             # Seeded in the cell or before it: the same state after it.
-            if source in now and state.after != now[source].after and draws(execution.source, source):
+            if source in now and state.after != now[source].after:
                 yield f"{labels[execution.id]} draws from {source}'s random numbers, which nobody has seeded"
         yield from (
             f"{labels[execution.id]} draws random numbers without a seed ({call})" for call in _unseeded(execution)

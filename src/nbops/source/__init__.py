@@ -4,7 +4,6 @@ Nothing here runs a cell or knows of a kernel; rooms above decide what to make o
 """
 
 from nbops.source.cells import SourceCell, from_executions
-from nbops.source.drawing import draws
 from nbops.source.names import Alias, CellNames, Reads, Touch, Unit, analyse
 from nbops.source.notebook import read_notebook
 from nbops.source.python import PlainCell, plain
@@ -18,7 +17,6 @@ __all__ = [
     "Touch",
     "Unit",
     "analyse",
-    "draws",
     "from_executions",
     "plain",
     "read_notebook",
