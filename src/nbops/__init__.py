@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from nbops.capture import log_artifact, log_metric, log_metrics, log_param, log_params, run
+    from nbops.capture.api import log_artifact, log_metric, log_metrics, log_param, log_params, run
     from nbops.capture.autolog.switch import autolog
     from nbops.capture.listing import runs
     from nbops.flows.session import deploy, load_model, log_model
@@ -26,13 +26,13 @@ _HOMES = {
     "autolog": "nbops.capture.autolog.switch",
     "deploy": "nbops.flows.session",
     "load_model": "nbops.flows.session",
-    "log_artifact": "nbops.capture",
-    "log_metric": "nbops.capture",
-    "log_metrics": "nbops.capture",
+    "log_artifact": "nbops.capture.api",
+    "log_metric": "nbops.capture.api",
+    "log_metrics": "nbops.capture.api",
     "log_model": "nbops.flows.session",
-    "log_param": "nbops.capture",
-    "log_params": "nbops.capture",
-    "run": "nbops.capture",
+    "log_param": "nbops.capture.api",
+    "log_params": "nbops.capture.api",
+    "run": "nbops.capture.api",
     "runs": "nbops.capture.listing",
     "secret": "nbops.masking.asking",
 }

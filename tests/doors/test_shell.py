@@ -96,6 +96,9 @@ def test_doctor_says_what_is_here_and_how_to_get_the_rest(project: Path, capsys:
     assert main(["doctor", "--json"]) == 0
     findings = {finding["topic"]: finding for finding in json.loads(capsys.readouterr().out)}
     assert findings["python"]["state"] == "ok"
+    assert findings.keys() >= {
+        "nbops", "jupyterlab", "papermill", "store", "blobs", "git", "kernels", "panel", "docker", "process", "browser",
+    }  # fmt: skip
     assert findings["store"]["message"].startswith("none yet")
     assert all(finding["cure"] for finding in findings.values() if finding["state"] != "ok")
 

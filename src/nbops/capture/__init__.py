@@ -1,12 +1,12 @@
 """What happened, as it happens: cells of a notebook, and what people log from cells, scripts and retraining kernels.
 
-``start(shell)`` records every cell of an IPython shell; ``run``, ``log_param``, ``log_metric`` and ``log_artifact``
-work there and in plain scripts alike. Lists and comparisons of what was recorded are the store's business.
+``start(shell)`` records every cell of an IPython shell; ``run``, ``log_param``, ``log_metric`` and ``log_artifact`` of
+``nbops.capture.api`` work there and in plain scripts alike. Lists and comparisons of what was recorded are the store's
+business.
 """
 
 from __future__ import annotations
 
-from nbops.capture.api import log_artifact, log_metric, log_metrics, log_param, log_params, run
 from nbops.capture.cells import active_run_id, current, notice, run_body, run_cell_as_run, start, stop
 from nbops.capture.here import root
 from nbops.capture.recorder import Recorder
@@ -17,14 +17,8 @@ __all__ = [
     "Recorder",
     "active_run_id",
     "current",
-    "log_artifact",
-    "log_metric",
-    "log_metrics",
-    "log_param",
-    "log_params",
     "notice",
     "root",
-    "run",
     "run_body",
     "run_cell_as_run",
     "start",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import shutil
 import sys
 import sysconfig
@@ -238,8 +239,8 @@ class _Demo:
             "prediction": answer,
             "drift": window.verdict,
             "store": self.store.location,
-            "side panel": f"{_program()} -C {self.folder} lab",
-            "stop it": f"{_program()} -C {self.folder} stop {endpoint.name}",
+            "side panel": shlex.join([_program(), "-C", str(self.folder), "lab"]),
+            "stop it": shlex.join([_program(), "-C", str(self.folder), "stop", endpoint.name]),
         }
 
     def notice(self, endpoint: Endpoint) -> str | None:

@@ -36,7 +36,6 @@ from nbops.records import (
     Window,
     new_id,
 )
-from nbops.store.interface import Change, RunSummary, Shelf
 from nbops.store.tables import (
     PARAM_COLUMNS,
     Table,
@@ -49,6 +48,7 @@ from nbops.store.tables import (
 )
 
 if TYPE_CHECKING:
+    from nbops.store.interface import Change, RunSummary, Shelf
     from nbops.store.schema import Dialect
 
 R = TypeVar("R", bound=Record)
@@ -388,6 +388,8 @@ class SqlStore:
         return int(self._rows(sql, condition.values)[0][0])
 
     def _summaries(self, ids: list[str]) -> list[RunSummary]:
+        from nbops.store.interface import RunSummary
+
         table = table_of(Run)
         found: dict[str, RunSummary] = {}
         for start in range(0, len(ids), _CHUNK):
@@ -418,6 +420,8 @@ class SqlStore:
 
     def changes(self, since: int, *, limit: int = 1000) -> list[Change]:
         """Writes after sequence number ``since``, oldest first."""
+        from nbops.store.interface import Change
+
         rows = self._rows("SELECT seq, noun, id FROM changes WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit))
         return [Change(seq=row[0], noun=row[1], id=row[2]) for row in rows]
 
