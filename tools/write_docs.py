@@ -30,6 +30,8 @@ def _verb(verb: Verb) -> str:
     lines = [f"### `{verb.name}`\n", verb.summary]
     if verb.doors == ("shell",):
         lines.append("In the shell only.")
+    elif "rest" not in verb.doors:
+        lines.append("In the shell and the notebook only.")
     lines += ["", "```sh", *(f"nbops {example}" for example in verb.examples), "```", ""]
     if verb.options:
         lines += ["| option | meaning |", "|---|---|", *(_option(option) for option in verb.options), ""]

@@ -1,4 +1,5 @@
 import inspect
+import re
 from typing import Any
 
 import pytest
@@ -103,6 +104,21 @@ def test_help_groups_verbs_by_topic_and_shows_examples(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["mlflow", "exprot"], "Did you mean 'export'", "nbops mlflow --help"),
+        (["mlflow", "export"], "missing option '--to'", "nbops mlflow export --to http://127.0.0.1:5000"),
+        (["mlflow", "import", "--fro", "x"], "no such option '--fro'", "--from: nbops mlflow import --help"),
+    ],
+)
+def test_a_verb_of_two_words_is_answered_with_its_own_right_call(words: list[str], message: str, hint: str) -> None:
+    group = build(lambda *_: None, door="shell", candidates=lambda _: [])
+    with pytest.raises(UsageError, match=re.escape(message)) as caught:
+        invoke(group, words)
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(
     ("words", "incomplete", "offered"),
     [
         ([], "ru", ["runs"]),
@@ -110,6 +126,8 @@ def test_help_groups_verbs_by_topic_and_shows_examples(capsys: pytest.CaptureFix
         (["cells"], "01", ["0198aa"]),
         (["predict"], "", ["churn"]),
         (["deploy", "m", "--engine"], "d", ["docker"]),
+        (["mlflow"], "ex", ["export"]),
+        (["mlflow", "export"], "01", ["0198aa"]),
     ],
 )
 def test_verbs_options_and_ids_are_completed(words: list[str], incomplete: str, offered: list[str]) -> None:
