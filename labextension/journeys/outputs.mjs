@@ -5,11 +5,14 @@ import { run } from './lab.mjs';
 await run(async (tour, args) => {
   const { page, found } = tour;
   const ask = async (route, query) =>
-    page.evaluate(async ([route, query]) => {
-      const { baseUrl, token } = window.jupyterapp.serviceManager.serverSettings;
-      const address = `${baseUrl}nbops/api/v1/${route}?${new URLSearchParams(query)}`;
-      return (await fetch(address, { headers: { Authorization: `token ${token}` } })).json();
-    }, [route, query]);
+    page.evaluate(
+      async ([route, query]) => {
+        const { baseUrl, token } = window.jupyterapp.serviceManager.serverSettings;
+        const address = `${baseUrl}nbops/api/v1/${route}?${new URLSearchParams(query)}`;
+        return (await fetch(address, { headers: { Authorization: `token ${token}` } })).json();
+      },
+      [route, query]
+    );
 
   await tour.open();
   await tour.panel();
@@ -28,7 +31,10 @@ await run(async (tour, args) => {
 
   await tour.execute('nbops:show-execution', { execution: last.id });
   const document = page.locator('.nbops-Document');
-  await document.locator('.nbops-Display').nth(2 * args.displays - 1).waitFor();
+  await document
+    .locator('.nbops-Display')
+    .nth(2 * args.displays - 1)
+    .waitFor();
   await document.locator('img').nth(3).waitFor();
   await page.waitForFunction(() =>
     [...window.document.querySelectorAll('.nbops-Document img')].every(image => image.naturalWidth > 0)
