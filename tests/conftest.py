@@ -1,8 +1,8 @@
 """What every test may use, and the one rule for what is missing here.
 
-A test marked ``docker``, ``docker_files``, ``browser``, ``postgres``, ``haproxy``, ``mlflow``, ``systemd`` or ``cron``
-needs that component. Where it is not there, the test is skipped with a line that says what is missing; with
-``NBOPS_REQUIRE_ALL=1`` every skip, whatever its reason, is a failure.
+A test marked ``docker``, ``docker_files``, ``browser``, ``postgres``, ``haproxy``, ``mlflow``, ``registry``,
+``systemd`` or ``cron`` needs that component. Where it is not there, the test is skipped with a line that says what is
+missing; with ``NBOPS_REQUIRE_ALL=1`` every skip, whatever its reason, is a failure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["mlflow_server", "postgres_server", "receivers", "s3_server"]
+pytest_plugins = ["mlflow_server", "postgres_server", "receivers", "registry_server", "s3_server"]
 
 REQUIRE_ALL = os.environ.get("NBOPS_REQUIRE_ALL") == "1"
 
@@ -76,6 +76,11 @@ def _missing_haproxy() -> str | None:
 
 
 @functools.cache
+def _missing_registry() -> str | None:
+    return None if shutil.which("docker-registry") else "no Docker registry: apt-get install docker-registry"
+
+
+@functools.cache
 def _missing_systemd() -> str | None:
     return None if shutil.which("systemd-analyze") else "no systemd-analyze: apt-get install systemd"
 
@@ -98,6 +103,7 @@ MISSING: dict[str, Callable[[], str | None]] = {
     "browser": _missing_browser,
     "postgres": _missing_postgres,
     "haproxy": _missing_haproxy,
+    "registry": _missing_registry,
     "systemd": _missing_systemd,
     "cron": _missing_cron,
     "mlflow": _missing_mlflow,

@@ -27,12 +27,12 @@ VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 UV = "uv==0.13.9"
 DEBIAN = (
-    "chromium", "cron", "debootstrap", "docker.io", "fonts-dejavu-core", "git", "haproxy", "postgresql", "systemd",
-    "wrk",
+    "chromium", "cron", "debootstrap", "docker-registry", "docker.io", "fonts-dejavu-core", "git", "haproxy",
+    "postgresql", "systemd", "wrk",
 )  # fmt: skip
 PROGRAMS = {
-    "chromium": "chromium", "cron": "crontab", "debootstrap": "debootstrap", "git": "git", "haproxy": "haproxy",
-    "systemd": "systemd-analyze", "wrk": "wrk",
+    "chromium": "chromium", "cron": "crontab", "debootstrap": "debootstrap", "docker-registry": "docker-registry",
+    "git": "git", "haproxy": "haproxy", "systemd": "systemd-analyze", "wrk": "wrk",
 }  # fmt: skip
 
 

@@ -57,6 +57,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Public keys, one of which must have signed a bundle that a server starts; empty: no signature is asked for."""
     base_image: str = "nbops-base:bookworm"
     """The image that containers are built on."""
+    platform: str = ""
+    """What images are made for, such as ``linux/amd64``; empty: for what their base is made for."""
+    isolated: bool = False
+    """Whether the process engine gives each deployment a venv of its own."""
     connect_timeout_s: float = 5.0
     """How long to wait for another process or a server that holds the store, in seconds."""
 

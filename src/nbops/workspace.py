@@ -860,9 +860,19 @@ class Workspace:
     # --- endpoints --------------------------------------------------------------------------------------------------
 
     def deploy(
-        self, model: str, name: str | None = None, engine: str | None = None, sample: str | None = None
+        self,
+        model: str,
+        name: str | None = None,
+        engine: str | None = None,
+        sample: str | None = None,
+        base_image: str | None = None,
+        platform: str | None = None,
+        save: str | None = None,
+        push: str | None = None,
+        isolated: bool = False,
     ) -> Endpoint:
         """Put a model behind a stable address, checked before it takes any traffic."""
+        from nbops.deploy.making import Making
         from nbops.flows.deploy import deploy_model
 
         live = self.live.namespace if self.live is not None else {}
@@ -873,6 +883,7 @@ class Workspace:
             name=name,
             sample=live[sample] if sample is not None else None,
             engine=engine,
+            making=Making(base_image=base_image, platform=platform, save=save, push=push, isolated=isolated),
             store=self.store,
             blobs=self.blobs,
             settings=self.settings,

@@ -128,17 +128,38 @@ export function deployModel(context: IContext): ICommand {
             choices: [
               ['', trans.__('As configured')],
               ['docker', trans.__('Docker container')],
-              ['process', trans.__('Process on this machine')]
+              ['process', trans.__('Process on this machine')],
+              ['isolated', trans.__('Process with a venv of its own')]
             ]
+          },
+          {
+            name: 'base_image',
+            label: trans.__('Base image'),
+            placeholder: trans.__('As configured'),
+            help: trans.__('What a container is built on: a tag, a digest or an id')
+          },
+          {
+            name: 'push',
+            label: trans.__('Push to'),
+            placeholder: 'registry.example.com/team',
+            help: trans.__('A registry that gets the proven image; empty for none')
           }
         ]
       });
       if (answers) {
-        const engine = answers.engine === '' ? undefined : (answers.engine as 'docker' | 'process');
+        const isolated = answers.engine === 'isolated';
+        const engine = isolated ? 'process' : answers.engine || undefined;
         await act(
           context,
           'deploy',
-          { model, name: answers.name || undefined, engine },
+          {
+            model,
+            name: answers.name || undefined,
+            engine,
+            isolated,
+            base_image: answers.base_image || undefined,
+            push: answers.push || undefined
+          },
           {
             doing: trans.__('Deploying %1', model),
             done: endpoint => trans.__('%1 answers at %2', model, endpoint.address)

@@ -40,7 +40,7 @@ class DockerEngine:
             return found
         try:
             with connected() as client:
-                image.base_image(client, self._settings.base_image)
+                image.base_image(client, self._settings.base_image, self._settings.platform)
         except NbopsError as error:
             return error
         return None
@@ -49,13 +49,14 @@ class DockerEngine:
         """Make the bundle's image."""
         network = docker_client.network_name(launch.project, launch.endpoint)
         with connected() as client:
-            base = image.base_image(client, self._settings.base_image)
+            base = image.base_image(client, self._settings.base_image, self._settings.platform)
             return {
                 "image": image.build_model(client, base, launch, now=now),
                 # By its name it is found even if this process is killed before Docker has answered with an id.
                 "container": f"{network}-{launch.deployment_id[-8:]}",
                 "network": network,
                 "log": str(Path(launch.folder) / "server.log"),
+                "base": self._settings.base_image,
             }
 
     def start(self, launch: Launch, built: Handle) -> Started:
@@ -67,7 +68,7 @@ class DockerEngine:
         arguments = server_arguments(launch)
         mounted = {launch.log_path: {"bind": "/predictions", "mode": "rw"}}
         with connected() as client:
-            base = image.base_image(client, self._settings.base_image)
+            base = image.base_image(client, self._settings.base_image, self._settings.platform)
             is_shared = spool.shares_files(client, base.id, self._settings.folder)
             if not is_shared:
                 arguments += ["--log", spool.FOLDER]

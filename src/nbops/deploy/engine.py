@@ -72,6 +72,8 @@ class Running(msgspec.Struct, frozen=True):
     address: str
     memory_bytes: Callable[[], int]
     """Asks the engine how much memory it holds just now."""
+    handle: Handle = {}
+    """What the engine wrote down of it: its image, where it has one."""
 
 
 class Engine(Protocol):

@@ -15,7 +15,6 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -32,12 +31,6 @@ from nbops_serving.manifest import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
     from docker import DockerClient
-
-SERVER_PACKAGES = ("httptools", "msgspec", "numpy", "uvicorn", "uvloop")
-"""What ``nbops_serving`` itself imports; each in the version that the model asks for, else of this environment."""
-
-SIGNATURE_PACKAGES = ("cryptography",)
-"""What the server needs besides where it has to check a signature."""
 
 _LOCK_LABEL = "nbops.lock"
 """Says which base and packages a runtime image has, whatever the server in it."""
@@ -59,16 +52,23 @@ class BaseImage(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     id: str
     """``sha256:…``: builds name it by this, so they cannot be built on anything else."""
+    digest: str = ""
+    """Its name by content in the registry it came from, ``name@sha256:…``; empty for one that came from none."""
     python_path: str
     target: wheels.Target
 
 
-def base_image(client: DockerClient, name: str) -> BaseImage:
+def base_image(client: DockerClient, name: str, platform: str = "") -> BaseImage:
     """Find the base image and ask its own Python what it is; asked once for each image.
+
+    Args:
+        client: of the Docker engine.
+        name: a tag, a digest (``name@sha256:…``) or an id.
+        platform: what it has to be made for, such as ``"linux/amd64"``; empty for whatever it is made for.
 
     Raises:
         MissingError: there is no such image; the hint makes it.
-        DeployError: it has no Python, or not one that wheels are made for.
+        DeployError: it has no Python, or not one that wheels are made for; or is made for another platform.
     """
     docker = need("docker", to="deploy into a container")
     try:
@@ -81,13 +81,31 @@ def base_image(client: DockerClient, name: str) -> BaseImage:
             hint=f"sudo {sys.executable} -m nbops.deploy.base_image" if ours else f"docker pull {name}",
         ) from error
     assert found.id is not None
+    if platform:
+        _check_platform(found.attrs, name, platform)
+    digest = next(iter(found.attrs.get("RepoDigests") or []), "")
     known = wheels.cache_folder() / "bases" / f"{found.id.removeprefix('sha256:')}.json"
     if known.is_file():
-        return msgspec.structs.replace(msgspec.json.decode(known.read_bytes(), type=BaseImage), name=name)
+        return msgspec.structs.replace(
+            msgspec.json.decode(known.read_bytes(), type=BaseImage), name=name, digest=digest
+        )
     base = _asked(client, name, found.id)
     known.parent.mkdir(parents=True, exist_ok=True)
     _write_whole(known, msgspec.json.encode(base))
-    return base
+    return msgspec.structs.replace(base, digest=digest)
+
+
+def _check_platform(attrs: Mapping[str, Any], name: str, platform: str) -> None:
+    """Refuse another platform than the base's: its Python has to run here, to be asked and to be served with."""
+    parts = [attrs.get("Os", ""), attrs.get("Architecture", ""), attrs.get("Variant", "")]
+    if platform.lower().split("/") not in ([*parts[:2]], parts):
+        made = "/".join(filter(None, parts))
+        raise DeployError(
+            f"the base image {name} is made for {made}, not for {platform}, and images are made for what their base "
+            "is made for",
+            code="platform_unsupported",
+            hint=f"docker pull --platform {platform} {name}",
+        )
 
 
 def _asked(client: DockerClient, name: str, id: str) -> BaseImage:
@@ -150,10 +168,7 @@ def build_runtime(
     """
     pins, complete = wheels.lock(requirements, base.target)
     asked = dict(pin.split("==", 1) for pin in pins)
-    server_pins, server_complete = wheels.lock(
-        [f"{name}=={asked.get(name) or distribution(name).version}" for name in server_packages(is_signed=is_signed)],
-        base.target,
-    )
+    server_pins, server_complete = wheels.lock(wheels.server_pins(asked, is_signed=is_signed), base.target)
     own_pins = [pin for pin in pins if pin not in server_pins]
     own = _server_source()
     path = "/opt/nbops/server:/opt/nbops/packages"
@@ -165,7 +180,8 @@ FROM {base.id}
 COPY server /opt/nbops/server
 COPY packages sbom.cdx.json /opt/nbops/packages/
 ENV PYTHONPATH={path} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONNOUSERSITE=1 LANG=C.UTF-8
-LABEL nbops.base={_quoted(base.name)} nbops.base.id={_quoted(base.id)} nbops.sbom=/opt/nbops/packages/sbom.cdx.json
+LABEL nbops.base={_quoted(base.name)} nbops.base.id={_quoted(base.id)} nbops.base.digest={_quoted(base.digest)}
+LABEL nbops.sbom=/opt/nbops/packages/sbom.cdx.json
 USER 10001:10001
 WORKDIR /bundle
 EXPOSE {SERVER_PORT}
@@ -200,18 +216,6 @@ ENTRYPOINT {json.dumps(command)}
         build(client, context, name, now)
     _discard_former(client, lock, name)
     return name
-
-
-def server_packages(*, is_signed: bool) -> list[str]:
-    """Name what the server imports.
-
-    Raises:
-        MissingError: signatures have to be checked, and what does that is not installed here.
-    """
-    if is_signed:
-        for name in SIGNATURE_PACKAGES:
-            need(name, to="check signatures")
-    return [*SERVER_PACKAGES, *(SIGNATURE_PACKAGES if is_signed else ())]
 
 
 def _discard_former(client: DockerClient, lock: str, name: str) -> None:

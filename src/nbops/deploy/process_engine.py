@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import nbops_serving
-from nbops.deploy import detached, ports, wheels
+from nbops.deploy import detached, ports, venvs, wheels
 from nbops.deploy.engine import Condition, Handle, Launch, Started, server_arguments
 from nbops.errors import DeployError, NbopsError
 from nbops.progress import Stage
@@ -37,7 +37,10 @@ class ProcessEngine:
         return None
 
     def build(self, launch: Launch, *, now: Stage) -> Handle:
-        """Make a folder with the lock's packages if this environment has others; else there is nothing to build."""
+        """Make a venv where one is asked for, or a folder with the lock's packages if this environment has others."""
+        if self._settings.isolated:
+            python = venvs.make(Path(launch.folder), launch.requirements, is_signed=bool(launch.trusted_keys), now=now)
+            return {"python": str(python)}
         other = _other_versions(launch.requirements)
         if not other:
             now.say("nothing to build: this interpreter serves")
@@ -52,9 +55,13 @@ class ProcessEngine:
         port = launch.port or ports.free_port()
         log = Path(launch.folder) / "server.log"
         Path(launch.log_path).mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-P", "-m", "nbops_serving", launch.bundle_path, "--host", ports.HOST,
+        is_isolated = "python" in built
+        python = str(built.get("python", sys.executable))
+        command = [python, "-P", "-m", "nbops_serving", launch.bundle_path, "--host", ports.HOST,
                    "--port", str(port), "--log", launch.log_path, *server_arguments(launch)]  # fmt: skip
-        pid, started = detached.spawn(command, log=log, env=_environment(str(built.get("site", ""))))
+        pid, started = detached.spawn(
+            command, log=log, env=_environment(str(built.get("site", "")), is_isolated=is_isolated)
+        )
         return Started(
             handle=built | {"pid": pid, "started": started, "log": str(log), "port": port},
             address=f"http://{ports.HOST}:{port}",
@@ -79,10 +86,11 @@ class ProcessEngine:
         return found
 
     def stop(self, handle: Handle) -> None:
-        """Let the server finish what it took, then end it."""
-        if "pid" not in handle:
-            return  # it was never started
-        detached.terminate(int(handle["pid"]), str(handle["started"]), timeout_s=STOP_TIMEOUT_S)
+        """Let the server finish what it took, then end it and remove its venv."""
+        if "pid" in handle:  # else it was never started
+            detached.terminate(int(handle["pid"]), str(handle["started"]), timeout_s=STOP_TIMEOUT_S)
+        if "python" in handle:
+            venvs.discard(Path(str(handle["python"])).parent.parent)
 
     def logs(self, handle: Handle, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
         """Yield lines of the server's log file."""
@@ -98,7 +106,7 @@ def _other_versions(requirements: Sequence[str]) -> list[str]:
     return [f"{name}=={version}" for name, version in pairs if not wheels.is_installed(name, version)]
 
 
-def _environment(site: str) -> dict[str, str]:
+def _environment(site: str, *, is_isolated: bool = False) -> dict[str, str]:
     """The server's environment: ours, less what would change how it imports or records."""
     left_out = {"PYTHONPATH", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONWARNINGS", "PYTHONDONTWRITEBYTECODE"}
     kept = {
@@ -106,6 +114,8 @@ def _environment(site: str) -> dict[str, str]:
         for key, value in os.environ.items()
         if key not in left_out and not key.startswith(("NBOPS_", "JPY_"))
     }
+    if is_isolated:
+        return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1"}
     # The lock's packages come first. Where nbops was imported from counts, however it got on this interpreter's path.
     places = [site, str(Path(nbops_serving.__path__[0]).parent)]
     return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(filter(None, places))}

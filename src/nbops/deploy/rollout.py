@@ -235,7 +235,7 @@ class _Rollout:
                 self._wait_ready(chosen, started, now)
             self._prove(bundle, started.address)
             if examine is not None:
-                examine(Running(started.address, lambda: chosen.memory_bytes(started.handle)))
+                examine(Running(started.address, lambda: chosen.memory_bytes(started.handle), started.handle))
             deployment = self._save(deployment, status="ready", ready_at=time.time())
             endpoint = self._switch(deployment, edge, port)
         self._end_unkept(endpoint, edge)
@@ -253,6 +253,7 @@ class _Rollout:
         bundle = self._store.get(Bundle, deployment.bundle_id)
         if engine.condition(deployment.handle).state != "running":
             version = self._store.get(ModelVersion, deployment.model_version_id)
+            self._settings = _as_made(self._settings, deployment)
             return self.run(bundle, version, engine=deployment.engine, port=None)
         assert deployment.address is not None
         self._prove(bundle, deployment.address)
@@ -500,3 +501,9 @@ class _Rollout:
         )
         self._store.put(endpoint)
         return endpoint
+
+
+def _as_made(settings: Settings, deployment: Deployment) -> Settings:
+    """The settings that a deployment was made with, which may have been named when it was deployed."""
+    made = {"base_image": deployment.handle["base"]} if "base" in deployment.handle else {}
+    return msgspec.structs.replace(settings, isolated="python" in deployment.handle, **made)

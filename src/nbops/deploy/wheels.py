@@ -17,7 +17,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -25,7 +25,14 @@ from pathlib import Path
 import msgspec
 
 from nbops.errors import DeployError, MissingError
+from nbops.optional import need
 from nbops.progress import Stage
+
+SERVER_PACKAGES = ("httptools", "msgspec", "numpy", "uvicorn", "uvloop")
+"""What ``nbops_serving`` itself imports."""
+
+SIGNATURE_PACKAGES = ("cryptography",)
+"""What the server needs besides where it has to check a signature."""
 
 _LAYOUT = 3
 """Raised when sites are made in another way, so that cached ones are made again."""
@@ -67,6 +74,23 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 def cache_folder() -> Path:
     """The user's cache of sites and facts about images."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nbops"
+
+
+def server_pins(asked: Mapping[str, str], *, is_signed: bool) -> list[str]:
+    """Pin what the server imports, in the versions that the model asks for, else in those of this environment.
+
+    Args:
+        asked: the model's own packages and their versions.
+        is_signed: whether the server has to check signatures.
+
+    Raises:
+        MissingError: signatures have to be checked, and what does that is not installed here.
+    """
+    if is_signed:
+        for name in SIGNATURE_PACKAGES:
+            need(name, to="check signatures")
+    names = [*SERVER_PACKAGES, *(SIGNATURE_PACKAGES if is_signed else ())]
+    return [f"{name}=={asked.get(name) or distribution(name).version}" for name in names]
 
 
 def lock(requirements: Sequence[str], target: Target) -> tuple[list[str], bool]:

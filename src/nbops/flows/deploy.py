@@ -12,11 +12,12 @@ from nbops.bundle.evidence import Answers, Evidence
 from nbops.bundle.signing import sign
 from nbops.deploy import LiveEndpoint, Proof, Running, deploy, naming
 from nbops.deploy.engine import engine_named
+from nbops.deploy.making import Making
 from nbops.errors import DeployError, UsageError
 from nbops.flows.check import measure, release
 from nbops.flows.register import register_model
 from nbops.progress import stage
-from nbops.records import CheckResult, Endpoint, ModelVersion, new_id
+from nbops.records import CheckResult, Deployment, Endpoint, ModelVersion, new_id
 from nbops.settings import Settings
 from nbops.store.blobs import Blobs
 from nbops.store.interface import Store
@@ -29,6 +30,7 @@ def deploy_model(
     sample: Any = None,
     engine: str | None = None,
     port: int | None = None,
+    making: Making | None = None,
     store: Store,
     blobs: Blobs,
     settings: Settings,
@@ -43,6 +45,7 @@ def deploy_model(
         sample: rows the model was trained on, shape (rows, columns), for a model that is not stored yet.
         engine: ``"docker"`` or ``"process"``; None takes the live endpoint's, else docker where it answers.
         port: of the endpoint on 127.0.0.1; None keeps the one it had, else takes a free one.
+        making: how it is made this once, where not as the settings say; and where its image goes.
         store: where everything is recorded.
         blobs: where bytes are kept.
         settings: of the project.
@@ -53,13 +56,19 @@ def deploy_model(
         The endpoint, answering.
 
     Raises:
-        DeployError: a check is red, or the engine cannot start it; what answered before goes on answering.
+        DeployError: a check is red, the engine cannot start it, or its image cannot be saved or pushed; what answered
+            before goes on answering.
         BundleError: keys are trusted here, and none of them has signed the bundle.
         NotFoundError: no stored version answers to the reference.
-        UsageError: a model that is not stored yet was given no name, or no engine has the name.
+        UsageError: a model that is not stored yet was given no name, no engine has the name, or ``making`` asks for
+            something that the engine does not make.
     """
+    making = making or Making()
+    # A slip of the pen is said before anything is packed.
+    shipping = making.shipping()
+    engine, settings = making.engine_for(engine), making.applied_to(settings)
     if engine is not None:
-        engine_named(engine, settings)  # a slip of the pen is said before anything is packed
+        engine_named(engine, settings)
     version = _version(
         model,
         name=name,
@@ -98,7 +107,9 @@ def deploy_model(
         ]
         if red:
             raise _stopped(version, red)
+        shipped.update(shipping.ship(str(running.handle.get("image", "")), f"{endpoint}:{version.number}"))
 
+    shipped: dict[str, str] = {}
     deployed = deploy(
         bundle,
         version,
@@ -110,7 +121,15 @@ def deploy_model(
         store=store,
         settings=settings,
     )
+    if shipped:
+        _record_shipped(deployed, shipped, store)
     return LiveEndpoint.of(deployed)
+
+
+def _record_shipped(endpoint: Endpoint, shipped: dict[str, str], store: Store) -> None:
+    """Write down where the image went, beside what the engine wrote down of it."""
+    deployment = store.get(Deployment, next(key for key, share in endpoint.split.items() if share))
+    store.update(Deployment, deployment.id, handle={**deployment.handle, **shipped})
 
 
 def proofs_of(version: ModelVersion, blobs: Blobs) -> list[Proof]:

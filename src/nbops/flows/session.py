@@ -87,7 +87,18 @@ def load_model(reference: str) -> Any:
         store.close()
 
 
-def deploy(model: Any, *, name: str, sample: Any = None, engine: str | None = None) -> LiveEndpoint:
+def deploy(
+    model: Any,
+    *,
+    name: str,
+    sample: Any = None,
+    engine: str | None = None,
+    base_image: str | None = None,
+    platform: str | None = None,
+    save: str | None = None,
+    push: str | None = None,
+    isolated: bool = False,
+) -> LiveEndpoint:
     """Put a model behind a stable address, checked before it takes any traffic.
 
     Args:
@@ -96,14 +107,22 @@ def deploy(model: Any, *, name: str, sample: Any = None, engine: str | None = No
         sample: rows the model was trained on, shape (rows, columns); needed for a model that is neither stored nor was
             fitted in this session.
         engine: ``"docker"`` or ``"process"``; Docker where it answers when not given.
+        base_image: what the image is built on: a tag, a digest or an id; the setting when not given.
+        platform: what the image is made for, such as ``"linux/amd64"``; what its base is made for when not given.
+        save: the file that the proven image is written to, for ``docker load``.
+        push: the registry that the proven image is pushed to, ``host[:port]`` and perhaps a path.
+        isolated: whether the process engine serves with a venv of the lock's packages instead of this interpreter.
 
     Returns:
         The endpoint, with ``.name``, ``.address`` and ``.predict(rows)``.
 
     Raises:
-        DeployError: a check failed, or the engine cannot start it; what answered before goes on answering.
+        DeployError: a check failed, the engine cannot start it, or its image cannot be saved or pushed; what answered
+            before goes on answering.
+        UsageError: an option means nothing to the engine.
     """
     from nbops.capture.autolog import sample_of
+    from nbops.deploy.making import Making
     from nbops.flows.deploy import deploy_model
 
     settings = load_settings(capture.root())
@@ -121,6 +140,7 @@ def deploy(model: Any, *, name: str, sample: Any = None, engine: str | None = No
                 name=name,
                 sample=sample,
                 engine=engine,
+                making=Making(base_image=base_image, platform=platform, save=save, push=push, isolated=isolated),
                 store=store,
                 blobs=Blobs(settings.blobs),
                 settings=settings,

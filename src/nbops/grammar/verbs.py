@@ -802,8 +802,20 @@ VERBS: tuple[Verb, ...] = (
                 name="engine", help="Where it runs: docker, process, or an installed package's.", completes="engines"
             ),
             Option(name="sample", help="In a notebook: the variable with rows the model was trained on."),
+            Option(name="base_image", metavar="IMAGE", help="What the image is built on: a tag, a digest or an id."),
+            Option(name="platform", help="What the image is made for, such as linux/amd64."),
+            Option(name="save", kind="path", metavar="FILE", help="Write the proven image to a file for docker load."),
+            Option(
+                name="push", metavar="REGISTRY", help="Push the proven image to a registry before it takes traffic."
+            ),
+            Option(name="isolated", kind="flag", default=False, help="Without Docker: serve with a venv of its own."),
         ),
-        examples=("deploy churn@3 --name churn", "deploy model --name churn --sample X_train"),
+        examples=(
+            "deploy churn@3 --name churn",
+            "deploy model --name churn --sample X_train",
+            "deploy churn@3 --push registry.example.com/team",
+            "deploy churn@3 --engine process --isolated",
+        ),
     ),
     Verb(
         name="endpoints",
