@@ -76,6 +76,7 @@ _FORMS: tuple[tuple[str, str], ...] = (
     ("EasyPost key", r"EZ[AT]K[A-Za-z0-9]{50,}"),
     ("Typeform token", r"tfp_[A-Za-z0-9_\-.=]{40,}"),
     ("Azure key", r"(?:AccountKey|SharedAccessKey|SharedAccessSignature)=[A-Za-z0-9+/=%]{30,}"),
+    ("Azure storage key", r"(?<![A-Za-z0-9+/=.\-_])[A-Za-z0-9+/]{86}==(?![A-Za-z0-9+/=])"),
     ("AWS secret key", r"(?<![A-Za-z0-9+/=.\-_])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=.\-_])"),
     ("service key", r"(?<![\w\-+=])[A-Za-z][A-Za-z0-9]{1,15}(?:[_\-][A-Za-z][A-Za-z0-9]{1,11}){0,3}[_\-][A-Za-z0-9]{20,}(?![A-Za-z0-9_\-/])"),
 )  # fmt: skip
@@ -83,6 +84,7 @@ _FORMS: tuple[tuple[str, str], ...] = (
 _JUDGED = frozenset(
     {
         "AWS secret key",
+        "Azure storage key",
         "service key",
         "OpenAI key",
         "Discord token",

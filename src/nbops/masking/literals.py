@@ -9,11 +9,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from nbops.masking import words
+
 _TEXTS = (str, bytes)
 # Calls that pass their argument through, or keep it.
 _WRAPPERS = frozenset({
     "SecretStr", "SecretBytes", "Secret", "str", "bytes", "b64encode", "b64decode", "urlsafe_b64encode", "quote",
-    "quote_plus", "Field", "field", "cast", "encode", "decode", "strip", "format", "join", "Param", "Path", "Header",
+    "quote_plus", "Field", "field", "cast", "Param", "Path", "Header",
     "Depends", "AzureKeyCredential", "Security", "Text", "unhexlify", "fromhex", "a2b_hex",
 })  # fmt: skip
 _LOGINS = frozenset({
@@ -21,9 +23,12 @@ _LOGINS = frozenset({
     "HttpNtlmAuth", "UsernamePasswordCredential", "PlainAuthenticator", "PlainTextAuthProvider", "PlainCredentials",
     "sign_in",
 })  # fmt: skip
+# Methods of a text that leave it what it is.
+_METHODS = frozenset({"encode", "decode", "strip", "format", "replace", "lower", "upper", "rstrip", "lstrip"})
 # Calls whose second argument is what comes of them where the first is not there.
 _LOOK_UPS = frozenset({"getenv", "get", "pop", "setdefault", "getattr"})
 _DEFAULTS = frozenset({"default", "value", "initial", "fallback", "const"})
+_CONNECTS = frozenset({"connect", "connection", "Connection", "Connect", "create_connection", "open_connection"})
 _PAIRS = frozenset({"auth", "http_auth", "basic_auth", "proxy_auth", "credentials", "httpauth", "login", "creds"})
 # Functions whose argument tells which secret is wanted.
 _ASKS = (
@@ -182,6 +187,10 @@ class _Reader(ast.NodeVisitor):
                 self._named(second, first.value)
         if node.args and function in _LOGINS:
             self._named(node.args[-1], "password" if len(node.args) > 1 else "token")
+        elif function in _CONNECTS:
+            for argument in node.args[2:]:
+                if isinstance(argument, ast.Constant) and words.looks_chosen(str(argument.value)):
+                    self._named(argument, "password")
         elif node.args and function and not function.startswith(_ASKS) and function not in _WRAPPERS:
             self._named(node.args[-1], function)
         self.generic_visit(node)
@@ -207,6 +216,10 @@ class _Reader(ast.NodeVisitor):
 
     def _named(self, node: ast.expr, name: str) -> None:
         """Give a name to the texts that an expression may be."""
+        if isinstance(node, ast.Dict) and words.level(name) is not None:
+            # Of several under one name some may be users and hosts: those that look made are keys.
+            for value in node.values:
+                self._named(value, "token")
         for leaf in _leaves(node):
             if isinstance(leaf, ast.Name):
                 self.flows.setdefault(leaf.id, []).append(name)
@@ -240,6 +253,9 @@ def _passed(node: ast.Call) -> Iterator[ast.expr]:
     name = _name_of(node.func)
     if name in _LOOK_UPS and len(node.args) == 2:
         yield from _leaves(node.args[1])
+    if name in _METHODS and isinstance(node.func, ast.Attribute):
+        yield from _leaves(node.func.value)
+        return
     if name not in _WRAPPERS:
         return
     if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Constant | ast.JoinedStr | ast.Name):

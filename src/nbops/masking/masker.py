@@ -27,7 +27,7 @@ T = TypeVar("T")
 # is a hundred times quicker than one regular expression for all of them.
 WORDS = (
     "pass", "pw", "secret", "token", "key", "auth", "cred", "bearer", "basic ", "cookie", "login", "sign_in", "senha",
-    "wort", "woord", "contrase", "://", "-u", " -p",
+    "wort", "woord", "contrase", "connect(", "://", "-u", " -p",
 )  # fmt: skip
 _DIGIT = re.compile("[0-9]")
 PIECE = re.compile(r"[^\s\"'`,;<>(){}\[\]|\\]{16,}")

@@ -35,7 +35,7 @@ _BEARER = re.compile(
 _HEADER = re.compile(
     r"authorization[\"']?\s*[:=,]\s*[\"']?(?:[A-Za-z0-9\-]+\s+)?(?P<value>[^\s\"',}{]{6,})", re.IGNORECASE
 )
-_PROGRAMS = ("mysql", "mariadb", "sshpass", "zip ", "7z ", "redis-cli")
+_PROGRAMS = ("docker", "podman", "htpasswd", "mysql", "mariadb", "sshpass", "zip ", "7z ", "redis-cli")
 _COOKIE = re.compile(r"(?:set-)?cookie[\"']?\s*[:=]\s*[\"']?(?P<value>[^\n\"']{16,})", re.IGNORECASE)
 _HEADERS = (
     ("bearer", _BEARER, "token"),
@@ -48,15 +48,17 @@ _HEADERS = (
 )
 _LOGIN = re.compile(r"(?:^|\s)(?:-u|--user)[= ]?\s*[\"']?(?P<user>[^\s:\"']+):(?P<value>[^\s\"']{4,})")
 _CLI_PASSWORD = re.compile(
-    r"\b(?:mysql|mysqldump|mariadb|mysqladmin|sshpass|zip|unzip|7z|redis-cli)\b[^\n|;]*?\s-(?:p|P|a)\s?[\"']?(?P<value>[^\s\"'|;\-][^\s\"'|;]{3,})"
+    r"\b(?:docker|podman|htpasswd|mysql|mysqldump|mariadb|mysqladmin|sshpass|zip|unzip|7z|redis-cli)\b[^\n|;]*?\s-(?:p|P|a)\s?[\"']?(?P<value>[^\s\"'|;\-][^\s\"'|;]{3,})"
 )
 _QUERY = re.compile(
     r"[?&;](?P<name>sig|signature|X-Amz-Signature|X-Amz-Security-Token|X-Amz-Credential|X-Goog-Signature|code|key|apikey|appid|access_token|token|auth)=(?P<value>[A-Za-z0-9%+/=_\-.~]{16,})",
     re.IGNORECASE,
 )
+_TOLD = re.compile(r"\s{1,3}[\"'`]?(?P<value>[^\s\"'`,;()\[\]{}<>]{6,200})")
+_SIGNED_IN = re.compile(r"\blogin\s+(?:--\w+\s+)*(?P<value>[A-Za-z0-9_\-.]{20,})")
 _VERBS = (" is ", " was ", " is:", "->", "→")
 _SAID = re.compile(
-    r"(?i:\b(?P<name>password|passphrase|passwd|api[ _-]?key|secret(?:[ _-]key)?|(?:access|auth|api|bot|bearer)?[ _-]?token)\b(?:\s+\w+){0,2}?\s+(?:is|was|=|:|->|→)\s*:?)\s+[\"'`]?(?P<value>[^\s\"'`]{4,400})"
+    r"(?i:\b(?P<name>password|passphrase|passwd|api[ _-]?key|secret(?:[ _-]key)?|(?:access|auth|api|bot|bearer)?[ _-]?token)\b(?:[ \t]+\w+){0,2}?[ \t]+(?:is|was|->|→)[ \t]*:?)[ \t]+[\"'`]?(?P<value>[^\s\"'`]{4,400})"
 )
 
 
@@ -123,13 +125,28 @@ def _named(text: str, lowered: str) -> Iterator[Found]:
             continue
         match = (_OPTION.match(text, start) if is_option else None) or _ASSIGNED.match(text, start)
         if match is None:
+            yield from _told(text, start, position)
             continue
         name = match.group("name")
         group = "quoted" if match.group("quoted") is not None else "plain"
         value = match.group(group)
-        if not _is_no_value(text, match, group) and words.is_secret(name, value, quoted=group == "quoted"):
+        if (
+            not _is_no_value(text, match, group)
+            and not _is_apart(match)
+            and words.is_secret(name, value, quoted=group == "quoted")
+        ):
             yield Found(match.start(group), match.end(group), words.kind_of(name))
             position = match.end(group)
+
+
+def _told(text: str, start: int, end: int) -> Iterator[Found]:
+    """What follows a name with nothing but a space between, as in ``.netrc``: only what no sentence goes on with."""
+    match, name = _TOLD.match(text, end), text[start:end]
+    if match is None or words.level(name) != "strong":
+        return
+    value = match.group("value")
+    if words.looks_chosen(value) or (words.is_made(value) and len(value) >= 16):
+        yield Found(match.start("value"), match.end("value"), words.kind_of(name))
 
 
 def _name_start(text: str, at: int) -> tuple[int, bool]:
@@ -153,6 +170,13 @@ def _is_no_value(text: str, match: re.Match[str], group: str) -> bool:
     return match.re is _ASSIGNED and match.group("sep").strip() in ("", "==")
 
 
+def _is_apart(match: re.Match[str]) -> bool:
+    """Whether only a space stands before a quoted value: SQL's ``PASSWORD 'value'``, or "pass 'clear=True'" in prose."""
+    return (
+        match.re is _ASSIGNED and not match.group("sep").strip() and not words.looks_chosen(match.group("quoted") or "")
+    )
+
+
 def _spoken(text: str, lowered: str) -> Iterator[Found]:
     for word, pattern, kind in _HEADERS:
         if word in lowered:
@@ -163,12 +187,19 @@ def _spoken(text: str, lowered: str) -> Iterator[Found]:
         for match in pattern.finditer(text) if any(sign in lowered for sign in signs) else ():
             if not words.stands_in(match.group("value")):
                 yield Found(match.start("value"), match.end("value"), "password")
+    for match in _SIGNED_IN.finditer(text) if "login" in lowered else ():
+        if words.is_made(match.group("value")):
+            yield Found(match.start("value"), match.end("value"), "token")
     for match in _QUERY.finditer(text) if "://" in text or "?" in text else ():
         if words.is_made(match.group("value")):
             yield Found(match.start("value"), match.end("value"), "token in an address")
     for match in _SAID.finditer(text) if any(word in lowered for word in _VERBS) else ():
         value = match.group("value").rstrip(".,;:?)")
-        if any(not c.isalpha() for c in value) and words.is_secret(match.group("name"), value, quoted=False):
+        if (
+            "(" not in value
+            and any(not c.isalpha() for c in value)
+            and words.is_secret(match.group("name"), value, quoted=False)
+        ):
             start = match.start("value")
             yield Found(start, start + len(value), words.kind_of(match.group("name")))
 

@@ -16,7 +16,8 @@ Level = Literal["strong", "weak"]
 """``strong``: whatever stands there is a secret; ``weak``: it is one if it also looks made by a machine."""
 
 _PASSWORDS = frozenset({
-    "password", "passwd", "passwort", "pwd", "pw", "passphrase", "passcode", "pswd", "psswd", "pword", "contrasena",
+    "password", "passwords", "passwd", "passwort", "pwd", "pw", "passphrase", "passcode", "pswd", "psswd", "pword",
+    "contrasena",
     "userpass", "dbpass", "dbpassword", "pgpassword", "mysqlpwd", "sshpass", "userpassword", "loginpassword",
     "contraseña", "motdepasse", "kennwort", "senha", "wachtwoord",
 })  # fmt: skip
@@ -99,6 +100,7 @@ def level(name: str) -> Level | None:
         or (last == "key" and before in _BEFORE_KEY)
         or (last == "token" and before in _BEFORE_TOKEN)
         or (last == "keys" and before == "api")
+        or whole == "pass"
     ):
         return "strong"
     return "weak" if last in _WEAK and before not in _OF_TEXT else None
@@ -107,7 +109,7 @@ def level(name: str) -> Level | None:
 def is_password(name: str) -> bool:
     """Whether a name speaks of something that a person types: any value will do."""
     words = [word.lower() for word in _WORD.findall(name)]
-    return any(word in _PASSWORDS for word in words[-2:])
+    return any(word in _PASSWORDS for word in words[-2:]) or words[-1:] == ["pass"]
 
 
 _STAND_INS = frozenset({
@@ -130,7 +132,7 @@ _STANDS_IN = re.compile(
     r"(api|secret|access)[-_]?key[-_]?goes|^\(|^not[-_ ]a[-_ ]|^fake[-_ ]|^dummy",
     re.IGNORECASE,
 )
-_NAME_LIKE = re.compile(r"[A-Z][A-Z_]*|[a-z]+(?:[._][a-z]+)+|[a-z]+(?:[A-Z][a-z]+)+")
+_NAME_LIKE = re.compile(r"_*[A-Z][A-Z_]*|_*[a-z]+(?:[._]+[A-Za-z]+)+|_+[a-z]+|[a-z]+(?:[A-Z][a-z]+)+")
 _PATH_LIKE = re.compile(
     r"(?:[.~]{0,2}/|[A-Za-z]:\\)[\w.\-]*(?:[/\\]|$)|.*\.(?:json|txt|pem|key|csv|ya?ml|env|pkl|toml|ini|cfg|crt|parquet|py|ipynb)$"
 )
@@ -175,6 +177,7 @@ _FOLLOWS = {
     )
 }  # fmt: skip
 _MACHINE = re.compile(r"[A-Za-z0-9+/=_\-.~!@#$%^&*]+")
+_HEX = re.compile(r"(?=.*[a-f])(?=.*[0-9])[0-9a-f\-]+", re.IGNORECASE)
 _PAIR = re.compile(r"(?=([a-z])([a-z]))")
 
 
@@ -223,13 +226,15 @@ def is_made(text: str) -> bool:
     """
     if len(text) < 8 or not _MACHINE.fullmatch(text):
         return False
+    if looks_random(text, 16) or (len(text) >= 16 and _HEX.fullmatch(text)):
+        return True
     digits, letters = sum(map(str.isdigit, text)), sum(map(str.isalpha, text))
     if digits < 2 or letters < 2:
         return False
     wordy = sum(map(len, re.findall(r"[A-Za-z]{4,}", text)))
     if len(text) < 16:
         return wordy * 2 < len(text) and not re.fullmatch(r"[A-Za-z]+[-_.]?v?[\d.\-]+", text)
-    return looks_random(text, 16) or wordy * 3 < len(text)
+    return wordy * (2 if digits >= 3 else 3) < len(text)
 
 
 def is_secret(name: str, value: str, *, quoted: bool = True) -> bool:
@@ -249,6 +254,8 @@ def is_secret(name: str, value: str, *, quoted: bool = True) -> bool:
         return False
     if said == "weak":
         return is_made(value)
+    if name.lower() == "pass" and not quoted:
+        return looks_chosen(value)
     if any(map(str.isspace, value)):
         return quoted and is_password(name) and _is_passphrase(value)
     if value.isdecimal():
@@ -256,8 +263,25 @@ def is_secret(name: str, value: str, *, quoted: bool = True) -> bool:
     plain = value.isalpha()
     if plain and (value.islower() or value.istitle() or value.isupper()):
         # A word: a person may choose it as a password, no machine makes it as a key.
-        return quoted and is_password(name) and len(value) >= 5
+        return quoted and (len(value) >= 5 if is_password(name) else len(value) >= 12 and not _is_wordy(value))
     return not plain or (quoted and not _is_wordy(value))
+
+
+def looks_chosen(value: str) -> bool:
+    """Whether a value looks like a password that a person made up by the rules: letters, digits and signs.
+
+    Example:
+        >>> looks_chosen("Winter24!"), looks_chosen("localhost"), looks_chosen("2024-01-31")
+        (True, False, False)
+    """
+    return (
+        6 <= len(value) <= 64
+        and any(map(str.isalpha, value))
+        and any(map(str.isdigit, value))
+        and any(sign in value for sign in "!?#%&*+@$^~")
+        and not any(map(str.isspace, value))
+        and not stands_in(value)
+    )
 
 
 _PROSE = frozenset(
