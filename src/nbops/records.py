@@ -445,10 +445,10 @@ class ModelVersion(Record, frozen=True, kw_only=True):
     """Blob with rows of the training sample and the live model's answers to them, which every copy has to repeat."""
     types: list[str] = []
     """What the stored bytes may load, as ``module.name``: anything else in them is refused."""
-    aliases: dict[str, str] = {}
-    """``__main__.Name`` of the notebook → the module among ``sources`` that holds it now."""
     sources: dict[str, str] = {}
-    """Python files the model needs, by their path below the import root → blob with their text."""
+    """Python files the model needs, and data that they read, by their path below the import root → blob."""
+    notes: list[str] = []
+    """What was to be said when it was kept: data of the notebook that travels with it as it was then."""
     requirements: list[str] = []
     """Distributions the model needs, pinned as they were when it was registered."""
     python: str = ""

@@ -151,6 +151,8 @@ class Live:
     namespace: dict[str, Any]
     executions: Callable[[], list[CellExecution]]
     """The session's recorded executions in the order they ran, read when they are asked for."""
+    earlier: Callable[[], list[str]]
+    """Texts of cells that ran before the first recorded one."""
     run_id: str | None
     execution_id: str | None
     notebook: str | None
@@ -600,7 +602,7 @@ class Workspace:
 
     def _material(self, notebook: str | None, *, wanted: str | None = None) -> _Material:
         """What definitions are read from: a notebook's file when it is named, else the live session."""
-        from nbops.source import from_executions, read_notebook
+        from nbops.source import from_executions, from_texts, read_notebook
 
         if notebook is not None:
             path = Path(notebook).absolute()
@@ -608,7 +610,7 @@ class Workspace:
             return _Material(cells=read_notebook(path), notebook=relative.as_posix())
         if self.live is not None:
             return _Material(
-                cells=from_executions(self.live.executions()),
+                cells=[*from_texts(self.live.earlier()), *from_executions(self.live.executions())],
                 namespace=self.live.namespace,
                 run_id=self.live.run_id,
                 notebook=self.live.notebook,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import io
 import pickle
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any, Protocol
 
 import msgspec
@@ -26,7 +26,7 @@ class ForbiddenTypeError(Exception):
 class Reader(Protocol):
     """What reads one flavour."""
 
-    def __call__(self, data: bytes, types: Collection[str], aliases: Mapping[str, str], /) -> Any:
+    def __call__(self, data: bytes, types: Collection[str], /) -> Any:
         """Return the model that is in the bytes, or raise ForbiddenTypeError where they ask for more than ``types``."""
         ...
 
@@ -46,7 +46,7 @@ def load_model(bundle: Contents) -> Any:
         ForbiddenTypeError: the file asks for something that is not in the manifest's ``types``.
     """
     manifest = bundle.manifest
-    return reader_of(manifest.flavour)(bundle.read(manifest.model_file), manifest.types, manifest.aliases)
+    return reader_of(manifest.flavour)(bundle.read(manifest.model_file), manifest.types)
 
 
 def reader_of(flavour: str) -> Reader:
@@ -66,13 +66,12 @@ def reader_of(flavour: str) -> Reader:
     return found
 
 
-def read_pickle(data: bytes, types: Collection[str], aliases: Mapping[str, str]) -> Any:
+def read_pickle(data: bytes, types: Collection[str]) -> Any:
     """Read a pickle that may load nothing but ``types``.
 
     Args:
         data: bytes whose digest the caller has checked.
         types: what it may load, each as ``module.name``.
-        aliases: ``module.name`` as written in the pickle → the module that holds it here.
 
     Returns:
         The object.
@@ -81,26 +80,26 @@ def read_pickle(data: bytes, types: Collection[str], aliases: Mapping[str, str])
         ForbiddenTypeError: it asks for anything else.
 
     Example:
-        >>> read_pickle(pickle.dumps(print), ["math.sin"], {})
+        >>> read_pickle(pickle.dumps(print), ["math.sin"])
         Traceback (most recent call last):
         nbops_serving.loading.ForbiddenTypeError: the model file asks for builtins.print, which nobody trusted
     """
-    return _Restricted(io.BytesIO(data), frozenset(types), aliases).load()
+    return _Restricted(io.BytesIO(data), frozenset(types)).load()
 
 
 class _Restricted(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, types: frozenset[str], aliases: Mapping[str, str]) -> None:
+    def __init__(self, file: io.BytesIO, types: frozenset[str]) -> None:
         super().__init__(file)
-        self._types, self._aliases = types, aliases
+        self._types = types
 
     def find_class(self, module: str, name: str) -> Any:
         full = f"{module}.{name}"
         if full not in self._types:
             raise ForbiddenTypeError(f"the model file asks for {full}, which nobody trusted")
-        return super().find_class(self._aliases.get(full, module), name)
+        return super().find_class(module, name)
 
 
-def read_skops(data: bytes, types: Collection[str], aliases: Mapping[str, str]) -> Any:
+def read_skops(data: bytes, types: Collection[str]) -> Any:
     """Read a skops file that may load nothing but skops's own trusted types and ``types``."""
     import skops.io
 
@@ -110,14 +109,14 @@ def read_skops(data: bytes, types: Collection[str], aliases: Mapping[str, str]) 
     return skops.io.loads(data, trusted=sorted(types))
 
 
-def read_function(data: bytes, types: Collection[str], aliases: Mapping[str, str]) -> Any:
+def read_function(data: bytes, types: Collection[str]) -> Any:
     """Import a function that is kept by its name, ``module:name``."""
     reference = msgspec.json.decode(data, type=str)
     module, _, name = reference.partition(":")
     full = f"{module}.{name}"
     if full not in types:
         raise ForbiddenTypeError(f"the model file asks for {full}, which nobody trusted")
-    found: Any = importlib.import_module(aliases.get(full, module))
+    found: Any = importlib.import_module(module)
     for part in name.split("."):
         found = getattr(found, part)
     return found

@@ -107,8 +107,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The file that holds the model, for rungs that load it."""
     types: list[str] = []
     """What the model file may name when it is loaded, as ``module.name``: anything else is refused."""
-    aliases: dict[str, str] = {}
-    """``__main__.Name`` of the notebook → the module in the bundle that now holds it."""
     dtypes: list[Dtype] = []
     """How each column of the signature was held in training, in the same order."""
     expected_probabilities: list[list[float]] = []

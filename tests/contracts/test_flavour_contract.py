@@ -40,7 +40,7 @@ class Coefficients:
         numbers = {"coef": model.coef_.tolist(), "intercept": float(model.intercept_)}
         return Stored(json.dumps(numbers).encode(), ["coefficients.Line"])
 
-    def read(self, data, types, aliases):
+    def read(self, data, types):
         from nbops_serving.loading import ForbiddenTypeError
         if "coefficients.Line" not in types:
             raise ForbiddenTypeError("the model file asks for coefficients.Line, which nobody trusted")
@@ -97,7 +97,7 @@ def rooms(project: Path) -> Any:
 
 
 def test_a_model_that_was_read_answers_as_it_did(flavour: str, model: Any, stored: Any) -> None:
-    again = flavour_named(flavour).read(stored.data, stored.types, {})
+    again = flavour_named(flavour).read(stored.data, stored.types)
 
     assert answers(again) == pytest.approx(answers(model), rel=1e-12)
 
@@ -117,7 +117,7 @@ def test_a_model_of_another_kind_is_left_to_others_or_refused_with_a_cure(flavou
 def test_names_that_were_not_listed_are_refused(flavour: str, stored: Any) -> None:
     assert stored.types
     with pytest.raises(ForbiddenTypeError, match="nobody trusted"):
-        flavour_named(flavour).read(stored.data, [], {})
+        flavour_named(flavour).read(stored.data, [])
 
 
 def test_a_version_says_how_it_is_stored_and_is_read_back(flavour: str, model: Any, rooms: Any) -> None:
@@ -215,7 +215,7 @@ class Matrices:
         from nbops.bundle.flavours import Stored
         return Stored(b"doubler", ["matrices.Doubler"]) if isinstance(model, Doubler) else None
 
-    def read(self, data, types, aliases):
+    def read(self, data, types):
         return Doubler()
 
 class Doubler:

@@ -44,7 +44,9 @@ class Project:
         self.store.log_metrics(
             [Metric(run_id=run.id, name=name, step=None, value=value, at=time.time()) for name, value in found.items()]
         )
-        return register_model(fitted, name="churn", sample=sample, store=self.store, blobs=self.blobs, run_id=run.id)
+        return register_model(
+            fitted, name="churn", sample=sample, store=self.store, blobs=self.blobs, root=self.root, run_id=run.id
+        )
 
     def make_live(self, version: ModelVersion) -> None:
         """Record that clients are answered by a version."""

@@ -22,8 +22,8 @@ def panel(session: Any) -> dict[str, str]:
 def status(session: Any) -> list[str]:
     recorder = capture.current()
     live = Live(
-        namespace={}, executions=list, run_id=recorder.run_id, execution_id=None, notebook=None, recording=True,
-        offer=lambda _: None,
+        namespace={}, executions=list, earlier=list, run_id=recorder.run_id, execution_id=None, notebook=None,
+        recording=True, offer=lambda _: None,
     )  # fmt: skip
     session.workspace.live = live
     try:

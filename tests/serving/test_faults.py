@@ -84,7 +84,7 @@ class Payload:
 
 def test_a_pickle_with_a_payload_is_refused_before_it_runs():
     with pytest.raises(ForbiddenTypeError, match="system"):
-        read_pickle(pickle.dumps(Payload()), ["sklearn.svm._classes.SVC"], {})
+        read_pickle(pickle.dumps(Payload()), ["sklearn.svm._classes.SVC"])
     assert not Path("/tmp/should-not-be-there").exists()
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import builtins
 import pickle
 import types
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -98,11 +98,11 @@ class Flavour(Protocol):
         """
         ...
 
-    def read(self, data: bytes, types: Collection[str], aliases: Mapping[str, str]) -> Any:
+    def read(self, data: bytes, types: Collection[str]) -> Any:
         """Turn the bytes into the model again.
 
         ``nbops_serving.loading.ForbiddenTypeError`` where they ask for a name that is not in ``types``, before it is
-        looked up; ``aliases`` says where names of the notebook (``__main__.Name``) are now.
+        looked up.
         """
         ...
 

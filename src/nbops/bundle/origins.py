@@ -1,8 +1,8 @@
-"""The source a model needs beyond installed packages: modules of the project and definitions of the notebook.
+"""The source a model needs beyond installed packages: modules of the project, and what was taken from the notebook.
 
 A pickle only names the classes and functions inside a model. Those of installed packages are installed again where the
-model is served; the project's own must travel with it. Definitions that live in the notebook (``__main__``) get a
-module: one that was extracted, when it has them, else one that is written here from the text of their cells.
+model is served; the project's own must travel with it. Definitions that live in the notebook (``__main__``) were made a
+module before; ``flows/graduate`` does that.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ import ast
 import importlib.util
 import sys
 import sysconfig
-import types
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nbops.bundle.definitions import module_of, source_of
 from nbops.errors import BundleError
 from nbops.records import ModuleVersion
 
@@ -35,50 +34,66 @@ class Origins:
         True
     """
 
-    sources: dict[str, str] = field(default_factory=dict)
-    """Path below the import root → text."""
-    aliases: dict[str, str] = field(default_factory=dict)
-    """``__main__.Name`` → module that holds it."""
+    sources: dict[str, str | bytes] = field(default_factory=dict)
+    """Path below the import root → text of a module, or bytes of data that one reads."""
     module_version_ids: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What whoever keeps the model should know."""
+    renamed: Callable[[], AbstractContextManager[None]] = nullcontext
+    """While the model is pickled: what it has of the notebook answers to the name of its module."""
 
     @property
     def modules(self) -> list[str]:
         """Top-level names of what travels, sorted."""
-        return sorted({path.split("/", 1)[0].removesuffix(".py") for path in self.sources})
+        return sorted({path.split("/", 1)[0].removesuffix(".py") for path in self.texts})
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The modules among the sources."""
+        return {path: text for path, text in self.sources.items() if isinstance(text, str)}
 
     def defines(self, name: str) -> bool:
         """Tell whether ``module.name`` is defined in these sources."""
-        return name in self.aliases or name.partition(".")[0] in self.modules
+        return name.partition(".")[0] in self.modules
 
 
-def origins_of(names: Iterable[str], *, modules: Sequence[ModuleVersion] = ()) -> Origins:
+def origins_of(
+    names: Iterable[str], *, notebook: Origins | None = None, modules: Sequence[ModuleVersion] = ()
+) -> Origins:
     """Find the source of everything a model loads that no installed package has.
 
     Args:
         names: what the model loads, as ``module.name``.
-        modules: extracted modules, which may hold definitions of the notebook.
+        notebook: what was found for the definitions of the notebook.
+        modules: extracted modules, to tell which of them the model uses.
 
     Returns:
-        The sources, and under which module the notebook's definitions are found there.
+        The sources.
 
     Raises:
-        BundleError: a definition has no source, or uses something that cannot travel.
+        BundleError: the model needs more source than one model surely does, or definitions of the notebook that were
+            not found before.
     """
-    found = Origins()
-    notebook = [name.removeprefix("__main__.") for name in names if name.startswith("__main__.")]
-    _take_notebook(sorted(notebook), modules, found)
-    local = {name.rpartition(".")[0] for name in names if not name.startswith("__main__.")}
-    for module in sorted(local):
+    found = Origins() if notebook is None else replace(notebook, sources=dict(notebook.sources))
+    names = list(names)
+    loose = sorted(name for name in names if name.startswith("__main__."))
+    if loose:
+        raise BundleError(
+            f"the model needs {', '.join(loose)}, which only exists in this notebook",
+            code="definition_missing",
+            hint="nbops.log_model(model, name=…) in that notebook",
+        )
+    for module in sorted({name.rpartition(".")[0] for name in names}):
         _take_module(module, found)
-    for text in list(found.sources.values()):
+    for text in list(found.texts.values()):
         for module in sorted(imports_of(text)):
             _take_module(module, found)
-    found.module_version_ids.extend(
-        module.id
-        for module in modules
-        if module.id not in found.module_version_ids and module.source in found.sources.values()
+    found.module_version_ids = list(
+        dict.fromkeys(
+            [*found.module_version_ids, *(module.id for module in modules if module.source in found.texts.values())]
+        )
     )
-    size = sum(len(text) for text in found.sources.values())
+    size = sum(len(text) for text in found.texts.values())
     if size > MOST_SOURCE_BYTES:
         raise BundleError(
             f"the model needs {size:,} bytes of this project's source ({', '.join(found.modules)})",
@@ -88,51 +103,16 @@ def origins_of(names: Iterable[str], *, modules: Sequence[ModuleVersion] = ()) -
     return found
 
 
-def _take_notebook(names: list[str], modules: Sequence[ModuleVersion], found: Origins) -> None:
-    missing = []
-    for name in names:
-        top = name.partition(".")[0]
-        holder = next((one for one in modules if holds(one, top)), None)
-        if holder is None:
-            missing.append(name)
-            continue
-        _take_text(holder.module, holder.source, found)
-        found.aliases[f"__main__.{name}"] = holder.module
-        if holder.id not in found.module_version_ids:
-            found.module_version_ids.append(holder.id)
-    if missing:
-        module, text = module_of(sorted({name.partition(".")[0] for name in missing}))
-        _take_text(module, text, found)
-        found.aliases.update({f"__main__.{name}": module for name in missing})
+def packaged(module: str, text: str) -> dict[str, str]:
+    """Lay a module out below an import root, with the packages it is in.
 
-
-def holds(module: ModuleVersion, name: str) -> bool:
-    """Tell whether an extracted module has a definition of the notebook just as it stands there now.
-
-    Args:
-        module: the module.
-        name: a function or class at the top of ``__main__``.
-
-    Returns:
-        Whether their code is the same, comments and spaces aside; a cell that was changed since has another one.
+    Example:
+        >>> packaged("shop.prices", "x = 1")
+        {'shop/__init__.py': '', 'shop/prices.py': 'x = 1'}
     """
-    if not any(part.name == name for part in module.definitions):
-        return False
-    live = vars(sys.modules["__main__"]).get(name)
-    if not isinstance(live, types.FunctionType | type):
-        return False
-    try:
-        own = ast.parse(source_of(live)).body[0]
-    except BundleError:
-        return True  # only the module knows its text
-    return any(ast.dump(node) == ast.dump(own) for node in ast.parse(module.source).body)
-
-
-def _take_text(module: str, text: str, found: Origins) -> None:
     *packages, last = module.split(".")
-    for depth in range(len(packages)):
-        found.sources.setdefault("/".join([*packages[: depth + 1], "__init__.py"]), "")
-    found.sources["/".join([*packages, f"{last}.py"])] = text
+    above = {"/".join([*packages[: depth + 1], "__init__.py"]): "" for depth in range(len(packages))}
+    return {**above, "/".join([*packages, f"{last}.py"]): text}
 
 
 def _take_module(module: str, found: Origins) -> None:

@@ -105,7 +105,6 @@ def _manifest(version: ModelVersion, evidence: Evidence | None, policy: Policy) 
         expected=answers.predictions[:EXAMPLE_ROWS] if answers else [],
         files={},
         types=version.types,
-        aliases=version.aliases,
         dtypes=dtypes,
         expected_probabilities=answers.probabilities[:EXAMPLE_ROWS] if answers else [],
         has_probabilities=bool(answers and answers.probabilities),
@@ -138,7 +137,9 @@ def _requirements(version: ModelVersion, rung: str) -> list[str]:
 
 def _finished(start: Manifest, version: ModelVersion, climbed: Climbed, files: dict[str, bytes]) -> Manifest:
     is_original = climbed.rung == "original"
-    modules = {path.split("/", 1)[0].removesuffix(".py") for path in version.sources} if is_original else set()
+    modules = (
+        {p.split("/", 1)[0].removesuffix(".py") for p in version.sources if p.endswith(".py")} if is_original else set()
+    )
     return msgspec.structs.replace(
         start,
         rung=climbed.rung,
@@ -147,7 +148,6 @@ def _finished(start: Manifest, version: ModelVersion, climbed: Climbed, files: d
         modules=sorted(modules),
         model_file=_model_file(version) if is_original else "",
         types=version.types if is_original else [],
-        aliases=version.aliases if is_original else {},
         classes_follow_probabilities=climbed.classes_follow_probabilities,
         tolerance=climbed.tolerance,
         gate=climbed.gate,

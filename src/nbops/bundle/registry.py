@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from typing import Any, cast
 
 import msgspec
@@ -36,6 +37,7 @@ def register(
     execution_id: str | None = None,
     fit_id: str | None = None,
     dataset_ids: Sequence[str] = (),
+    notebook: Origins | None = None,
     modules: Sequence[ModuleVersion] = (),
     profile: bytes | None = None,
     trust: Collection[str] = (),
@@ -54,7 +56,8 @@ def register(
         execution_id: the cell execution that fitted it.
         fit_id: the recorded fit that made it.
         dataset_ids: the datasets it was fitted on.
-        modules: extracted modules, which may hold functions and classes that the model needs.
+        notebook: the source of what the model needs from the notebook itself, which ``flows/graduate`` makes.
+        modules: extracted modules, to tell which of them the model uses.
         profile: profile of the training sample as JSON, which drift is measured against.
         trust: names, or whole modules, that the model's bytes may load although nbops does not know them.
         flavour: how to store it; None takes the safest that holds it.
@@ -78,10 +81,11 @@ def register(
         now.advance(note="let it answer rows of its sample")
         known = evidence.gather(model, sample, signature) if sample is not None and len(sample) else None
         now.advance(note="find the source it needs")
-        loads = loads_of(model)
-        origins = origins_of(loads, modules=modules)
-        now.advance(note="store it")
-        stored_as, stored = store_model(model, origins=origins, trust=trust, flavour=flavour)
+        with notebook.renamed() if notebook is not None else nullcontext():
+            loads = loads_of(model)
+            origins = origins_of(loads, notebook=notebook, modules=modules)
+            now.advance(note="store it")
+            stored_as, stored = store_model(model, origins=origins, trust=trust, flavour=flavour)
         version = ModelVersion(
             id=new_id(),
             model=name,
@@ -99,8 +103,11 @@ def register(
             profile_digest=blobs.put(profile) if profile is not None else None,
             evidence_digest=blobs.put(msgspec.msgpack.encode(known)) if known is not None else None,
             types=stored.types,
-            aliases=origins.aliases,
-            sources={path: blobs.put(text.encode()) for path, text in sorted(origins.sources.items())},
+            sources={
+                path: blobs.put(content.encode() if isinstance(content, str) else content)
+                for path, content in sorted(origins.sources.items())
+            },
+            notes=origins.notes,
             requirements=_requirements(loads, origins, stored_as, signature.takes),
             python=f"{sys.version_info.major}.{sys.version_info.minor}",
             created_at=time.time(),
@@ -122,7 +129,7 @@ def _requirements(loads: Sequence[str], origins: Origins, flavour: str, takes: s
 def _imported(loads: Sequence[str], origins: Origins, takes: str) -> list[str]:
     """List the top-level modules that the model imports when it is loaded and asked."""
     tops = {name.partition(".")[0] for name in loads}
-    for text in origins.sources.values():
+    for text in origins.texts.values():
         tops.update(name.partition(".")[0] for name in imports_of(text))
     if takes == "frame":
         tops.add("pandas")
@@ -175,9 +182,9 @@ def load(version: ModelVersion, blobs: Blobs) -> Any:
         raise BundleError(
             f"the bytes of {label} are not the ones that were registered", code="model_altered", hint="nbops doctor"
         ) from error
-    offer_sources({path: blobs.get(digest).decode() for path, digest in version.sources.items()})
+    offer_sources({path: blobs.get(digest) for path, digest in version.sources.items()})
     try:
-        return reader(data, version.types, version.aliases)
+        return reader(data, version.types)
     except ForbiddenTypeError as error:
         raise BundleError(f"{label} is not loaded: {error}", code="untrusted_types", hint="nbops doctor") from error
     except ImportError as error:

@@ -112,6 +112,12 @@ class Recorder:
         """The recorded executions of this session in the order they ran, the one that runs just now included."""
         return self.session.writer.store.find(CellExecution, run_id=self.run_id, order_by="position")
 
+    def earlier(self) -> list[str]:
+        """The texts of cells that ran before the first recorded one, as far as IPython itself kept them."""
+        counts = [cell.execution_count for cell in self.cells() if cell.execution_count is not None]
+        typed: list[str] = self.shell.history_manager.input_hist_raw
+        return typed[1 : min(counts, default=len(typed))]
+
     def attach(self) -> None:
         """Start to record; the cell that is running is recorded from here on."""
         if self.is_on:

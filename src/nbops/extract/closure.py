@@ -23,7 +23,7 @@ from nbops.extract.log import Log, Step
 from nbops.extract.purity import Judge, Meaning, value_kind
 from nbops.extract.registries import Registries, answers, entered_by_hooks, reads_registry
 from nbops.masking.marks import marks_in
-from nbops.source import Alias, Unit
+from nbops.source import Alias, SourceCell, Unit
 
 StarNames = Callable[[str], frozenset[str] | None]
 """Public names of an installed module; None when it is not installed here."""
@@ -33,6 +33,8 @@ PYTHON_NAMES = frozenset(dir(builtins)) - {"display", "get_ipython", "__IPYTHON_
 
 _LOOK_UP_BY_TEXT = frozenset({"eval", "exec", "globals", "__import__"})
 _SESSION_NAMES = frozenset({"In", "Out", "_", "__", "___", "exit", "quit", "_ih", "_oh", "_dh"})
+_BEFORE_ALL = -1_000_000
+"""Places of definitions that nobody recorded: before everything that was, and before what an earlier version had."""
 _MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__spec__", "__debug__"})
 
 
@@ -166,7 +168,7 @@ class _Walk:
         self._chosen: dict[str, Step] = {}
         self._state: dict[str, tuple[Step, list[Step]]] = {}
         """Carried objects that functions change: name → (what makes it, what changes it when it is called)."""
-        self._extra = len(log.steps)
+        self._unrecorded: dict[str, Step | None] = {}
         self._set_later: dict[str, _Need] = {}
 
     # What was asked for.
@@ -174,6 +176,11 @@ class _Walk:
     def request(self, name: str) -> None:
         """Take a name the person asked for."""
         steps = self._final(name)
+        made = self._step_from_session(name) if not steps else None
+        if made is not None:
+            self.closure.requested[name] = made
+            self._include(made)
+            return
         if not steps:
             self._block_unbound(_Need(name, None, None))
             return
@@ -303,9 +310,10 @@ class _Walk:
         for name in sorted((reads.later | reads.now) & _LOOK_UP_BY_TEXT):
             self.closure.note(f"{_title(unit)} calls {name}(): names that it looks up by text cannot be followed")
         calls = unit.calls_at_once
+        at = step.position if step.position >= 0 else None
         for name in sorted(reads.now):
-            if name not in reads.perhaps or self._is_bound(name, step.position):
-                self._need(_Need(name, step, step.position, called=calls))
+            if name not in reads.perhaps or at is None or self._is_bound(name, at):
+                self._need(_Need(name, step, at, called=calls))
         for name in sorted(reads.later):
             self._need(_Need(name, step, None))
         for name in sorted(reads.soft):
@@ -396,13 +404,8 @@ class _Walk:
         earlier = [s for s in reversed(self.log.binders.get(name, [])) if agrees(s.unit, name, value) is True]
         if earlier:
             return earlier
-        unit = unit_from_object(name, value)
-        cell = self.log.cells[-1]
-        return [] if unit is None else [Step(self._next_position(), unit, cell)]
-
-    def _next_position(self) -> int:
-        self._extra += 1
-        return self._extra
+        made = self._step_from_session(name)
+        return [] if made is None else [made]
 
     def _conflict(self, name: str, last: Step, choices: dict[str, Step], *, live_differs: bool) -> None:
         if live_differs and "live" not in choices:
@@ -533,11 +536,20 @@ class _Walk:
         if alias is not None:
             self._import(alias, -1)
             return True
-        unit = unit_from_object(need.name, value)
-        if unit is None:
-            return False
-        self._include(Step(self._next_position(), unit, self.log.cells[-1]))
-        return True
+        made = self._step_from_session(need.name)
+        if made is not None:
+            self._include(made)
+        return made is not None
+
+    def _step_from_session(self, name: str) -> Step | None:
+        """A definition whose cell nobody recorded, from Python's own source cache."""
+        namespace = self.log.namespace
+        if name not in self._unrecorded and namespace is not None and name in namespace:
+            unit = unit_from_object(name, namespace[name])
+            # What others need is found after them, so that it has to be given an earlier place.
+            place = _BEFORE_ALL - len(self._unrecorded)
+            self._unrecorded[name] = None if unit is None else Step(place, unit, SourceCell(index=0, source=""))
+        return self._unrecorded.get(name)
 
     def _note_soft(self, need: _Need) -> None:
         by = _title(need.by.unit) if need.by is not None else ""

@@ -20,8 +20,11 @@ from typing import Any
 
 from nbops.errors import ExtractError
 from nbops.extract.closure import Blocker
+from nbops.extract.files import module_path
 from nbops.extract.live import same_code
-from nbops.extract.making import make_plan, prove, refuse_blocked
+from nbops.extract.making import Plan, make_plan, prove, refuse_blocked
+from nbops.extract.standing import stands_in
+from nbops.records import ModuleVersion
 from nbops.source import SourceCell, analyse
 from nbops.source.names import all_code
 
@@ -40,6 +43,8 @@ class Graduated:
     files: dict[str, bytes] = field(default_factory=dict)
     """Pinned data: path beside the modules → bytes."""
     notes: list[str] = field(default_factory=list)
+    module_version_ids: list[str] = field(default_factory=list)
+    """The extracted module that it was, where the definitions stood in one already."""
     objects: dict[str, Any] = field(default_factory=dict)
     """Name in the module → the live object."""
 
@@ -51,10 +56,11 @@ class Graduated:
         Everything is put back at the end; other threads should not pickle the same objects meanwhile.
         """
         before: list[tuple[Any, dict[str, str]]] = []
-        loaded = {name: sys.modules.get(name) for name in self.modules}
+        loaded = {name: sys.modules.get(name) for module in self.modules for name in (module, *_packages_of(module))}
         try:
-            for module in self.modules:
-                sys.modules[module] = types.ModuleType(module)
+            for name, old in loaded.items():
+                if name in self.modules or old is None:
+                    sys.modules[name] = types.ModuleType(name)
             for path, value in self.objects.items():
                 module, _, name = path.rpartition(".")
                 setattr(sys.modules[module], name, value)
@@ -73,12 +79,18 @@ class Graduated:
     def write(self, folder: Path) -> list[Path]:
         """Write the modules and their pinned data into a folder that will be on the import path."""
         written = []
-        for name, data in {**{f"{m}.py": s.encode() for m, s in self.modules.items()}, **self.files}.items():
+        sources = {f"{name.replace('.', '/')}.py": text.encode() for name, text in self.modules.items()}
+        for name, data in {**sources, **self.files}.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             written.append(path)
         return written
+
+
+def _packages_of(module: str) -> list[str]:
+    parts = module.split(".")[:-1]
+    return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
 def graduate(
@@ -88,6 +100,7 @@ def graduate(
     namespace: Mapping[str, object],
     root: Path,
     notebook: str | None = None,
+    modules: Sequence[ModuleVersion] = (),
 ) -> Graduated:
     """Find every function and class of ``__main__`` that pickling an object needs, and make a module of them.
 
@@ -97,6 +110,7 @@ def graduate(
         namespace: the live user namespace.
         root: the project's folder.
         notebook: path of the notebook, relative to the project.
+        modules: extracted modules; one in which everything stands just so is taken instead of a new one.
 
     Returns:
         The module, proven in a clean process, and the names; empty when the object needs nothing of ``__main__``.
@@ -116,29 +130,63 @@ def graduate(
     refuse_blocked(named.blockers, [blocker.name for blocker in named.blockers])
     made = [SourceCell(index=len(cells) + 1, source=text, status="ok") for text in named.lambdas.values()]
     scope = {**namespace, **named.extra}
-    plan = make_plan(
-        named.names, cells=[*cells, *made], module=_PLACEHOLDER, root=root, namespace=scope, notebook=notebook,
-        header=_HEADER,
-    )  # fmt: skip
-    data = sorted({b.name for b in plan.blockers if b.kind in {"data", "changed"} and f"--pin {b.name}" in b.cures})
-    if data:
-        plan = make_plan(
-            named.names, cells=[*cells, *made], module=_PLACEHOLDER, root=root, namespace=scope, notebook=notebook,
-            pins=data, header=_HEADER,
-        )  # fmt: skip
-        plan.notes.append(f"{', '.join(data)} travels with the model as it is now")
-    if not plan.blockers:
-        prove(plan, root=root, notebook=notebook, namespace=scope)
-    refuse_blocked(plan.blockers, named.names)
-    module = f"notebook_{hashlib.sha256(plan.source.encode()).hexdigest()[:16]}"
+    plan = _planned(named.names, [*cells, *made], scope, root, notebook)
+    held = next((v for v in modules if stands_in(v, named.names, plan.closure, plan.carried.texts)), None)
+    if held is None:
+        if not plan.blockers:
+            prove(plan, root=root, notebook=notebook, namespace=scope)
+        refuse_blocked(plan.blockers, named.names)
+        module, source = f"notebook_{hashlib.sha256(plan.source.encode()).hexdigest()[:16]}", plan.source
+        files = {f"_pins/{digest}.joblib": data for digest, data in plan.carried.artifacts.items()}
+    else:
+        module, source, files = held.module, held.source, _pins_of(held, root)
     objects = {f"{module}.{name}": obj for name, obj in named.objects.items()}
     return Graduated(
-        modules={module: plan.source},
+        modules={module: source},
         names={f"__main__.{getattr(obj, '__qualname__', path)}": path for path, obj in objects.items()},
-        files={f"_pins/{digest}.joblib": data for digest, data in plan.carried.artifacts.items()},
+        files=files,
         notes=plan.notes,
+        module_version_ids=[] if held is None else [held.id],
         objects=objects,
     )
+
+
+def _planned(
+    names: Sequence[str], cells: Sequence[SourceCell], scope: Mapping[str, object], root: Path, notebook: str | None
+) -> Plan:
+    """Plan the module; where a choice is open, what the object itself was made of is taken, and its data with it."""
+
+    def planned(pins: Sequence[str] = (), definition: Mapping[str, str] | None = None) -> Plan:
+        return make_plan(
+            names, cells=cells, module=_PLACEHOLDER, root=root, namespace=scope, notebook=notebook, pins=pins,
+            definition=definition, header=_HEADER,
+        )  # fmt: skip
+
+    plan = planned()
+    chosen = {b.name: choice for b in plan.blockers if (choice := _as_it_is(b)) is not None}
+    if chosen:
+        plan = planned(definition=chosen)
+    data = sorted({b.name for b in plan.blockers if f"--pin {b.name}" in b.cures})
+    if data:
+        plan = planned(data, chosen)
+        plan.notes.append(f"{', '.join(data)} travels with the model as it is now")
+    return plan
+
+
+def _as_it_is(blocker: Blocker) -> str | None:
+    """The text that made the live object, when another one was typed since."""
+    if blocker.kind != "conflict":
+        return None
+    return "live" if "live" in blocker.choices else "last" if "saved" in blocker.choices else None
+
+
+def _pins_of(version: ModuleVersion, root: Path) -> dict[str, bytes]:
+    folder = module_path(root, version.module).parent / "_pins"
+    packages = "".join(f"{package}/" for package in version.module.split(".")[:-1])
+    return {
+        f"{packages}_pins/{digest}.joblib": (folder / f"{digest}.joblib").read_bytes()
+        for digest in sorted(version.pins.values())
+    }
 
 
 def main_objects(value: object) -> list[Any]:

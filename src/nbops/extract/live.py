@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 import sys
 import types
 from collections.abc import Iterator, Mapping
@@ -250,14 +251,22 @@ def alias_of_object(name: str, value: object) -> Alias | None:
 
 
 def unit_from_object(name: str, value: object) -> Unit | None:
-    """Recover a function's text from Python's own source cache, if that text is really what the object runs."""
-    if not isinstance(value, types.FunctionType) or value.__module__ != "__main__":
+    """Recover a function's or class's text from Python's own source cache, if it really is what the object runs."""
+    if not isinstance(value, (types.FunctionType, type)) or value.__module__ != "__main__":
         return None
-    try:
-        text = inspect.getsource(value)
-    except (OSError, TypeError):
-        return None
-    units = analyse(text).units
-    if len(units) == 1 and name in units[0].binds and agrees(units[0], name, value) is True:
-        return units[0]
-    return None
+    units = analyse(text).units if (text := _text_of(value)) is not None else []
+    found = [unit for unit in units if name in unit.binds and agrees(unit, name, value) is True]
+    return found[-1] if found else None
+
+
+def _text_of(value: types.FunctionType | type) -> str | None:
+    """The text of what an object was compiled from: of a function alone, of a class the whole cell or file."""
+    if isinstance(value, types.FunctionType):
+        try:
+            return inspect.getsource(value)
+        except (OSError, TypeError):
+            return None
+    # inspect does not find classes of a cell; their methods know the cell they were compiled from.
+    functions = (function for member in vars(value).values() for function in _functions_behind(member))
+    files = (function.__code__.co_filename for function in functions if function.__module__ == "__main__")
+    return next(("".join(lines) for file in files if (lines := linecache.getlines(file))), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -75,6 +76,7 @@ def deploy_model(
         sample=sample,
         store=store,
         blobs=blobs,
+        root=Path(settings.root),
         run_id=run_id,
         execution_id=execution_id,
         flavour=settings.flavour or None,
@@ -160,6 +162,7 @@ def _version(
     sample: Any,
     store: Store,
     blobs: Blobs,
+    root: Path,
     run_id: str | None,
     execution_id: str | None,
     flavour: str | None,
@@ -182,6 +185,7 @@ def _version(
         sample=sample,
         store=store,
         blobs=blobs,
+        root=root,
         run_id=run_id,
         execution_id=execution_id,
         flavour=flavour,

@@ -72,7 +72,7 @@ def load_fit(fit: Fit, blobs: Blobs) -> Any:
             hint="run the cells that define them, or keep the model with nbops.log_model(model, name=…, trust=[…])",
         )
     try:
-        return read_pickle(data, names, {})
+        return read_pickle(data, names)
     except ImportError as error:
         raise BundleError(
             f"fit {fit.id} cannot be loaded here: {error}", code="library_missing", hint=f"nbops show {fit.run_id}"

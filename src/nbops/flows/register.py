@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ def register_model(
     sample: Any,
     store: Store,
     blobs: Blobs,
+    root: Path,
     run_id: str | None = None,
     execution_id: str | None = None,
     trust: Collection[str] = (),
@@ -40,6 +42,7 @@ def register_model(
             unknown.
         store: where the version is recorded.
         blobs: where its bytes and the profile are kept.
+        root: the project's folder.
         run_id: the run that fitted it.
         execution_id: the cell execution that fitted it.
         trust: dotted types or packages that the model may load although nbops does not know them.
@@ -50,10 +53,12 @@ def register_model(
 
     Raises:
         UsageError: it is no model, or the sample no table.
-        BundleError: the model cannot be stored, or does not answer its own sample.
+        BundleError: the model cannot be stored, needs something of the notebook that cannot travel with it, or does
+            not answer its own sample.
     """
     from nbops.bundle import register
     from nbops.capture.autolog import fit_of, sample_of
+    from nbops.flows.graduate import graduate_definitions
 
     fit = fit_of(model)
     if sample is None:
@@ -71,6 +76,7 @@ def register_model(
         execution_id=execution_id,
         fit_id=fit.id if fit is not None else None,
         dataset_ids=[dataset.id] if dataset is not None else [],
+        notebook=graduate_definitions(model, store=store, root=root),
         modules=store.find(ModuleVersion, limit=200),
         profile=profile,
         trust=trust,

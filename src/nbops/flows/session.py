@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from nbops import capture
@@ -56,6 +57,7 @@ def log_model(
             flavour=flavour or settings.flavour or None,
             store=store,
             blobs=Blobs(settings.blobs),
+            root=Path(settings.root),
             run_id=capture.active_run_id(),
             execution_id=recorder.execution_id if recorder is not None else None,
         )

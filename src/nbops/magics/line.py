@@ -140,6 +140,7 @@ def _live(shell: InteractiveShell) -> Live:
     return Live(
         namespace=shell.user_ns,
         executions=recorder.cells if recorder is not None else list,
+        earlier=recorder.earlier if recorder is not None else list,
         run_id=recorder.run_id if recorder is not None else None,
         execution_id=recorder.execution_id if recorder is not None else None,
         notebook=recorder.session.notebook if recorder is not None else None,

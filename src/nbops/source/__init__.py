@@ -3,7 +3,7 @@
 Nothing here runs a cell or knows of a kernel; rooms above decide what to make of it.
 """
 
-from nbops.source.cells import SourceCell, from_executions
+from nbops.source.cells import SourceCell, from_executions, from_texts
 from nbops.source.names import Alias, CellNames, Reads, Touch, Unit, analyse
 from nbops.source.notebook import read_notebook
 from nbops.source.python import PlainCell, plain
@@ -18,6 +18,7 @@ __all__ = [
     "Unit",
     "analyse",
     "from_executions",
+    "from_texts",
     "plain",
     "read_notebook",
 ]

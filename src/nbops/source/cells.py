@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from nbops.records import CellExecution
@@ -59,6 +61,27 @@ def from_executions(executions: list[CellExecution]) -> list[SourceCell]:
             secrets=execution.secrets or [],
         )
         for position, execution in enumerate(executions, 1)
+    ]
+
+
+def from_texts(texts: Sequence[str], *, status: str | None = None) -> list[SourceCell]:
+    """Turn texts of which no execution was recorded into cells.
+
+    Args:
+        texts: in the order they ran.
+        status: how they ended; None when nobody knows.
+
+    Returns:
+        One cell for each that is not empty, by its place.
+
+    Example:
+        >>> [cell.label for cell in from_texts(["x = 1", "", "y = 2"])]
+        ['cell 1', 'cell 3']
+    """
+    return [
+        SourceCell(index=index, source=with_newlines(text), status=status)
+        for index, text in enumerate(texts, 1)
+        if text.strip()
     ]
 
 

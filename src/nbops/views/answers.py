@@ -292,7 +292,8 @@ def _models(answer: Sequence[ModelVersion]) -> list[Part]:
         ]
         for version in answer
     ]
-    return [Table(["model", "type", "flavour", "columns", "run", "made"], rows, frozenset({3}))]
+    notes = [Note(f"{version.model}@{version.number}: {note}", "plain") for version in answer for note in version.notes]
+    return [Table(["model", "type", "flavour", "columns", "run", "made"], rows, frozenset({3})), *notes]
 
 
 def _fits(answer: Sequence[Fit]) -> list[Part]:

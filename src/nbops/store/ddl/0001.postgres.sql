@@ -244,8 +244,8 @@ CREATE TABLE model_versions (
     "profile_digest" TEXT COLLATE "C",
     "evidence_digest" TEXT COLLATE "C",
     "types" TEXT COLLATE "C" NOT NULL,
-    "aliases" TEXT COLLATE "C" NOT NULL,
     "sources" TEXT COLLATE "C" NOT NULL,
+    "notes" TEXT COLLATE "C" NOT NULL,
     "requirements" TEXT COLLATE "C" NOT NULL,
     "python" TEXT COLLATE "C" NOT NULL,
     "created_at" DOUBLE PRECISION NOT NULL

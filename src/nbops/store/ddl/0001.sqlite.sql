@@ -415,8 +415,8 @@ CREATE TABLE model_versions (
     "profile_digest" TEXT,
     "evidence_digest" TEXT,
     "types" TEXT NOT NULL,
-    "aliases" TEXT NOT NULL,
     "sources" TEXT NOT NULL,
+    "notes" TEXT NOT NULL,
     "requirements" TEXT NOT NULL,
     "python" TEXT NOT NULL,
     "created_at" REAL NOT NULL
@@ -446,8 +446,8 @@ CREATE TRIGGER model_versions_set AFTER UPDATE ON model_versions BEGIN
         CASE WHEN new."profile_digest" IS NOT old."profile_digest" THEN ',profile_digest' ELSE '' END ||
         CASE WHEN new."evidence_digest" IS NOT old."evidence_digest" THEN ',evidence_digest' ELSE '' END ||
         CASE WHEN new."types" IS NOT old."types" THEN ',types' ELSE '' END ||
-        CASE WHEN new."aliases" IS NOT old."aliases" THEN ',aliases' ELSE '' END ||
         CASE WHEN new."sources" IS NOT old."sources" THEN ',sources' ELSE '' END ||
+        CASE WHEN new."notes" IS NOT old."notes" THEN ',notes' ELSE '' END ||
         CASE WHEN new."requirements" IS NOT old."requirements" THEN ',requirements' ELSE '' END ||
         CASE WHEN new."python" IS NOT old."python" THEN ',python' ELSE '' END ||
         CASE WHEN new."created_at" IS NOT old."created_at" THEN ',created_at' ELSE '' END);
