@@ -146,7 +146,8 @@ def _registered(project: Project, run: Run, name: str) -> ModelVersion:
     sample = pd.DataFrame({"age": np.arange(60.0), "n": np.arange(60) % 7})
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(sample, sample["age"] > 30)
     return register_model(
-        model, name=name, sample=sample, store=project.store, blobs=project.blobs, run_id=run.id
+        model, name=name, sample=sample, store=project.store, blobs=project.blobs, root=Path(project.settings.root),
+        run_id=run.id,
     )  # fmt: skip
 
 

@@ -223,7 +223,10 @@ def test_a_model_of_the_notebooks_own_classes_needs_trust_in_their_source(
     half = __import__(package).Half()
     here, there = projects(), projects()
     run = here.run()
-    register_model(half, name=model_name, sample=np.ones((3, 1)), store=here.store, blobs=here.blobs, run_id=run.id)
+    register_model(
+        half, name=model_name, sample=np.ones((3, 1)), store=here.store, blobs=here.blobs,
+        root=Path(here.settings.root), run_id=run.id,
+    )  # fmt: skip
     here.export(to=mlflow_server.uri, experiment=experiment)
     script = "import sys, mlflow; print(mlflow.sklearn.load_model(f'models:/{sys.argv[1]}/1').predict([[3.0]]))"
     assert in_mlflow(script, model_name).strip() == "[1.5]"

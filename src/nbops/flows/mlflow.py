@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -170,15 +169,8 @@ def _versions(store: Store, exported: Collection[str], *, with_runless: bool) ->
 
 
 def _portable(blobs: Blobs) -> Callable[[ModelVersion], tuple[str, bytes]]:
-    from nbops.bundle import load
-
-    def give(version: ModelVersion) -> tuple[str, bytes]:
-        if not version.aliases:
-            return version.flavour, blobs.get(version.digest)
-        # Its classes were the notebook's own: written again, it names the modules that travel with it.
-        return "pickle", pickle.dumps(load(version, blobs), protocol=4)
-
-    return give
+    # What it has of the notebook names the modules that travel with it already.
+    return lambda version: (version.flavour, blobs.get(version.digest))
 
 
 def _judge(trust: Collection[str]) -> Callable[[bytes, str, Collection[str]], Judged]:
