@@ -428,8 +428,8 @@ export interface ModelVersion {
   profile_digest: string | null;
   evidence_digest: string | null;
   types: string[];
-  aliases: { [name: string]: string };
   sources: { [name: string]: string };
+  notes: string[];
   requirements: string[];
   python: string;
   created_at: number;
