@@ -147,6 +147,15 @@ def test_the_parts_list_names_every_package_that_is_there(container: Any) -> Non
     assert all(component["purl"].startswith("pkg:pypi/") for component in parts["components"][1:])
 
 
+def test_the_parts_list_is_what_its_format_says(container: Any) -> None:
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    text = inside(container, f"print(open({container.labels['nbops.sbom']!r}).read())")
+    version = SchemaVersion.from_version(json.loads(text)["specVersion"])
+    assert JsonStrictValidator(version).validate_str(text) is None
+
+
 def test_a_new_server_takes_the_place_of_a_former_runtime_image(workshop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after an upgrade of nbops: images with the same packages and an older server are not piled up."""
     # A lock of its own: other tests that run just now need their images.

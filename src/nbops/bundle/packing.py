@@ -76,6 +76,11 @@ def pack(
         return bundle
 
 
+def manifest_of(version: ModelVersion, blobs: Blobs) -> Manifest:
+    """What is known of a version before it is packed: enough to ask the model itself."""
+    return _manifest(version, _evidence(version, blobs), Policy())
+
+
 def _evidence(version: ModelVersion, blobs: Blobs) -> Evidence | None:
     if version.evidence_digest is None:
         return None
