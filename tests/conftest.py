@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["mlflow_server", "postgres_server", "receivers", "registry_server", "s3_server"]
+pytest_plugins = ["clusters", "mlflow_server", "postgres_server", "receivers", "registry_server", "s3_server"]
 
 REQUIRE_ALL = os.environ.get("NBOPS_REQUIRE_ALL") == "1"
 

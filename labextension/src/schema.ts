@@ -807,6 +807,9 @@ export interface Sweep {
   timeout_s: number | null;
   retries: number;
   kernel: string | null;
+  runner: string;
+  scheduler: string | null;
+  ship: string[];
   best_run_id: string | null;
   cause: string;
   host: string;
@@ -969,9 +972,9 @@ export interface Routes {
   /** List the typed parameters of a notebook. */
   parameters: { takes: { notebook: string }; gives: Parameter[] };
   /** Run a notebook with parameters through papermill, once, over a grid, or in search of the best. */
-  retrain: { takes: { notebook: string; param?: { [name: string]: unknown }; grid?: { [name: string]: unknown }; search?: string[]; trials?: number; sampler?: 'tpe' | 'random' | 'cmaes' | 'nsga2' | 'qmc' | 'brute'; prune?: 'median' | 'halving' | 'hyperband' | 'none'; objective?: string; jobs?: number; name?: string; kernel?: string; cold?: boolean; timeout?: number; total_timeout?: number; retries?: number; again?: boolean; notify?: string[] }; gives: Sweep };
+  retrain: { takes: { notebook: string; param?: { [name: string]: unknown }; grid?: { [name: string]: unknown }; search?: string[]; trials?: number; sampler?: 'tpe' | 'random' | 'cmaes' | 'nsga2' | 'qmc' | 'brute'; prune?: 'median' | 'halving' | 'hyperband' | 'none'; objective?: string; jobs?: number; name?: string; kernel?: string; cold?: boolean; timeout?: number; total_timeout?: number; retries?: number; again?: boolean; runner?: string; scheduler?: string; ship?: string[]; notify?: string[] }; gives: Sweep };
   /** Go on with a sweep that was cut short; finished runs are not run again. */
-  resume: { takes: { sweep: string; jobs?: number; cold?: boolean; total_timeout?: number; notify?: string[] }; gives: Sweep };
+  resume: { takes: { sweep: string; jobs?: number; cold?: boolean; total_timeout?: number; runner?: string; scheduler?: string; notify?: string[] }; gives: Sweep };
   /** Cancel a sweep or a run that is under way, in whatever process. */
   cancel: { takes: { id: string }; gives: Cancelled };
   /** List sweeps with their best run. */
@@ -1067,7 +1070,7 @@ export interface Routes {
   /** List Window records, newest first, narrowed by their fields. */
   'records/windows': { takes: { id?: string; endpoint?: string; model_version_id?: string; rows?: number; verdict?: 'stable' | 'drifted' | 'too few rows'; requests?: number; errors?: number; order_by?: string; limit?: number; offset?: number }; gives: Window[] };
   /** List Sweep records, newest first, narrowed by their fields. */
-  'records/sweeps': { takes: { id?: string; name?: string; notebook?: string; objective?: string; status?: 'running' | 'finished' | 'failed' | 'cancelled'; total?: number; search?: string; jobs?: number; retries?: number; kernel?: string; best_run_id?: string; cause?: string; host?: string; pid?: number; process?: string; order_by?: string; limit?: number; offset?: number }; gives: Sweep[] };
+  'records/sweeps': { takes: { id?: string; name?: string; notebook?: string; objective?: string; status?: 'running' | 'finished' | 'failed' | 'cancelled'; total?: number; search?: string; jobs?: number; retries?: number; kernel?: string; runner?: string; scheduler?: string; best_run_id?: string; cause?: string; host?: string; pid?: number; process?: string; order_by?: string; limit?: number; offset?: number }; gives: Sweep[] };
   /** List Schedule records, newest first, narrowed by their fields. */
   'records/schedules': { takes: { id?: string; name?: string; notebook?: string; cron?: string; timezone?: string; retries?: number; kernel?: string; overlap?: 'forbid' | 'allow'; image?: string; order_by?: string; limit?: number; offset?: number }; gives: Schedule[] };
   /** List Firing records, newest first, narrowed by their fields. */

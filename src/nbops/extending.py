@@ -28,6 +28,7 @@ SEAMS: dict[str, str] = {
     "notifiers": "notifier",
     "stores": "store backend",
     "triggers": "trigger",
+    "runners": "runner",
 }
 """Seam → what one of its members is called."""
 _WRITTEN = {

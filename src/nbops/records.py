@@ -578,6 +578,12 @@ class Sweep(Record, frozen=True, kw_only=True):
     """How often a run that failed is tried again."""
     kernel: str | None = None
     """Name of the kernel spec that was asked for; None for the one the notebook names."""
+    runner: str = "local"
+    """Where its runs are executed: ``local``, ``dask``, ``ray``, or another that is installed."""
+    scheduler: str | None = None
+    """Address of the runner's cluster; None for what the engine itself takes then."""
+    ship: list[str] = []
+    """What travels to workers besides what the notebook names: files, folders, patterns."""
     best_run_id: str | None = None
     cause: str = "person"
     host: str = ""

@@ -61,6 +61,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What images are made for, such as ``linux/amd64``; empty: for what their base is made for."""
     isolated: bool = False
     """Whether the process engine gives each deployment a venv of its own."""
+    ship_bytes: int = 200_000_000
+    """How many bytes of files travel with a notebook to a cluster's workers, and back with its result."""
     connect_timeout_s: float = 5.0
     """How long to wait for another process or a server that holds the store, in seconds."""
 

@@ -646,6 +646,9 @@ class Workspace:
         total_timeout: float | None = None,
         retries: int = 0,
         again: bool = False,
+        runner: str = "local",
+        scheduler: str | None = None,
+        ship: Sequence[str] = (),
         notify: Sequence[str] = (),
     ) -> Sweep:
         """Run a notebook with parameters through papermill, once, over a grid, or in search of the best."""
@@ -674,6 +677,9 @@ class Workspace:
             total_timeout_s=total_timeout,
             retries=retries,
             again=again,
+            runner=runner,
+            scheduler=scheduler,
+            ship=ship,
             # A workflow or a cluster's job says so when it is a timer that calls.
             cause=os.environ.get("NBOPS_CAUSE") or "person",
         )
@@ -692,6 +698,8 @@ class Workspace:
         jobs: int | None = None,
         cold: bool = False,
         total_timeout: float | None = None,
+        runner: str | None = None,
+        scheduler: str | None = None,
         notify: Sequence[str] = (),
     ) -> Sweep:
         """Go on with a sweep that was cut short; finished runs are not run again."""
@@ -700,7 +708,14 @@ class Workspace:
 
         told = listeners(notify, self.settings)
         ended = resume(
-            sweep, store=self.store, settings=self.settings, jobs=jobs, cold=cold, total_timeout_s=total_timeout
+            sweep,
+            store=self.store,
+            settings=self.settings,
+            jobs=jobs,
+            cold=cold,
+            total_timeout_s=total_timeout,
+            runner=runner,
+            scheduler=scheduler,
         )
         tell_of_sweep(ended, told, store=self.store, settings=self.settings)
         return ended

@@ -151,7 +151,7 @@ class Session:
     def _look_around(self) -> None:
         """Describe the surroundings on a thread of its own: none of it is worth a moment of a cell."""
         self._leaving.wait(_LOOK_AROUND_AFTER_S)
-        from nbops.capture.surroundings import environment, git_state
+        from nbops.surroundings import environment, git_state
 
         found = environment()
         self.writer.put(found)

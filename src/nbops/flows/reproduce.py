@@ -20,7 +20,6 @@ from typing import Any
 import msgspec
 
 from nbops import reproduce as room
-from nbops.capture.surroundings import VARIABLES
 from nbops.errors import ConflictError, MissingError, NotFoundError, UsageError
 from nbops.lineage import Result, label
 from nbops.masking.asking import PREFIX, had
@@ -46,6 +45,7 @@ from nbops.retrain.execution import Execution
 from nbops.settings import Settings
 from nbops.store import open_store
 from nbops.store.interface import Store
+from nbops.surroundings import VARIABLES
 
 CAUSE = "reproduction"
 _GLANCE_S = 0.25

@@ -72,6 +72,11 @@ MODEL = Option(
 )
 FILE = Option(name="notebook", is_argument=True, kind="path", is_required=True, help="The notebook's file.")
 COLD = Option(name="cold", kind="flag", help="Start each kernel from nothing instead of forking a warm one.")
+SCHEDULER = Option(
+    name="scheduler",
+    metavar="ADDRESS",
+    help="Where the runner's cluster is: tcp://HOST:8786 of dask; HOST:6379 or ray://HOST:10001 of Ray.",
+)
 TOTAL_TIMEOUT = Option(
     name="total_timeout", kind="number", minimum=0, metavar="SECONDS", help="How long all of it may take."
 )
@@ -537,9 +542,18 @@ VERBS: tuple[Verb, ...] = (
             TOTAL_TIMEOUT,
             Option(name="retries", kind="integer", minimum=0, default=0, help="How often a failed run is tried again."),
             Option(name="again", kind="flag", help="Run every point, even where an equal finished run stands."),
+            Option(name="runner", default="local", help="Where runs are executed: local, dask, ray."),
+            SCHEDULER,
+            Option(
+                name="ship",
+                is_many=True,
+                metavar="PATH",
+                help="Send this file or folder to workers too, besides what the notebook names.",
+            ),
             NOTIFY,
         ),
         examples=(
+            "retrain churn.ipynb --grid depth=2,4,8 --runner dask --scheduler tcp://10.0.0.5:8786 --jobs 8",
             "retrain churn.ipynb -p lr=0.1 --notify team",
             "retrain churn.ipynb --grid depth=2,4,8 --grid lr=0.1,0.01 --objective max:accuracy --jobs 2",
             'retrain churn.ipynb --search depth --search "lr=1e-4..1 log" --trials 30 --objective max:accuracy',
@@ -564,6 +578,8 @@ VERBS: tuple[Verb, ...] = (
             ),
             COLD,
             TOTAL_TIMEOUT,
+            Option(name="runner", help="Where the rest is executed: local, dask, ray; as before when not given."),
+            SCHEDULER,
             NOTIFY,
         ),
         examples=("resume churn",),

@@ -1,7 +1,8 @@
 """Runs of one notebook side by side: one process, a few threads, a kernel per run.
 
-The driver waits in the caller's thread, so that Ctrl-C ends everything it started; each run waits for its kernel in a
-thread of its own. Kernels are processes already: worker processes around them would only import papermill again.
+The driver waits in the caller's thread, so that Ctrl-C ends everything it started; each run is executed by the runner
+in a thread of its own. Kernels of this machine are processes already: worker processes around them would only import
+papermill again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextvars import Context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from nbops.retrain import execution as executions
 from nbops.retrain import parameters, recipe
 from nbops.retrain.execution import Execution, StopReason
 from nbops.retrain.objective import Objective
+from nbops.retrain.runners import Runner
 from nbops.retrain.search import Search, Trial
 from nbops.settings import Settings
 
@@ -62,7 +63,6 @@ class Limits:
 class _Live:
     trial: Trial
     execution: Execution
-    started: float
     kill_at: float | None = None
 
 
@@ -77,6 +77,7 @@ class Driver:
     name: str | None
     limits: Limits
     search: Search
+    runner: Runner
     sweep: Sweep | None = None
     firing_id: str | None = None
     """The firing of a schedule that asked for this."""
@@ -169,18 +170,8 @@ class Driver:
         self.store.put(execution.run)
         effective = executions.defaults(self.book.known) | trial.given
         self.store.log_params(executions.recorded_params(execution.run.id, effective, execution.masker))
-        # A context of its own: jupyter_core keeps a thread's event loop in a context variable, and a copy of the
-        # caller's context would bring the caller's loop into every thread.
-        future = pool.submit(
-            Context().run,
-            executions.execute,
-            execution,
-            self.book.node,
-            parameters=trial.given,
-            kernel_name=self.book.kernel_name,
-            store=self.store,
-        )
-        self._live[future] = _Live(trial, execution, time.monotonic())
+        future = pool.submit(self.runner.execute, execution, trial.given)
+        self._live[future] = _Live(trial, execution)
 
     def _ended(self, future: Future[Run], now: Stage) -> None:
         live = self._live.pop(future)
@@ -230,7 +221,9 @@ class Driver:
         if live.kill_at is not None:
             if moment >= live.kill_at:
                 live.execution.kill("timeout")
-        elif self.limits.timeout_s is not None and moment - live.started >= self.limits.timeout_s:
+            return
+        began = live.execution.began
+        if self.limits.timeout_s is not None and began is not None and moment - began >= self.limits.timeout_s:
             self._interrupt(live, "timeout", moment)
 
     def _interrupt(self, live: _Live, reason: StopReason, moment: float) -> None:

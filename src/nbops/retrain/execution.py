@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
@@ -26,7 +26,6 @@ from nbops.settings import Settings, load_settings
 from nbops.store.process import this_host, this_process
 
 if TYPE_CHECKING:
-    from nbops.retrain.kernels import Kernel
     from nbops.store.interface import Store
 
 StopReason = Literal["cancelled", "timeout", "pruned"]
@@ -37,6 +36,18 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 class StoppedError(Exception):
     """The execution was stopped from outside before it came to its end."""
+
+
+class Stoppable(Protocol):
+    """What runs a notebook's cells: a kernel of this machine, or the way to one of another."""
+
+    def interrupt(self) -> None:
+        """Interrupt the cell that runs; returns at once, from any thread."""
+        ...
+
+    def kill(self) -> None:
+        """End the kernel and what it started; returns at once, from any thread."""
+        ...
 
 
 @dataclass
@@ -74,7 +85,9 @@ class Execution:
     last_words: str = ""
     """What a kernel that died wrote past the notebook."""
     stopped: StopReason | None = None
-    _kernel: Kernel | None = None
+    began: float | None = None
+    """When work on it began, by ``time.monotonic()``; None while it waits for a place."""
+    _kernel: Stoppable | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def adopt(self, nb: Any) -> None:
@@ -89,7 +102,7 @@ class Execution:
                 cell.source = self.source
                 return
 
-    def kernel_started(self, kernel: Kernel) -> None:
+    def kernel_started(self, kernel: Stoppable) -> None:
         """Know the kernel from now on, and end it at once if a stop came while it started."""
         with self._lock:
             self._kernel = kernel
@@ -141,11 +154,28 @@ def execute(
     from nbops.retrain import client
 
     error: CellError | None = None
+    execution.began = time.monotonic()
     with client.own_event_loop():
         try:
             _papermill(execution, node, parameters, kernel_name, start_timeout_s)
         except Exception as raised:  # noqa: BLE001 - one run's failure, whatever it is, is that run's result
             error = _understood(raised, execution)
+    run = close(execution, error, store)
+    _transcribe(execution, run, store)
+    return run
+
+
+def close(execution: Execution, error: CellError | None, store: Store) -> Run:
+    """Record how an execution ended.
+
+    Args:
+        execution: what has ended.
+        error: what went wrong; None when nothing did.
+        store: where it is recorded.
+
+    Returns:
+        The run as it is recorded.
+    """
     run = _ended(execution, error)
     store.update(
         Run,
@@ -157,7 +187,6 @@ def execute(
         note=run.note,
         tags=run.tags,
     )
-    _transcribe(execution, run, store)
     return run
 
 
@@ -285,6 +314,17 @@ def opened(
         output=f"{folder.rstrip('/')}/{run_id}/{path.name}",
         tags=tags or {},
     )
+    return joined(run, path, settings)
+
+
+def joined(run: Run, path: Path, settings: Settings) -> Execution:
+    """Make the execution of a run, whose kernel is joined to it by its environment.
+
+    Args:
+        run: what is recorded; its ``output`` is where the executed notebook goes.
+        path: the notebook; the kernel works in its folder.
+        settings: the project's.
+    """
     return Execution(
         run=run,
         env=_environment(run, path, settings),

@@ -32,6 +32,7 @@ class Recipe:
     """The part of all runs of one notebook that is the same."""
 
     def __init__(self, node: Any, *, kernel_name: str, packages: list[str]) -> None:
+        self.packages = packages
         code = [(cell.source, cell.metadata.get("tags", [])) for cell in node.cells if cell.cell_type == "code"]
         self._shared = [code, kernel_name, packages, os.environ.get("PYTHONHASHSEED", "0")]
 

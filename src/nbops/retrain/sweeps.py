@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import os
@@ -17,12 +18,13 @@ from nbops.masking.asking import restored
 from nbops.progress import stage
 from nbops.records import Run, Sweep, new_id
 from nbops.retrain import execution as executions
-from nbops.retrain import kernels, snapshots, study
+from nbops.retrain import kernels, runners, snapshots, study
 from nbops.retrain import parameters as notebook_parameters
 from nbops.retrain import space as spaces
 from nbops.retrain.driver import Driver, Limits, Notebook, reached
 from nbops.retrain.objective import Objective
 from nbops.retrain.recipe import REUSED, Finished, Recipe
+from nbops.retrain.runners import Runner, Site
 from nbops.retrain.search import Listed, Search, Trial
 from nbops.retrain.warm.key import packages
 from nbops.settings import Settings
@@ -46,6 +48,9 @@ def run_notebook(
     timeout_s: float | None = None,
     retries: int = 0,
     firing_id: str | None = None,
+    runner: str = "local",
+    scheduler: str | None = None,
+    ship: Sequence[str] = (),
 ) -> Run:
     """Run a notebook once, with other values for some of its parameters, and record it.
 
@@ -63,6 +68,9 @@ def run_notebook(
         timeout_s: how long the whole run may take, in seconds.
         retries: how often it is tried again when it fails, each time as a run of its own.
         firing_id: the firing of a schedule that asked for it.
+        runner: where it is executed: ``local``, ``dask``, ``ray``, or another that is installed.
+        scheduler: address of the runner's cluster; without it what the engine itself takes then.
+        ship: files, folders and patterns that travel to a worker besides what the notebook names.
 
     Returns:
         The last run; ``status`` and ``error`` tell how it ended, ``output`` where the executed notebook is.
@@ -73,18 +81,21 @@ def run_notebook(
     """
     book = _opened(notebook, kernel, is_cold=cold, output=output)
     given = book.known.check(parameters or {})
-    driver = Driver(
-        book,
-        store=store,
-        settings=settings,
-        cause=cause,
-        name=name,
-        limits=Limits(timeout_s, retries=retries),
-        search=Listed([Trial(1, given)]),
-        firing_id=firing_id,
-    )
-    with stage(f"Run {book.path.name}", unit="cells", total=len(book.node.cells) + bool(given)) as now:
-        driver.drive(jobs=1, now=now)
+    site = Site(book, store, settings, scheduler=scheduler, ship=ship)
+    with contextlib.closing(runners.opened(runner, site)) as opened:
+        driver = Driver(
+            book,
+            store=store,
+            settings=settings,
+            cause=cause,
+            name=name,
+            limits=Limits(timeout_s, retries=retries),
+            search=Listed([Trial(1, given)]),
+            runner=opened,
+            firing_id=firing_id,
+        )
+        with stage(f"Run {book.path.name}", unit="cells", total=len(book.node.cells) + bool(given)) as now:
+            driver.drive(jobs=1, now=now)
     return driver.runs[-1]
 
 
@@ -110,6 +121,9 @@ def sweep(
     total_timeout_s: float | None = None,
     retries: int = 0,
     again: bool = False,
+    runner: str = "local",
+    scheduler: str | None = None,
+    ship: Sequence[str] = (),
 ) -> Sweep:
     """Run a notebook over a grid, or search for its best parameters, several runs at a time; each is recorded as a run.
 
@@ -141,6 +155,9 @@ def sweep(
         total_timeout_s: how long the whole sweep may take, in seconds; what goes on then is interrupted.
         retries: how often a run that failed is tried again.
         again: run every point, even where a finished run with the same code, parameters, packages and inputs stands.
+        runner: where it is executed: ``local``, ``dask``, ``ray``, or another that is installed.
+        scheduler: address of the runner's cluster; without it what the engine itself takes then.
+        ship: files, folders and patterns that travel to a worker besides what the notebook names.
 
     Returns:
         The sweep at its end, with ``best_run_id`` when there is an objective. Runs that failed are among its runs and
@@ -176,13 +193,19 @@ def sweep(
         timeout_s=timeout_s,
         retries=retries,
         kernel=kernel,
+        runner=runner,
+        scheduler=scheduler,
+        ship=list(ship),
         cause=cause,
         started_at=time.time(),
     )
-    snapshots.keep(record.id, book, settings)
-    store.put(record)
     limits = Limits(timeout_s, total_timeout_s, retries)
-    return _driven(record, book, store=store, settings=settings, limits=limits, again=again, pruner=prune)
+    with contextlib.closing(runners.opened(runner, _site(record, book, store, settings))) as opened:
+        snapshots.keep(record.id, book, settings)
+        store.put(record)
+        return _driven(
+            record, book, store=store, settings=settings, limits=limits, runner=opened, again=again, pruner=prune
+        )
 
 
 def resume(
@@ -193,6 +216,8 @@ def resume(
     jobs: int | None = None,
     cold: bool = False,
     total_timeout_s: float | None = None,
+    runner: str | None = None,
+    scheduler: str | None = None,
 ) -> Sweep:
     """Go on with a sweep whose driver was killed, or that was cancelled or failed: run what has not finished.
 
@@ -206,6 +231,8 @@ def resume(
         jobs: how many runs go on at a time; as before when not given.
         cold: start every kernel from nothing.
         total_timeout_s: how long all of this may take, in seconds.
+        runner: where the rest is executed; as before when not given.
+        scheduler: address of the runner's cluster; as before when neither is given.
 
     Returns:
         The sweep at its end.
@@ -226,7 +253,11 @@ def resume(
     book = _book(path, node, record.kernel, is_cold=cold, output=snapshots.output_of(record.id, settings))
     limits = Limits(record.timeout_s, total_timeout_s, record.retries)
     record = msgspec.structs.replace(record, jobs=jobs or record.jobs)
-    return _driven(record, book, store=store, settings=settings, limits=limits, again=False)
+    if runner is not None or scheduler is not None:
+        ship = [] if runner == "local" else record.ship
+        record = msgspec.structs.replace(record, runner=runner or record.runner, scheduler=scheduler, ship=ship)
+    with contextlib.closing(runners.opened(record.runner, _site(record, book, store, settings))) as opened:
+        return _driven(record, book, store=store, settings=settings, limits=limits, runner=opened, again=False)
 
 
 def front(reference: str, *, store: Store) -> list[Run]:
@@ -256,6 +287,10 @@ def _beats(one: list[float], other: list[float]) -> bool:
     return one != other and all(a >= b for a, b in zip(one, other, strict=True))
 
 
+def _site(record: Sweep, book: Notebook, store: Store, settings: Settings) -> Site:
+    return Site(book, store, settings, jobs=record.jobs, scheduler=record.scheduler, ship=record.ship)
+
+
 def _driven(
     record: Sweep,
     book: Notebook,
@@ -263,6 +298,7 @@ def _driven(
     store: Store,
     settings: Settings,
     limits: Limits,
+    runner: Runner,
     again: bool,
     pruner: str | None = None,
 ) -> Sweep:
@@ -278,12 +314,14 @@ def _driven(
             name=record.name,
             limits=limits,
             search=_search(record, book, done, store=store, settings=settings, pruner=pruner),
+            runner=runner,
             sweep=record,
             goals=goals,
             finished=None if again else Finished(store, settings, record.notebook),
         )
         now = {"host": this_host(), "pid": os.getpid(), "process": this_process()}
-        store.update(Sweep, record.id, status="running", ended_at=None, jobs=record.jobs, **now)
+        where = {"runner": record.runner, "scheduler": record.scheduler, "ship": record.ship}
+        store.update(Sweep, record.id, status="running", ended_at=None, jobs=record.jobs, **where, **now)
         with stage(f"Run {book.path.name}", unit="runs", total=record.total) as progress:
             driver.take_up(list(done.values()), progress)
             driver.drive(jobs=record.jobs, now=progress)

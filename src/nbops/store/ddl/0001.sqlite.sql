@@ -640,6 +640,9 @@ CREATE TABLE sweeps (
     "timeout_s" REAL,
     "retries" INTEGER NOT NULL,
     "kernel" TEXT,
+    "runner" TEXT NOT NULL,
+    "scheduler" TEXT,
+    "ship" TEXT NOT NULL,
     "best_run_id" TEXT,
     "cause" TEXT NOT NULL,
     "host" TEXT NOT NULL,
@@ -668,6 +671,9 @@ CREATE TRIGGER sweeps_set AFTER UPDATE ON sweeps BEGIN
         CASE WHEN new."timeout_s" IS NOT old."timeout_s" THEN ',timeout_s' ELSE '' END ||
         CASE WHEN new."retries" IS NOT old."retries" THEN ',retries' ELSE '' END ||
         CASE WHEN new."kernel" IS NOT old."kernel" THEN ',kernel' ELSE '' END ||
+        CASE WHEN new."runner" IS NOT old."runner" THEN ',runner' ELSE '' END ||
+        CASE WHEN new."scheduler" IS NOT old."scheduler" THEN ',scheduler' ELSE '' END ||
+        CASE WHEN new."ship" IS NOT old."ship" THEN ',ship' ELSE '' END ||
         CASE WHEN new."best_run_id" IS NOT old."best_run_id" THEN ',best_run_id' ELSE '' END ||
         CASE WHEN new."cause" IS NOT old."cause" THEN ',cause' ELSE '' END ||
         CASE WHEN new."host" IS NOT old."host" THEN ',host' ELSE '' END ||

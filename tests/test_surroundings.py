@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from nbops.capture import place, surroundings
-from nbops.capture.surroundings import GitState
+from nbops import surroundings
+from nbops.capture import place
+from nbops.surroundings import GitState
 
 
 def git(folder: Path, *words: str) -> str:
