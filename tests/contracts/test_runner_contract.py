@@ -86,8 +86,8 @@ def test_a_run_brings_everything_home_and_equals_a_local_one(
         "for step in range(3):\n"
         "    nbops.log_metric('score', float(np.sin(total(rows) * n + step)), step=step)\n"
         "nbops.log_param('rows', len(rows))\n"
-        "open('made.txt', 'w').write(f'made by {n}')\n"
-        "nbops.log_artifact('made.txt')",
+        "open(f'made-{n}.txt', 'w').write(f'made by {n}')\n"
+        "nbops.log_artifact(f'made-{n}.txt')",
         parameters="n = 1",
     )
     (project / "work" / "beside.py").write_text("FACTOR = 1 / 3\n")
@@ -110,7 +110,7 @@ def test_a_run_brings_everything_home_and_equals_a_local_one(
     assert executed.metadata.papermill["output_path"] == run.output
     assert executed.cells[1].source == "# Parameters\nn = 2"
     if where["runner"] != "local":
-        assert (settings.folder / "runs" / run.id / "files" / "work" / "made.txt").read_text() == "made by 2"
+        assert (settings.folder / "runs" / run.id / "files" / "work" / "made-2.txt").read_text() == "made by 2"
 
     here = go(notebook, grid={"n": [1, 2]}, objective="max:score", jobs=2, again=True)
 

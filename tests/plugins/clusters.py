@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 _MINUTE = 60
+_GRACE_S = 10
 
 
 class Dask:
@@ -56,7 +57,7 @@ class Dask:
             process.terminate()
         for process in self.processes:
             try:
-                process.wait(_MINUTE)
+                process.wait(_GRACE_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
