@@ -29,6 +29,16 @@ await run(async (tour, args) => {
   await page.locator('[data-nbops-endpoint]').first().dispatchEvent('dblclick');
   await page.locator('.nbops-Chart canvas').first().waitFor();
   await page.waitForTimeout(600);
+  await tour.execute('nbops:open-lineage', { id: 'churn' });
+  await page.locator('.nbops-Node').first().waitFor();
+  await page.locator('.nbops-Node.nbops-mod-cell', { hasText: 'In [4]' }).focus();
+  await tour.execute('nbops:open-panel', { section: 'lineage' });
+  await page.locator('.nbops-Tree').first().waitFor();
+  await page.locator('.nbops-Node.nbops-mod-cell', { hasText: 'In [4]' }).focus();
+  await tour.shot('panel-lineage');
+  await tour.execute('application:close');
+  await tour.execute('nbops:open-panel', { section: 'endpoints' });
+  await page.waitForTimeout(600);
   await tour.theme('JupyterLab Dark');
   await page.waitForTimeout(600);
   await tour.shot('panel-endpoint');

@@ -1,43 +1,12 @@
 // From a run to its comparison, from the endpoint back to the cell, forms for a sweep and a deployment: the whole panel
 // on a project with something of everything, in every theme, held against axe.
 
-import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
-import { run, THEMES } from './lab.mjs';
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-/** What axe finds wrong in our own elements. */
-async function violations(tour, where) {
-  return tour.page.evaluate(async where => {
-    const found = await window.axe.run({ include: [where] }, { resultTypes: ['violations'] });
-    if (found.passes.length < 5) {
-      return [`axe looked at next to nothing in ${where}`];
-    }
-    return found.violations.flatMap(violation =>
-      violation.nodes.map(node => `${violation.id}: ${node.html.slice(0, 160)} ${node.failureSummary ?? ''}`)
-    );
-  }, where);
-}
+import { auditor } from './axe.mjs';
+import { run } from './lab.mjs';
 
 await run(async (tour, args) => {
   const { page, found } = tour;
-  found.violations = {};
-  const audit = async name => {
-    await page.evaluate(AXE);
-    for (const [word, theme] of THEMES) {
-      await tour.theme(theme);
-      await tour.shot(`${name}-${word}`);
-      const wrong = [
-        ...(await violations(tour, '#nbops-panel')),
-        ...((await page.locator('.nbops-Document').count()) ? await violations(tour, '.nbops-Document') : [])
-      ];
-      if (wrong.length) {
-        found.violations[`${name}-${word}`] = wrong;
-      }
-    }
-    await tour.theme(THEMES[0][1]);
-  };
+  const audit = auditor(tour);
   const text = selector => page.locator(selector).first().innerText();
   const close = () => tour.execute('application:close');
 

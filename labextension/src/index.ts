@@ -20,7 +20,7 @@ import { INbopsPanel } from './tokens';
 const panel: JupyterFrontEndPlugin<INbopsPanel> = {
   id: 'nbops:panel',
   description:
-    'A side panel with what nbops recorded: runs, cells, modules, sweeps, schedules, models and endpoints.',
+    'A side panel with what nbops recorded: runs, cells, lineage, modules, sweeps, schedules, models and endpoints.',
   autoStart: true,
   provides: INbopsPanel,
   optional: [

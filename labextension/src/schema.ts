@@ -357,6 +357,35 @@ export interface Garbage {
   size_bytes: number | null;
 }
 
+/** What something was made of, back to cells and files. */
+export interface Graph {
+  of: string;
+  results: string[];
+  verdict: 'clean' | 'tainted' | 'unknown';
+  nodes: GraphNode[];
+  links: GraphLink[];
+  left_out: number;
+}
+
+/** That one thing was made with another. */
+export interface GraphLink {
+  made: string;
+  of: string;
+  names: string[];
+}
+
+/** One thing that was made, or that others were made of. */
+export interface GraphNode {
+  id: string;
+  kind: 'bundle' | 'cell' | 'dataset' | 'deployment' | 'endpoint' | 'file' | 'metric' | 'model' | 'module' | 'run' | 'variable';
+  name: string;
+  about: string;
+  status: string;
+  doubts: string[];
+  opens: string;
+  at: number | null;
+}
+
 /** A module of the user's own that a run imported, as its file was then. */
 export interface ImportedModule {
   name: string;
@@ -931,6 +960,8 @@ export interface Routes {
   fits: { takes: { run?: string; limit?: number; offset?: number }; gives: Fit[] };
   /** Say which cells a result stands on, and whether it can be trusted. */
   lineage: { takes: { id?: string; metric?: string; variable?: string }; gives: Origin };
+  /** Follow an endpoint, model, metric or run back to the cells, modules, data and files it was made of. */
+  graph: { takes: { id?: string; metric?: string; variable?: string }; gives: Graph };
   /** Run a recorded result again in a fresh kernel, as it ran, and compare what comes out. */
   reproduce: { takes: { id?: string; metric?: string; variable?: string; tolerance?: number; env?: boolean; anyway?: boolean; kernel?: string; timeout?: number }; gives: Reproduction };
   /** Open anything by its id or name: a run, cell, module, model, bundle, endpoint, window. */
@@ -1090,6 +1121,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   cells: 'GET',
   fits: 'GET',
   lineage: 'GET',
+  graph: 'GET',
   reproduce: 'POST',
   show: 'GET',
   outputs: 'GET',

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
 from nbops.errors import NotFoundError, UsageError
 from nbops.records import (
+    Bundle,
     CellExecution,
     CheckResult,
     Deployment,
@@ -47,11 +48,14 @@ if TYPE_CHECKING:
     from nbops.flows.schedules import Scheduled, ScheduleState, Unscheduled
     from nbops.flows.show import Page
     from nbops.keep import Collected
-    from nbops.lineage import CellState, Origin, Result, Slice
+    from nbops.lineage import CellState, Graph, Origin, Result, Slice
+    from nbops.lineage.graph import Source
     from nbops.retrain.parameters import Parameter
     from nbops.score import Scored
     from nbops.source import SourceCell
     from nbops.store.blobs import Blobs
+
+T = TypeVar("T", bound=Record)
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -379,9 +383,31 @@ class Workspace:
         return result_of(self.store, record, root=self.root, metric=metric, variable=variable)
 
     def _record(self, reference: str) -> Run | ModelVersion | CellExecution:
-        kinds: tuple[type[Run | ModelVersion | CellExecution], ...] = (Run, CellExecution, ModelVersion)
+        from nbops.lineage import served_by
+
+        kinds: tuple[type[Run | CellExecution | Endpoint | ModelVersion], ...] = (
+            Run, CellExecution, Endpoint, ModelVersion,
+        )  # fmt: skip
+        record = self._any(reference, kinds)
+        return served_by(self.store, record) if isinstance(record, Endpoint) else record
+
+    def graph(self, id: str = "last", metric: str | None = None, variable: str | None = None) -> Graph:
+        """Follow an endpoint, model, metric or run back to the cells, modules, data and files it was made of."""
+        from nbops.lineage import graph_of
+
+        kinds: tuple[type[Source], ...] = (
+            Endpoint, Run, CellExecution, ModelVersion, ModuleVersion, Deployment, Bundle,
+        )  # fmt: skip
+        if metric is not None or variable is not None:
+            kinds = (Run, *kinds)  # an endpoint may bear its run's name
+        record = self._any(id, kinds)
+        return graph_of(self.store, record, root=self.root, metric=metric, variable=variable)
+
+    def _any(self, reference: str, kinds: Sequence[type[T]]) -> T | Run:
+        """The first that answers to a reference; names with a version are no run's."""
+        versioned = (ModelVersion, ModuleVersion, Deployment)
         if "@" in reference:
-            kinds = (ModelVersion,)
+            kinds = [kind for kind in kinds if kind in versioned]
         for kind in kinds if reference != "last" else ():
             with suppress(NotFoundError):
                 return self.store.resolve(kind, reference)

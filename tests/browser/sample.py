@@ -16,8 +16,11 @@ from nbops.records import (
     ColumnDrift,
     Definition,
     Deployment,
+    Edge,
     Endpoint,
+    FileTouch,
     Firing,
+    Lineage,
     Metric,
     Model,
     ModelVersion,
@@ -29,6 +32,7 @@ from nbops.records import (
     Schedule,
     Sweep,
     Window,
+    Written,
     new_id,
 )
 from nbops.settings import load_settings
@@ -241,9 +245,10 @@ def _cells(run: Run, at: float) -> list[CellExecution]:
         ("model = make_pipeline(StandardScaler(), RandomForestClassifier()).fit(features, target)", None),
         ("model.score(test, answers)", "0.9312"),
     ]
+    ids = {position: new_id() for position in range(1, len(sources) + 1)}
     return [
         CellExecution(
-            id=new_id(),
+            id=ids[position],
             run_id=run.id,
             position=position,
             source=source,
@@ -253,9 +258,22 @@ def _cells(run: Run, at: float) -> list[CellExecution]:
             cell_id=f"cell-{position}",
             execution_count=position,
             outputs=None if output is None else OutputSummary(text=output, total_bytes=len(output)),
+            lineage=_lineage(position, ids),
         )
         for position, (source, output) in enumerate(sources, 1)
     ]
+
+
+def _lineage(position: int, ids: dict[int, str]) -> Lineage:
+    """What the sample's cells read and wrote."""
+    reads = {3: [], 4: [("clean", 2), ("raw", 3)], 5: [("features", 4), ("target", 3)], 6: [("model", 5)]}
+    writes = {2: ["clean"], 3: ["raw", "target"], 4: ["features"], 5: ["model"]}
+    read = FileTouch(path="churn.parquet", action="read", evidence="token", size_bytes=184_220, digest="ab" * 16)
+    return Lineage(
+        edges=[Edge(name=name, source_id=ids[at], evidence="named") for name, at in reads.get(position, [])],
+        writes=[Written(name=name, evidence="named") for name in writes.get(position, [])],
+        files=[read] if position == 3 else [],
+    )
 
 
 def _module(version: str, source: str, cell: CellExecution, run: Run) -> ModuleVersion:

@@ -58,6 +58,18 @@ def test_the_whole_panel_works_reads_well_and_shuts_nobody_out(lab: Lab) -> None
     assert found["requests_while_hidden"] == 0
 
 
+def test_an_endpoint_leads_back_to_its_cell_and_file_by_mouse_and_keyboard(lab: Lab) -> None:
+    write_sample(lab.folder)
+
+    found = lab.journey("lineage")
+
+    assert found["violations"] == {}
+    assert found["walked_to"].startswith("cell, In [4]")
+    assert found["lineage"][:3] == ["endpoint churn", "deployment churn@1", "model churn@1"]
+    assert "file churn.parquet" in found["lineage"]
+    assert found["tree"][:3] == ["churn", "churn@1", "churn@1"]
+
+
 def test_a_cell_that_is_run_appears_in_the_open_panel(lab: Lab) -> None:
     write_notebook(
         lab.folder / "first.ipynb",

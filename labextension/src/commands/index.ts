@@ -17,6 +17,7 @@ import { extractFunctions } from './extract-functions';
 import { checkModel, deployModel, openModel, promoteModel } from './models';
 import { openModule, testModule } from './modules';
 import { reproduceRun } from './reproduce-run';
+import { openFile, openLineage } from './lineage';
 import { retrainNotebook } from './retrain-notebook';
 import {
   fireSchedule,
@@ -42,6 +43,8 @@ const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand
   showExecution,
   copyId,
   reproduceRun,
+  openLineage,
+  openFile,
   ...tidyRuns,
   extractFunctions,
   openModule,

@@ -74,7 +74,7 @@ function lines(props: { xTitle: string; series: ReadonlyArray<ISeries> }): objec
     data: { values },
     mark: { type: 'line', point: values.length <= 200, interpolate: 'monotone', strokeWidth: 2 },
     encoding: {
-      x: { field: 'x', type: 'quantitative', title: props.xTitle, axis: { grid: false } },
+      x: { field: 'x', type: 'quantitative', title: props.xTitle, axis: { grid: false, ...ticks(values) } },
       y: { field: 'y', type: 'quantitative', title: null, scale: { zero: false } },
       color: {
         field: 'name',
@@ -88,6 +88,15 @@ function lines(props: { xTitle: string; series: ReadonlyArray<ISeries> }): objec
       ]
     }
   };
+}
+
+/** Steps and measurements are counted: between 1 and 2 there is none. */
+function ticks(values: ReadonlyArray<{ x: number }>): object {
+  const numbers = [...new Set(values.map(({ x }) => x))];
+  if (!numbers.every(Number.isInteger)) {
+    return {};
+  }
+  return numbers.length <= 10 ? { values: numbers, format: 'd' } : { tickMinStep: 1, format: '~s' };
 }
 
 /** Vega takes no CSS variables, so the theme's values are read where the chart stands. */

@@ -62,6 +62,12 @@ class EndpointDocument extends Document<{ state: EndpointState; logs: string }> 
             <button className="nbops-Button nbops-mod-primary" onClick={() => run('nbops:monitor-endpoint')}>
               {trans.__('Measure Drift')}
             </button>
+            <button
+              className="nbops-Button"
+              onClick={() => void app.commands.execute('nbops:open-lineage', { id: endpoint.name })}
+            >
+              {trans.__('Lineage')}
+            </button>
             <button className="nbops-Button" onClick={() => run('nbops:rollback-endpoint')}>
               {trans.__('Roll Back')}
             </button>

@@ -1,6 +1,7 @@
 export { openComparison } from './comparison';
 export { openEndpointDocument } from './endpoint';
 export { openExecution, showExecution } from './execution';
+export { openLineageDocument } from './lineage';
 export { openModelDocument } from './model';
 export { openModuleDocument } from './module';
 export { openRunDocument } from './run';

@@ -64,6 +64,12 @@ class ModelDocument extends Document<ModelState> {
             <button className="nbops-Button" onClick={() => run('nbops:promote-model')}>
               {trans.__('Promote…')}
             </button>
+            <button
+              className="nbops-Button"
+              onClick={() => void app.commands.execute('nbops:open-lineage', { id: this._model })}
+            >
+              {trans.__('Lineage')}
+            </button>
             <button className="nbops-Button" onClick={() => run('nbops:check-model')}>
               {trans.__('Check')}
             </button>

@@ -26,6 +26,12 @@ export function builtInSections(trans: TranslationBundle): ISection[] {
       load: async context => new (await import('./index')).NotebookSection(context)
     },
     {
+      id: 'lineage',
+      title: trans.__('Lineage'),
+      rank: 350,
+      load: async context => new (await import('./index')).LineageSection(context)
+    },
+    {
       id: 'modules',
       title: trans.__('Modules'),
       rank: 400,

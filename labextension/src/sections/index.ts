@@ -1,5 +1,6 @@
 export { CellsSection } from './cells';
 export { EndpointsSection } from './endpoints';
+export { LineageSection } from './lineage';
 export { ModelsSection } from './models';
 export { ModulesSection } from './modules';
 export { NotebookSection } from './notebook';

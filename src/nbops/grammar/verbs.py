@@ -16,7 +16,7 @@ from nbops.flows.schedules import Scheduled, ScheduleState, Unscheduled
 from nbops.flows.show import Page
 from nbops.grammar.language import Option, Verb
 from nbops.keep import Collected
-from nbops.lineage import CellState, Origin, Slice
+from nbops.lineage import CellState, Graph, Origin, Slice
 from nbops.records import (
     CheckResult,
     Deployment,
@@ -56,7 +56,14 @@ RESULT = Option(
     is_argument=True,
     default="last",
     completes="runs",
-    help="A run, a model such as churn@3, or a cell's id.",
+    help="A run, a model such as churn@3, an endpoint, or a cell's id.",
+)
+MADE = Option(
+    name="id",
+    is_argument=True,
+    default="last",
+    completes="runs",
+    help="An endpoint, a model such as churn@3, a module, a run, or the id of a cell, deployment or bundle.",
 )
 METRIC = Option(name="metric", help="A metric of the run; its last value counts.")
 VARIABLE = Option(name="variable", help="A variable of the notebook, as the run left it.")
@@ -227,6 +234,14 @@ VERBS: tuple[Verb, ...] = (
         gives=Origin,
         options=(RESULT, METRIC, VARIABLE),
         examples=("lineage last --metric accuracy", "lineage churn@3"),
+    ),
+    Verb(
+        name="graph",
+        topic="runs",
+        summary="Follow an endpoint, model, metric or run back to the cells, modules, data and files it was made of.",
+        gives=Graph,
+        options=(MADE, METRIC, VARIABLE),
+        examples=("graph churn", "graph last --metric accuracy"),
     ),
     Verb(
         name="slice",

@@ -23,7 +23,7 @@ from nbops.flows.outputs import ShownOutputs
 from nbops.flows.schedules import Scheduled, ScheduleState, Unscheduled
 from nbops.flows.show import Page, Trust
 from nbops.keep import Collected
-from nbops.lineage import CellState, Origin, Slice
+from nbops.lineage import CellState, Graph, GraphLink, Origin, Slice
 from nbops.records import (
     Artifact,
     CellExecution,
@@ -876,6 +876,45 @@ def _(answer: Origin) -> list[Part]:
         [step.cell, first_line(step.source), ", ".join(step.reads), ", ".join(step.writes)] for step in answer.steps
     ]
     return [*parts, Heading("Cells"), Table(["cell", "source", "reads", "writes"], rows)]
+
+
+@view_of.register
+def _(answer: Graph) -> list[Part]:
+    facts = [("trust", answer.verdict), ("made of", f"{len(answer.nodes) - len(answer.results)} things")]
+    parts: list[Part] = [Heading("Where it came from", answer.of), Facts(facts), Table(_TREE, _tree(answer))]
+    if answer.left_out:
+        parts.append(Note(f"{answer.left_out:,} more, further from it, are not shown", "busy"))
+    doubtful = [[node.name, "; ".join(node.doubts)] for node in answer.nodes if node.doubts]
+    if doubtful:
+        parts += [Heading("Tainted because"), Table(["cell", "reason"], doubtful)]
+    return parts
+
+
+_TREE = ("what", "name", "about", "through")
+_DEEPEST = 12
+"""Indented further, a tree is unreadable."""
+
+
+def _tree(graph: Graph) -> list[list[str]]:
+    """Each thing once, below the first of those that were made of it."""
+    nodes = {node.id: node for node in graph.nodes}
+    below: dict[str, list[GraphLink]] = {}
+    for link in graph.links:
+        below.setdefault(link.made, []).append(link)
+    rows: list[list[str]] = []
+    pending = [(result, 0, "") for result in reversed(graph.results)]
+    seen: set[str] = set()
+    while pending:
+        key, depth, through = pending.pop()
+        if key in seen:
+            continue
+        seen.add(key)
+        node = nodes[key]
+        # Text that is aligned loses white space at the front of a line.
+        stem = "· " * min(depth, _DEEPEST)
+        rows.append([stem + node.kind, node.name, node.about, through])
+        pending += [(link.of, depth + 1, ", ".join(link.names)) for link in reversed(below.get(key, []))]
+    return rows
 
 
 @view_of.register
