@@ -108,6 +108,30 @@ def test_nothing_of_the_hosts_environment_is_in_container_or_layers(
     assert "the-secret-of-the-host" not in said
 
 
+def test_no_file_of_the_project_but_the_bundle_is_in_the_image(workshop: Any) -> None:
+    secret = "a-secret-of-the-project"
+    root = Path(workshop.settings.root)
+    for name in (".env", "notebook.ipynb", ".nbops/token"):
+        (root / name).write_text(f"KEY={secret}", "utf-8")
+    workshop.deploy(1)
+    script = f"""
+import os
+found = []
+for top, _, files in os.walk("/"):
+    if not top.startswith(("/proc", "/sys", "/dev")):
+        for name in files:
+            path = os.path.join(top, name)
+            if os.path.isfile(path) and {secret!r}.encode() in open(path, "rb").read():
+                found.append(path)
+print(found)
+"""
+    with docker_client.connected() as client:
+        container = client.containers.get(workshop.deployment(1).handle["container"])
+        # As root, who reads what the server's own user does not.
+        status, said = container.exec_run(["python3", "-c", script], user="0")
+    assert (status, said.strip()) == (0, b"[]")
+
+
 def test_everything_in_the_image_is_compiled_and_readable(container: Any) -> None:
     script = """
 import json, os, sys

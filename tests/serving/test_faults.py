@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import pickle
@@ -86,6 +87,32 @@ def test_a_pickle_with_a_payload_is_refused_before_it_runs():
     with pytest.raises(ForbiddenTypeError, match="system"):
         read_pickle(pickle.dumps(Payload()), ["sklearn.svm._classes.SVC"])
     assert not Path("/tmp/should-not-be-there").exists()
+
+
+def test_a_bundle_whose_pickle_has_a_payload_does_not_start(linear, start_server, tmp_path):
+    """Its digests are right: whoever wrote it wrote the manifest too."""
+    bundle = copied(linear.path, tmp_path)
+    marker = tmp_path / "ran"
+    data = pickle.dumps(Touching(str(marker)))
+    (bundle / "model.pickle").write_bytes(data)
+    manifest = read_manifest((bundle / "manifest.json").read_bytes())
+    files = {**manifest.files, "model.pickle": hashlib.sha256(data).hexdigest()}
+    changed = msgspec.structs.replace(
+        manifest, rung="original", flavour="pickle", model_file="model.pickle", types=["builtins.dict"], files=files
+    )
+    (bundle / "manifest.json").write_bytes(write_manifest(changed))
+    said = failure(start_server, bundle)
+    assert said["reason"] == "ForbiddenTypeError"
+    assert "system" in said["error"]
+    assert not marker.exists()
+
+
+class Touching:
+    def __init__(self, path):
+        self._path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self._path}",)
 
 
 def connect(server) -> socket.socket:
