@@ -218,9 +218,43 @@ def test_a_deleted_file_is_not_brought_back_by_another_export(take: Take, root: 
     assert (version.version, [d.name for d in version.definitions]) == ("2.0.0", ["g"])
 
 
-def test_a_class_in_two_modules_is_noted(take: Take) -> None:
+def test_a_class_that_was_asked_for_in_two_modules_is_noted(take: Take) -> None:
     take("K", "class K: ...")
 
     version = take("K", "class K: ...", to="churn.other")
 
     assert version.notes == ["K stands in churn.features too; instances of one copy are not of the other"]
+
+
+SHARED = (
+    "class Base: ...\nclass Point(Base):\n    def __init__(self, x): self.x = x",
+    "CACHE = {}\ndef remember(key, value):\n    CACHE[key] = value",
+    "def is_point(value): return isinstance(value, Point)\ndef recall(key): return CACHE[key]",
+)
+
+
+def test_classes_and_state_of_another_module_are_imported_from_there(take: Take, root: Path) -> None:
+    take("Point remember", *SHARED)
+
+    version = take("is_point recall", *SHARED, to="churn.other")
+
+    imports = "from churn.features import CACHE\nfrom churn.features import Point\n"
+    assert imports in version.source
+    assert "class " not in version.source
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from churn.features import Point, remember\nfrom churn.other import is_point, recall\n"
+        "remember('a', 1)\nprint(is_point(Point(1)), recall('a'))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, root / "src"], capture_output=True, text=True, check=True)
+    assert done.stdout == "True 1\n"
+    assert take("is_point recall", *SHARED, to="churn.other").id == version.id
+
+
+def test_a_class_that_changed_since_is_not_taken_from_another_module(take: Take) -> None:
+    take("Point", *SHARED)
+    changed = SHARED[0].replace("class Base: ...", "class Base:\n    size = 1")
+
+    version = take("is_point", changed, *SHARED[1:], to="churn.other")
+
+    assert "class Point(Base)" in version.source

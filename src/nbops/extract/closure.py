@@ -83,6 +83,8 @@ class Closure:
     """Parameter or pin → the statements whose functions read it."""
     doubts: dict[str, Blocker] = field(default_factory=dict)
     """Values that functions which stay behind have changed: in the way unless they are what the text makes again."""
+    shared: set[str] = field(default_factory=set)
+    """Objects that functions of the notebook change when they are called."""
     state: set[str] = field(default_factory=set)
     """Module state that functions of the module change when they are called."""
     final: set[str] = field(default_factory=set)
@@ -110,6 +112,7 @@ def close(
     pins: Sequence[str] = (),
     definition: Mapping[str, str] | None = None,
     saved: Mapping[str, Unit] | None = None,
+    elsewhere: Mapping[Step, str] | None = None,
 ) -> Closure:
     """Find everything that the named definitions need.
 
@@ -121,11 +124,13 @@ def close(
         pins: data that the module shall load by hash.
         definition: for names whose text and live object disagree, which to take.
         saved: definitions in the saved notebook that were edited after they last ran.
+        elsewhere: statements whose result another module has → that module, to import it from.
 
     Returns:
         The statements and imports, or what is in the way; nothing is raised for what a notebook may contain.
     """
     walk = _Walk(log, star_names, frozenset(parameters), frozenset(pins), dict(definition or {}), dict(saved or {}))
+    walk.elsewhere = dict(elsewhere or {})
     for name in names:
         walk.request(name)
     walk.follow()
@@ -159,6 +164,7 @@ class _Walk:
         self.pins = pins
         self.definition = definition
         self.saved = saved
+        self.elsewhere: dict[Step, str] = {}
         self.closure = Closure()
         self.judge = Judge(self._meaning)
         self.changes = Changes(log)
@@ -247,6 +253,13 @@ class _Walk:
             self._take_imports(need, steps)
             return
         if any(self._block_secret(need, step) for step in steps):
+            return
+        home = self.elsewhere.get(steps[-1])
+        if home is not None:
+            self._import(Alias(need.name, home, need.name), steps[-1].position)
+            self.closure.note(
+                f"{need.name} is imported from {home}, where it stands just so: a copy would be another one"
+            )
             return
         if need.at is None and not self._is_live(need, steps):
             return
@@ -656,6 +669,7 @@ class _Walk:
             changers = self.changes.when_called(need.name, base)
             if changers:
                 self._state[need.name] = (base, changers)
+                self.closure.shared.add(need.name)
 
     def _take_change(self, need: _Need, step: Step) -> None:
         if step in self.closure.steps:

@@ -29,7 +29,8 @@ from nbops.extract.files import (
 )
 from nbops.extract.log import Log, Step
 from nbops.extract.recording import forget, recorded_calls, run_tests, write_tests
-from nbops.extract.versions import current, digest_of, edited_error, history, next_version, what_changed
+from nbops.extract.standing import homes
+from nbops.extract.versions import current, digest_of, edited_error, history, next_version, other_modules, what_changed
 from nbops.masking import masker_of
 from nbops.masking.marks import is_same_source
 from nbops.progress import stage
@@ -145,7 +146,7 @@ def extract(
         now.say("find what they need")
         plan = make_plan(
             names, cells=cells, module=module, root=root, namespace=namespace, notebook=notebook, parameters=parameters,
-            pins=pins, definition=definition, held=None if only else held,
+            pins=pins, definition=definition, held=None if only else held, others=other_modules(store, root, module),
         )  # fmt: skip
         now.advance(note="import it alone in a clean process")
         if not plan.blockers:
@@ -196,7 +197,7 @@ def preview(
     held, state = _kept(store, root, module)
     plan = make_plan(
         names, cells=cells, module=module, root=root, namespace=namespace, notebook=notebook, parameters=parameters,
-        pins=pins, definition=definition, held=None if only else held,
+        pins=pins, definition=definition, held=None if only else held, others=other_modules(store, root, module),
     )  # fmt: skip
     if proof and not plan.blockers:
         prove(plan, root=root, notebook=notebook, namespace=namespace)
@@ -266,9 +267,10 @@ def make_plan(
     pins: Sequence[str] = (),
     definition: Mapping[str, str] | None = None,
     held: ModuleVersion | None = None,
+    others: Sequence[ModuleVersion] = (),
     header: str | None = None,
 ) -> Plan:
-    """Find what names need and write the module's text, without proving or writing it."""
+    """Find what names need and write the module's text, neither proven nor kept; ``others`` may have parts of it."""
     names = list(dict.fromkeys(names))
     if not names:
         raise UsageError("no function was named", hint=f"nbops extract NAME --to {module}")
@@ -276,10 +278,18 @@ def make_plan(
     cells = [_without_secrets(cell, root) for cell in cells]
     log = Log(cells, namespace, folder=(root / notebook).parent if notebook else root)
     stars = _StarNames(log, search_folders(root, notebook))
-    closure = close(
-        names, log, star_names=stars, parameters=parameters, pins=pins, definition=definition,
-        saved=_saved_edits(log, root, notebook),
-    )  # fmt: skip
+    saved = _saved_edits(log, root, notebook)
+
+    def closed(elsewhere: Mapping[Step, str] | None = None) -> Closure:
+        return close(
+            names, log, star_names=stars, parameters=parameters, pins=pins, definition=definition, saved=saved,
+            elsewhere=elsewhere,
+        )  # fmt: skip
+
+    closure = closed()
+    own = {*names, *(d.name for d in held.definitions if d.requested)} if held is not None else set(names)
+    if elsewhere := homes(closure, log, others, own=own, star_names=stars):
+        closure = closed(elsewhere)
     if namespace is None:
         _refuse_doubts(closure)
     carried = _carry_over(closure, names, module, held)

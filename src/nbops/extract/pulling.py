@@ -12,7 +12,7 @@ import msgspec
 from nbops.errors import ExtractError, NotFoundError
 from nbops.extract.files import module_path
 from nbops.extract.making import make_plan
-from nbops.extract.versions import current, find_version, history
+from nbops.extract.versions import current, find_version, history, other_modules
 from nbops.records import ModuleVersion
 from nbops.source import SourceCell, analyse
 from nbops.store.interface import Store
@@ -76,7 +76,8 @@ def compare(
     recorded = _texts(version.source)
     path = module_path(root, module)
     file = _texts(path.read_text("utf-8"), str(path)) if path.is_file() else {}
-    in_notebook = _notebook_texts(version, cells, root, namespace, notebook) if cells else recorded
+    others = other_modules(store, root, module)
+    in_notebook = _notebook_texts(version, others, cells, root, namespace, notebook) if cells else recorded
     names = list(dict.fromkeys([*recorded, *file, *in_notebook]))
     return [_three(name, recorded.get(name), file.get(name), in_notebook.get(name)) for name in names]
 
@@ -180,6 +181,7 @@ def _texts(source: str, where: str = "") -> dict[str, str]:
 
 def _notebook_texts(
     version: ModuleVersion,
+    others: Sequence[ModuleVersion],
     cells: Sequence[SourceCell],
     root: Path,
     namespace: Mapping[str, object] | None,
@@ -190,7 +192,7 @@ def _notebook_texts(
     pins = [p for p in version.pins if namespace is not None and p in namespace]
     plan = make_plan(
         names, cells=cells, module=version.module, root=root, namespace=namespace, notebook=notebook,
-        parameters=version.parameters, pins=pins, held=version,
+        parameters=version.parameters, pins=pins, held=version, others=others,
     )  # fmt: skip
     return _texts(plan.source)
 

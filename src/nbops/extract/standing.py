@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from nbops.extract.closure import Closure, close, no_star_names
+from nbops.extract.closure import Closure, StarNames, close, no_star_names
 from nbops.extract.log import Log, Step
 from nbops.records import ModuleVersion
 from nbops.source import SourceCell
@@ -30,6 +30,40 @@ def stands_in(version: ModuleVersion, names: Sequence[str], closure: Closure, te
         and {step.unit.text for step in there.steps} == {texts.get(step, step.unit.text) for step in closure.steps}
         and _imports(there) == _imports(closure)
     )
+
+
+def homes(
+    closure: Closure, log: Log, versions: Sequence[ModuleVersion], *, own: Collection[str], star_names: StarNames
+) -> dict[Step, str]:
+    """Find what has to be imported from another module, because a second copy of it would be another thing.
+
+    Of a class there is one, or its instances are not each other's; of an object that functions change there is one, or
+    what they put into it is found in one place and looked for in the other.
+
+    Args:
+        closure: what a module needs.
+        log: what ran.
+        versions: of the project's other modules, as their files hold them.
+        own: names that the module has to define itself.
+        star_names: tells what ``from module import *`` brings.
+
+    Returns:
+        The statement that makes it → the module in which it stands just so.
+    """
+    found: dict[Step, str] = {}
+    for step in closure.steps if versions else ():
+        names = step.unit.surely_binds - set(own)
+        is_single = step.unit.kind == "class" or bool(names & closure.shared)
+        if len(names) != 1 or not is_single or any(log.writers.get(name) for name in names):
+            continue
+        (name,) = names
+        if log.bindings(name) != [step]:
+            continue
+        alone = close([name], log, star_names=star_names)
+        home = next((v.module for v in versions if stands_in(v, [name], alone, {})), None)
+        if home is not None:
+            found[step] = home
+    return found
 
 
 def _imports(closure: Closure) -> set[str]:

@@ -137,6 +137,17 @@ def modules(store: Store, root: Path) -> list[ModuleState]:
     return states
 
 
+def other_modules(store: Store, root: Path, module: str) -> list[ModuleVersion]:
+    """List the versions that the files of the project's other modules hold, but for those that import this one."""
+    names = {version.module for version in store.find(ModuleVersion)} - {module}
+    held = [current(store, root, name) for name in sorted(names)]
+    return [v for v, state in held if v is not None and state == "unchanged" and module not in _imported_by(v.source)]
+
+
+def _imported_by(source: str) -> set[str]:
+    return {node.module or "" for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)}
+
+
 def rollback(store: Store, root: Path, reference: str, *, overwrite: bool = False) -> ModuleVersion:
     """Put an earlier version of a module back in its place; the history keeps all of them.
 

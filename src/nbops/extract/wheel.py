@@ -93,7 +93,7 @@ def _versions(package: str, store: Store, root: Path, *, overwrite: bool) -> lis
     names = sorted({v.module for v in store.find(ModuleVersion) if v.module.partition(".")[0] == package})
     if not names:
         raise NotFoundError(f"nbops wrote no module of a package {package!r}", hint="nbops modules")
-    held = []
+    held: list[ModuleVersion] = []
     for name in names:
         version, state = current(store, root, name)
         if state == "missing":
@@ -103,9 +103,22 @@ def _versions(package: str, store: Store, root: Path, *, overwrite: bool) -> lis
                 f"{name} was edited since its version was written", hint=f"nbops diff {name}, then nbops pull {name}"
             )
         held.append(version or history(store, name)[0])
+    _refuse_other_packages(package, held, store)
     if not held:
         raise NotFoundError(f"the files of {package} are gone", hint=f"nbops rollback {names[0]}")
     return held
+
+
+def _refuse_other_packages(package: str, held: Sequence[ModuleVersion], store: Store) -> None:
+    """A package of this project is on no index: pinned by name, somebody else's might be installed in its place."""
+    own = {version.module.partition(".")[0] for version in store.find(ModuleVersion)} - {package}
+    for version in held:
+        for other in sorted(own & set(imported_modules(version.source))):
+            raise ConflictError(
+                f"{version.module} imports {other}, another package of this project, which a wheel of {package} lacks",
+                code="other_package",
+                hint=f"take what it needs of {other} into {package}: nbops extract NAME --to {package}.MODULE",
+            )
 
 
 def _number(versions: Sequence[ModuleVersion]) -> str:
