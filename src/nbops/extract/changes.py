@@ -22,6 +22,10 @@ class Changes:
         self._places: dict[tuple[Step, bool], frozenset[int | str]] = {}
 
     @functools.cached_property
+    def _definitions(self) -> list[Step]:
+        return [s for s in self.log.steps if s.unit.kind in {"function", "class"} and self.log.is_counted(s)]
+
+    @functools.cached_property
     def _methods(self) -> dict[str, bool]:
         """Methods of the notebook's own classes, by name → whether one of that name changes what it is called on."""
         touches: dict[str, list[Touch]] = {}
@@ -123,16 +127,11 @@ class Changes:
     def when_called(self, name: str, base: Step) -> list[Step]:
         """Functions and classes that change the object behind a global name, made by ``base``, when they are called."""
         by_call = self._is_made_here(base)
-        changers = [
-            step
-            for step in self.log.steps
-            if self.log.is_counted(step) and self._changes_when_called(step, name, by_call=by_call)
-        ]
+        mentions = [step for step in self._definitions if name in step.unit.bare]
+        changers = [step for step in mentions if self._changes_when_called(step, name, by_call=by_call)]
         return [s for s in changers if any(s in self.log.bindings(n) for n in s.unit.surely_binds)]
 
     def _changes_when_called(self, step: Step, name: str, *, by_call: bool) -> bool:
-        if name not in step.unit.bare or step.unit.kind not in {"function", "class"}:
-            return False
         if name in step.unit.reads.written:
             return True
         if name not in step.unit.reads.later:
