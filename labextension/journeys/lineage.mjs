@@ -36,4 +36,17 @@ await run(async tour => {
       window.jupyterapp.shell.currentWidget.content?.activeCell?.model?.sharedModel.getSource()
     )
   );
+
+  // Cells bear their marks while the panel is open, the notebook's file does not; the settings switch them off.
+  await page.locator('.nbops-CellMark').first().waitFor();
+  found.marks = await page.locator('.nbops-CellMark').allInnerTexts();
+  await tour.shot('cell-marks');
+  found.metadata = await page.evaluate(() =>
+    JSON.stringify([...window.jupyterapp.shell.currentWidget.context.model.cells].map(cell => cell.metadata))
+  );
+  await tour.execute('filebrowser:activate');
+  await page.locator('.nbops-CellMark').first().waitFor({ state: 'detached' });
+  await tour.panel();
+  await page.locator('.nbops-CellMark').first().click();
+  await page.getByRole('heading', { name: /^In \[/ }).waitFor();
 });

@@ -4,6 +4,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { IDisposable } from '@lumino/disposable';
 
 import { Client } from './client';
 import { addCommands } from './commands';
@@ -62,6 +63,7 @@ const panel: JupyterFrontEndPlugin<INbopsPanel> = {
     builtInSections(trans).forEach(section => widget.addSection(section));
     addCommands(context, widget, palette);
     followNotebook(context);
+    markCells(context, widget);
     if (router) {
       followLinks(app, router, context.project);
     }
@@ -91,6 +93,23 @@ function followNotebook(context: INbopsPanel['context']): void {
   };
   notebooks?.currentChanged.connect(follow);
   preferences.changed.connect(follow);
+}
+
+/** Mark the cells of the open notebook when the settings say so; their code is fetched when it is first needed. */
+function markCells(context: INbopsPanel['context'], panel: NbopsPanel): void {
+  let marks: Promise<IDisposable> | null = null;
+  const follow = () => {
+    const { cellMarks } = context.preferences;
+    const isWanted = cellMarks === 'always' || (cellMarks === 'panel' && panel.isVisible);
+    if (isWanted && marks === null) {
+      marks = import('./cell-marks').then(({ CellMarks }) => new CellMarks(context));
+    } else if (!isWanted && marks !== null) {
+      void marks.then(made => made.dispose());
+      marks = null;
+    }
+  };
+  context.preferences.changed.connect(follow);
+  panel.seen.connect(follow);
 }
 
 export default [panel];

@@ -1,3 +1,6 @@
+import { NotebookPanel } from '@jupyterlab/notebook';
+import { TranslationBundle } from '@jupyterlab/translation';
+
 import { NotebookCell } from './schema';
 
 /** Which executions to distrust, by what the notebook looks like now. */
@@ -44,4 +47,38 @@ export function marksOf(
     deepest = Math.max(deepest, place);
   }
   return { ...marks, notRun: cells.filter(cell => cell.source.trim() && !seen.has(cell.id)).length };
+}
+
+/** What to distrust of a cell: a word, and why. */
+export function wordsOf(row: NotebookCell, marks: Marks, trans: TranslationBundle): [string, string][] {
+  const words: [string, string][] = [];
+  if (row.execution.stale.length) {
+    words.push([
+      trans.__('stale'),
+      trans.__('%1 holds something else since this cell ran', row.execution.stale.join(', '))
+    ]);
+  }
+  if (marks.edited.has(row.execution.id)) {
+    words.push([trans.__('edited'), trans.__('The cell now has another text than the one that ran')]);
+  }
+  if (marks.outOfOrder.has(row.execution.id)) {
+    words.push([trans.__('out of order'), trans.__('A cell further down the notebook ran before this one')]);
+  }
+  if (marks.gone.has(row.execution.id)) {
+    words.push([
+      trans.__('gone'),
+      trans.__('The cell is no longer in the notebook, and what it made lives on')
+    ]);
+  }
+  return words;
+}
+
+/** The code cells of a notebook as they stand. */
+export function cellsOf(panel: NotebookPanel | null): { id: string; source: string }[] {
+  const cells = panel?.context.model?.cells;
+  return cells
+    ? [...cells]
+        .filter(cell => cell.type === 'code')
+        .map(cell => ({ id: cell.id, source: cell.sharedModel.getSource() }))
+    : [];
 }

@@ -1,6 +1,7 @@
 import { PanelWithToolbar, SidePanel, CommandToolbarButton } from '@jupyterlab/ui-components';
 import { Message } from '@lumino/messaging';
 import { IDisposable } from '@lumino/disposable';
+import { ISignal, Signal } from '@lumino/signaling';
 import { AccordionPanel, Widget } from '@lumino/widgets';
 
 import { nbopsIcon } from './icons';
@@ -22,6 +23,21 @@ export class NbopsPanel extends SidePanel implements INbopsPanel {
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('nbops'));
     this.content.node.setAttribute('aria-label', trans.__('nbops sections'));
+  }
+
+  /** The panel was shown or hidden. */
+  get seen(): ISignal<this, boolean> {
+    return this._seen;
+  }
+
+  protected override onAfterShow(msg: Message): void {
+    super.onAfterShow(msg);
+    this._seen.emit(true);
+  }
+
+  protected override onAfterHide(msg: Message): void {
+    super.onAfterHide(msg);
+    this._seen.emit(false);
   }
 
   addSection(section: ISection): void {
@@ -65,6 +81,7 @@ export class NbopsPanel extends SidePanel implements INbopsPanel {
     (this.content as AccordionPanel).setRelativeSizes(shares);
   }
 
+  private readonly _seen = new Signal<this, boolean>(this);
   private readonly _hosts: SectionHost[] = [];
 }
 

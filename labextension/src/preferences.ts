@@ -13,6 +13,11 @@ export class Preferences {
     return this._followNotebook;
   }
 
+  /** Whether cells of the open notebook bear marks: `never`, `panel` (while the panel is open) or `always`. */
+  get cellMarks(): string {
+    return this._cellMarks;
+  }
+
   get changed(): ISignal<this, void> {
     return this._changed;
   }
@@ -22,6 +27,7 @@ export class Preferences {
     const read = () => {
       this._metrics = (settings.composite.metrics as string[] | undefined) ?? [];
       this._followNotebook = settings.composite.followNotebook !== false;
+      this._cellMarks = String(settings.composite.cellMarks ?? 'panel');
       this._changed.emit();
     };
     settings.changed.connect(read);
@@ -31,4 +37,5 @@ export class Preferences {
   private readonly _changed = new Signal<this, void>(this);
   private _metrics: ReadonlyArray<string> = [];
   private _followNotebook = true;
+  private _cellMarks = 'panel';
 }

@@ -67,6 +67,8 @@ def test_an_endpoint_leads_back_to_its_cell_and_file_by_mouse_and_keyboard(lab: 
     assert found["walked_to"].startswith("cell, In [4]")
     assert found["lineage"][:3] == ["endpoint churn", "deployment churn@1", "model churn@1"]
     assert "file churn.parquet" in found["lineage"]
+    assert {"edited", "out of order"} <= set(found["marks"])
+    assert "nbops" not in found["metadata"]
     assert found["tree"][:3] == ["churn", "churn@1", "churn@1"]
 
 

@@ -10,7 +10,7 @@ import { statusWords } from '../parts/words';
 import { NotebookCell, NotebookCells } from '../schema';
 import { IContext } from '../tokens';
 import { ListSection, TwoLines } from './list';
-import { marksOf, Marks } from '../marks';
+import { cellsOf, marksOf, Marks, wordsOf } from '../marks';
 
 /** The cells of the active notebook in the order they ran, with what to distrust. */
 export class NotebookSection extends ListSection<NotebookCell> {
@@ -141,32 +141,8 @@ export class NotebookSection extends ListSection<NotebookCell> {
     );
   }
 
-  /** What to distrust of a cell: a word, and why. */
   private _words(row: NotebookCell): [string, string][] {
-    const { trans } = this.context;
-    const words: [string, string][] = [];
-    if (row.execution.stale.length) {
-      words.push([
-        trans.__('stale'),
-        trans.__('%1 holds something else since this cell ran', row.execution.stale.join(', '))
-      ]);
-    }
-    if (this._marks.edited.has(row.execution.id)) {
-      words.push([trans.__('edited'), trans.__('The cell now has another text than the one that ran')]);
-    }
-    if (this._marks.outOfOrder.has(row.execution.id)) {
-      words.push([
-        trans.__('out of order'),
-        trans.__('A cell further down the notebook ran before this one')
-      ]);
-    }
-    if (this._marks.gone.has(row.execution.id)) {
-      words.push([
-        trans.__('gone'),
-        trans.__('The cell is no longer in the notebook, and what it made lives on')
-      ]);
-    }
-    return words;
+    return wordsOf(row, this._marks, this.context.trans);
   }
 
   private get _path(): string | null {
@@ -204,15 +180,6 @@ export class NotebookSection extends ListSection<NotebookCell> {
   private _panel: NotebookPanel | null = null;
   private _found: NotebookCell[] = [];
   private _marks: Marks = marksOf([], []);
-}
-
-function cellsOf(panel: NotebookPanel | null): { id: string; source: string }[] {
-  const cells = panel?.context.model?.cells;
-  return cells
-    ? [...cells]
-        .filter(cell => cell.type === 'code')
-        .map(cell => ({ id: cell.id, source: cell.sharedModel.getSource() }))
-    : [];
 }
 
 /** Names in and names out: `raw → features`. */
