@@ -155,6 +155,26 @@ def test_files_are_told_with_their_hash_and_the_cell_that_wrote_them(shell: Any,
     assert {(file.path, file.action) for file in wrote.files} == {("d.csv", "written"), ("d.parquet", "written")}
 
 
+@pytest.mark.parametrize("look", ["pickle.dumps(x)", "copy.deepcopy(x)", "copy.copy(x)"])
+def test_copying_an_object_changes_no_class(shell: Any, look: str) -> None:
+    shell("import copy, pickle")
+    shell("class Basket:\n    def __init__(self): self.items = [1]\nx = Basket()")
+    unhurried()
+
+    found = lineage(shell, look)
+
+    assert written(found) == set()
+    assert written(lineage(shell, "Basket.limit = 3")) == {"Basket"}
+
+
+def test_what_nbops_reads_of_itself_is_no_file_of_the_cell(shell: Any, project: Path) -> None:
+    import nbops
+
+    found = lineage(shell, f"open({nbops.__file__!r}).close()")
+
+    assert found.files == []
+
+
 def test_random_state_goes_from_cell_to_cell(shell: Any) -> None:
     shell("import random; random.random()")
     seeded = lineage(shell, "random.seed(3)")

@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from tests.reproduce.conftest import Session, compared, verdicts
 
 from nbops.errors import ConflictError, MissingError, NbopsError, NotFoundError, UsageError
-from nbops.records import Environment, ModuleVersion, Reproduction, Run, new_id
+from nbops.records import Artifact, Environment, ModuleVersion, Reproduction, Run, new_id
 from nbops.retrain import run_notebook
 
 pytestmark = pytest.mark.kernel
@@ -291,6 +291,18 @@ def test_a_cell_that_had_failed_fails_again_and_the_rest_runs(session: Session) 
     made = session.reproduce()
 
     assert (made.verdict, made.left_out) == ("equal", ["In [5]: it could not be parsed, so nothing of it ran"])
+    assert (made.error, made.differs_in) == (None, "")
+    assert session.workspace.store.get(Run, made.rerun_id).status == "finished"
+
+
+def test_what_verbs_have_shown_is_not_compared(session: Session) -> None:
+    session.cells("%load_ext nbops", "%nbops cells", "%nbops tag last stage=draft", "nbops.log_metric('x', 1)")
+    shown = session.workspace.store.find(Artifact, run_id=session.run_id, kind="output")
+    assert len(shown) == 2
+
+    made = session.reproduce()
+
+    assert (made.verdict, made.differs_in, verdicts(made, "artifact")) == ("equal", "", {})
 
 
 def test_names_from_before_recording_are_refused_with_their_names(session: Session) -> None:

@@ -53,6 +53,7 @@ class Files:
         paths = sysconfig.get_paths()
         self._ignored = (
             *{paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+            os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep,  # noqa: PTH100, PTH120 - as below
             os.path.join(root, ".nbops") + os.sep,  # noqa: PTH118 - compared with texts, as all paths here are
             "/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/",
         )  # fmt: skip

@@ -72,7 +72,8 @@ def class_parts(kind: type) -> Any:
     own = class_namespace(kind)
     if own.get("__module__") != "__main__":
         return mark, ("class", name_of(kind))
-    skipped = ("__dict__", "__weakref__", "__doc__", "_abc_impl")
+    # ``__slotnames__`` is what copy and pickle keep on a class whose objects they have seen.
+    skipped = ("__dict__", "__weakref__", "__doc__", "_abc_impl", "__slotnames__")
     held = [(name, value) for name, value in own.items() if name not in skipped]
     return mark, ("class", name_of(kind)), (held, type.__dict__["__bases__"].__get__(kind))
 

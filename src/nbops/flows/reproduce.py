@@ -298,10 +298,20 @@ class _Work:
                 execution.kill("cancelled")
                 wait([future])
                 raise
-            run = future.result()
+            run = self._as_recorded(future.result(), execution, inner)
             if run.status == "finished":
                 now.advance(total - now.done, note="")
             return run
+
+    def _as_recorded(self, rerun: Run, execution: Execution, inner: Store) -> Run:
+        """For papermill a run with an error has failed; here an error that was recorded is what had to come."""
+        if rerun.status != "failed" or execution.stopped is not None:
+            return rerun
+        ended = {cell.cell_id: cell.status for cell in inner.find(CellExecution, run_id=rerun.id)}
+        if any(one.id not in ended or (one.status == "ok" and ended[one.id] != "ok") for one in self.plan.executions):
+            return rerun
+        inner.update(Run, rerun.id, status="finished", error=None)
+        return inner.get(Run, rerun.id)
 
     def _watched(self, future: Future[Run], execution: Execution, now: Stage) -> None:
         began = asked = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
@@ -30,6 +31,8 @@ _SHOWN = 24
 """Characters of a digest that are kept: enough to tell it, and too few to be taken for the address of a blob."""
 # Named for a time that was measured; its value is another one each time.
 _TIMED = ("time", "seconds", "duration", "elapsed", "latency", "runtime")
+# What ``%nbops`` answers tells of the project, whose runs and times are others in a reproduction's own store.
+_ASKING = re.compile(r"(?<!%)%nbops\b")
 _WORST: dict[Likeness, int] = {"equal": 0, "within tolerance": 1, "different": 2, "missing": 3}
 
 
@@ -195,9 +198,12 @@ class _Judge:
                 yield self._compared("model", name, verdict, one.digest, again[nth])
 
     def artifacts(self, before: list[Artifact], after: list[Artifact]) -> Iterator[Compared]:
-        """Artifacts it logged, by their content."""
+        """Artifacts it logged and outputs it showed, by their content."""
         now = {one.name: one.digest for one in after}
+        is_asking = _ASKING.search(self.execution.source) is not None
         for one in before:
+            if is_asking and one.kind == "output":
+                continue
             if one.name not in now:
                 yield self._compared("artifact", one.name, "missing", one.digest)
             else:
