@@ -239,6 +239,9 @@ def test_a_named_part_is_reproduced_with_its_own_metrics(session: Session) -> No
 
     assert (made.run_id, made.verdict, compared(made, "m").run) == (part.id, "equal", "part")
     assert session.workspace.lineage(part.id, metric="m").verdict == "reproduced"
+    assert session.workspace.store.resolve(Run, "part") == part
+    (again,) = session.workspace.store.find(Run, parent_id=made.rerun_id)
+    assert (again.name, again.cause) == ("part (reproduced)", "reproduction")
 
 
 def test_a_registered_model_is_compared_and_no_version_is_added(session: Session) -> None:

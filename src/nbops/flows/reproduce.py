@@ -391,7 +391,11 @@ def _place(path: str, place: Scratch) -> str:
 
 def _bring(rerun: Run, store: Store, inner: Store, *, cell_ids: dict[str, str | None]) -> None:
     """Take what the kernel recorded into the project's store; its models stay behind, for they are only compared."""
-    runs = [rerun, *_parts(inner, rerun)]
+    # Under a name of their own: that of the recorded part has to go on meaning that part.
+    parts = [
+        msgspec.structs.replace(part, name=f"{part.name} (reproduced)", cause=CAUSE) for part in _parts(inner, rerun)
+    ]
+    runs = [rerun, *parts]
     cells = [
         msgspec.structs.replace(cell, cell_id=cell_ids.get(cell.cell_id or ""))
         for cell in inner.find(CellExecution, run_id=rerun.id, order_by="position")
