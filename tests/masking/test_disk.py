@@ -94,3 +94,20 @@ def test_retraining_leaves_no_secret_in_the_store_nor_in_the_executed_notebook(p
     executed = nbformat.read(run.output, as_version=4)
     injected = next(cell for cell in executed.cells if "injected-parameters" in cell.metadata.get("tags", []))
     assert "nbops.secret(" in injected.source
+
+
+def test_a_made_value_of_an_env_file_is_masked_whatever_its_name_and_words_are_not(
+    project: Path, notebook: Any
+) -> None:
+    made = "AC" + Maker(3).of("abcdef0123456789", 16)
+    (project / ".env").write_text(f"TWILIO={made}\nMODEL=llama-3.1-8b-instruct\nREGION=eu-central-1\n", "utf-8")
+    session = notebook()
+
+    session.run("import dotenv\nprint(*dotenv.dotenv_values('.env').values())")
+    session.close()
+
+    with open_store(load_settings(project)) as store:
+        said = [cell.outputs.text for cell in store.find(CellExecution) if cell.outputs]
+    assert len(said) == 1
+    assert said[0].startswith("[masked: ")
+    assert said[0].endswith("llama-3.1-8b-instruct eu-central-1\n")

@@ -114,20 +114,22 @@ class Learner:
             )
 
 
-def learn_setting(name: str, value: str) -> None:
+def learn_setting(name: str, value: str, *, is_private: bool = False) -> None:
     """Take in a setting if its name or its value says that it is a secret.
 
     Args:
         name: of the environment variable or the line of an ``.env`` file.
         value: what it holds.
+        is_private: whether it stood in an ``.env`` file, where a value that a machine has made needs no telling name.
     """
     # The rest is loaded only where there may be something: most settings are paths and numbers.
-    if not value or _HARMLESS.search(name) or not (_SOUNDS.search(name) or _LOOKS.search(value)):
+    if not value or _HARMLESS.search(name) or not (is_private or _SOUNDS.search(name) or _LOOKS.search(value)):
         return
     from nbops.masking import texts, words
 
     said = words.level(name)
-    if said == "strong" or name.startswith("NBOPS_SECRET_") or (said == "weak" and words.is_made(value)):
+    is_doubtful = said == "weak" or is_private
+    if said == "strong" or name.startswith("NBOPS_SECRET_") or (is_doubtful and words.is_made(value)):
         VALUES.learn(value, words.kind_of(name), variable=name)
         return
     for found in texts.find(value, deep=False) if _LOOKS.search(value) else ():
@@ -146,7 +148,8 @@ def learn_file(path: Path) -> None:
         name, equals, value = line.strip().removeprefix("export ").partition("=")
         if equals and name.strip().isidentifier():
             quoted = re.fullmatch(r"(['\"])(.*)\1\s*(?:#.*)?", value.strip())
-            learn_setting(name.strip(), quoted.group(2) if quoted else value.split(" #")[0].strip())
+            found = quoted.group(2) if quoted else value.split(" #")[0].strip()
+            learn_setting(name.strip(), found, is_private=True)
 
 
 def learn_names(source: str, namespace: Mapping[str, Any]) -> None:
@@ -221,7 +224,7 @@ def watch_dotenv() -> None:
         found = reader(self)
         for name, value in found.items():
             if value:
-                learn_setting(name, value)
+                learn_setting(name, value, is_private=True)
         return found
 
     dotenv.main.DotEnv.dict = reading  # type: ignore[method-assign]
