@@ -33,7 +33,7 @@ def test_logged_model_comes_back_with_the_same_answers(workspace: Workspace) -> 
 
 
 def test_training_sample_is_named_and_summed_up(workspace: Workspace) -> None:
-    version = nbops.log_model(LinearRegression().fit(ROWS, ROWS[:, 0]), name="line", sample=ROWS)
+    version = nbops.log_model(LinearRegression().fit(ROWS, ROWS[:, 0]), "line", sample=ROWS)
     dataset = workspace.store.get(Dataset, version.dataset_ids[0])
     assert (dataset.rows, len(dataset.columns), dataset.fingerprint[:5]) == (6, 2, "xxh3:")
     assert dataset.profile_digest is not None
@@ -56,7 +56,7 @@ def test_alias_follows_promotion(workspace: Workspace) -> None:
 
 
 def test_best_of_a_sweep_is_promoted(workspace: Workspace) -> None:
-    version = nbops.log_model(LinearRegression().fit(ROWS, ROWS[:, 0]), name="line", sample=ROWS)
+    version = nbops.log_model(LinearRegression().fit(ROWS, ROWS[:, 0]), "line", sample=ROWS)
     workspace.store.put(sweep_with_best(version.run_id))
     assert workspace.promote(best="search").aliases == {"production": 1}
     assert workspace.promote("staging", best="search").aliases == {"production": 1, "staging": 1}

@@ -16,7 +16,7 @@ from nbops.store.blobs import Blobs
 
 
 def log_model(
-    model: Any, *, name: str, sample: Any = None, trust: Collection[str] = (), flavour: str | None = None
+    model: Any, name: str, *, sample: Any = None, trust: Collection[str] = (), flavour: str | None = None
 ) -> ModelVersion:
     """Keep a fitted model under a name, tied to the run and the cell that made it.
 
