@@ -570,6 +570,18 @@ export interface Parameter {
   line: number;
 }
 
+/** One run of a sweep. */
+export interface Point {
+  run_id: string;
+  trial: number;
+  status: 'cancelled' | 'failed' | 'finished' | 'interrupted' | 'running';
+  note: string;
+  params: { [name: string]: unknown };
+  values: number[] | null;
+  ended_at: number | null;
+  seconds: number | null;
+}
+
 /** What an endpoint answered. */
 export interface Prediction {
   predictions: unknown[];
@@ -848,6 +860,15 @@ export interface Sweep {
   ended_at: number | null;
 }
 
+/** A sweep with its points, and what they say of its parameters. */
+export interface SweepResults {
+  sweep: Sweep;
+  objectives: string[];
+  points: Point[];
+  importance: { [name: string]: number };
+  importance_note: string;
+}
+
 /** A sweep, and how far it has come. */
 export interface SweepState {
   sweep: Sweep;
@@ -1003,13 +1024,15 @@ export interface Routes {
   /** List the typed parameters of a notebook. */
   parameters: { takes: { notebook: string }; gives: Parameter[] };
   /** Run a notebook with parameters through papermill, once, over a grid, or in search of the best. */
-  retrain: { takes: { notebook: string; param?: { [name: string]: unknown }; grid?: { [name: string]: unknown }; search?: string[]; trials?: number; sampler?: 'tpe' | 'random' | 'cmaes' | 'nsga2' | 'qmc' | 'brute'; prune?: 'median' | 'halving' | 'hyperband' | 'none'; objective?: string; jobs?: number; name?: string; kernel?: string; cold?: boolean; timeout?: number; total_timeout?: number; retries?: number; again?: boolean; runner?: string; scheduler?: string; ship?: string[]; notify?: string[] }; gives: Sweep };
+  retrain: { takes: { notebook: string; param?: { [name: string]: unknown }; grid?: { [name: string]: unknown }; search?: string[]; trials?: number; sampler?: 'tpe' | 'random' | 'cmaes' | 'nsga2'; prune?: 'median' | 'halving' | 'hyperband' | 'none'; objective?: string; jobs?: number; name?: string; kernel?: string; cold?: boolean; timeout?: number; total_timeout?: number; retries?: number; again?: boolean; runner?: string; scheduler?: string; ship?: string[]; notify?: string[] }; gives: Sweep };
   /** Go on with a sweep that was cut short; finished runs are not run again. */
   resume: { takes: { sweep: string; jobs?: number; cold?: boolean; total_timeout?: number; runner?: string; scheduler?: string; notify?: string[] }; gives: Sweep };
   /** Cancel a sweep or a run that is under way, in whatever process. */
   cancel: { takes: { id: string }; gives: Cancelled };
   /** List sweeps with their best run. */
   sweeps: { takes: { limit?: number; offset?: number }; gives: Sweep[] };
+  /** List what the runs of a sweep tried and reached, the best first, and which parameters mattered. */
+  results: { takes: { sweep: string }; gives: SweepResults };
   /** Run a notebook again by itself, at times or when a condition holds. */
   schedule: { takes: { notebook: string; cron?: string; when?: string[]; param?: { [name: string]: unknown }; to?: 'systemd' | 'cron' | 'github' | 'kubernetes'; output?: string; name?: string; timezone?: string; kernel?: string; timeout?: number; retries?: number; notify?: string[]; overlap?: 'forbid' | 'allow'; debounce?: string; cooldown?: string; image?: string; replace?: boolean }; gives: Scheduled };
   /** List schedules with when they are due next and how they went last. */
@@ -1146,6 +1169,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   resume: 'POST',
   cancel: 'POST',
   sweeps: 'GET',
+  results: 'GET',
   schedule: 'POST',
   schedules: 'GET',
   firings: 'GET',

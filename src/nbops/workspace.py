@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from nbops.lineage import CellState, Graph, Origin, Result, Slice
     from nbops.lineage.graph import Source
     from nbops.retrain.parameters import Parameter
+    from nbops.retrain.results import SweepResults
     from nbops.score import Scored
     from nbops.source import SourceCell
     from nbops.store.blobs import Blobs
@@ -756,6 +757,12 @@ class Workspace:
     def sweeps(self, limit: int | None = 50, offset: int = 0) -> list[Sweep]:
         """List sweeps with their best run."""
         return self.store.find(Sweep, limit=limit, offset=offset)
+
+    def results(self, sweep: str) -> SweepResults:
+        """List what the runs of a sweep tried and reached, the best first, and which parameters mattered."""
+        from nbops.retrain.results import results
+
+        return results(sweep, store=self.store)
 
     # --- schedules --------------------------------------------------------------------------------------------------
 

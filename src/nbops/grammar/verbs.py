@@ -34,6 +34,8 @@ from nbops.records import (
     Window,
 )
 from nbops.retrain.parameters import Parameter
+from nbops.retrain.results import SweepResults
+from nbops.retrain.study import SAMPLERS
 from nbops.schedule.export import TARGETS
 from nbops.score import Scored
 from nbops.store.interface import RunSummary
@@ -533,7 +535,7 @@ VERBS: tuple[Verb, ...] = (
             Option(
                 name="sampler",
                 kind="choice",
-                choices=("tpe", "random", "cmaes", "nsga2", "qmc", "brute"),
+                choices=SAMPLERS,
                 default="tpe",
                 help="Who chooses in a search.",
             ),
@@ -615,6 +617,18 @@ VERBS: tuple[Verb, ...] = (
         gives=list[Sweep],
         options=(LIMIT, OFFSET),
         examples=("sweeps",),
+    ),
+    Verb(
+        name="results",
+        topic="retraining",
+        summary="List what the runs of a sweep tried and reached, the best first, and which parameters mattered.",
+        gives=SweepResults,
+        options=(
+            Option(
+                name="sweep", is_argument=True, is_required=True, completes="sweeps", help="The sweep's id or name."
+            ),
+        ),
+        examples=("results churn",),
     ),
     Verb(
         name="schedule",

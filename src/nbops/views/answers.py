@@ -47,6 +47,7 @@ from nbops.records import (
     Window,
 )
 from nbops.retrain.parameters import Parameter
+from nbops.retrain.results import SweepResults
 from nbops.score import Scored
 from nbops.store.interface import RunSummary
 from nbops.views.parts import TONES, Code, Facts, Heading, Note, Part, Table
@@ -714,8 +715,45 @@ def _(answer: Sweep) -> list[Part]:
         facts.append(("objective", answer.objective))
     if answer.best_run_id:
         facts.append(("best run", short(answer.best_run_id)))
+    if answer.runner != "local":
+        facts.append(("runner", " ".join(filter(None, (answer.runner, answer.scheduler)))))
     facts.append(("took", seconds(answer.started_at, answer.ended_at)))
-    return [Heading(f"Sweep {answer.name}", short(answer.id)), Facts(facts)]
+    return [
+        Heading(f"Sweep {answer.name}", short(answer.id)),
+        Facts(facts),
+        Note(f"all its runs: nbops results {short(answer.id)}"),
+    ]
+
+
+@view_of.register
+def _(answer: SweepResults) -> list[Part]:
+    names = list(answer.sweep.space)
+    goals = [goal.partition(":")[2] for goal in answer.objectives]
+    columns = ["trial", "run", "status", *names, *goals, "took", "note"]
+    rows = [
+        [
+            str(point.trial),
+            short(point.run_id),
+            point.status,
+            *(number(point.params.get(name)) for name in names),
+            *(map(number, point.values) if point.values else [""] * len(goals)),
+            "" if point.seconds is None else took(point.seconds),
+            first_line(point.note),
+        ]
+        for point in answer.points
+    ]
+    numeric = frozenset({0, *range(3, 4 + len(names) + len(goals))})
+    marked = frozenset({0} if answer.points and answer.points[0].values and len(goals) == 1 else ())
+    parts: list[Part] = [
+        Heading(f"Sweep {answer.sweep.name}", short(answer.sweep.id)),
+        Table(columns, rows, numeric=numeric, status=frozenset({2}), marked=marked, empty="no run has begun"),
+    ]
+    if answer.importance:
+        shares = [(name, f"{share:.0%}") for name, share in answer.importance.items()]
+        parts += [Heading("Importance of parameters", goals[0]), Facts(shares)]
+    elif names:
+        parts.append(Note(f"importance of parameters: {answer.importance_note}"))
+    return parts
 
 
 @view_of.register
