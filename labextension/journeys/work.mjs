@@ -1,6 +1,8 @@
 // What the panel sets going, done for real: functions extracted in the live kernel, a sweep run from its form, runs put
 // aside and into the trash.
 
+import { readFile, writeFile } from 'node:fs/promises';
+
 import { run } from './lab.mjs';
 
 await run(async (tour, args) => {
@@ -14,7 +16,19 @@ await run(async (tour, args) => {
   await tour.execute('nbops:open-panel', { section: 'modules' });
   await tour.execute('nbops:extract-functions', { names: 'clean', to: 'work.cleaning' });
   await page.locator('[data-nbops-module="work.cleaning"]').waitFor();
+  await page.getByRole('button', { name: 'Put its import below' }).click();
+  const cells = page.locator('.jp-Notebook .jp-CodeCell');
+  await cells.filter({ hasText: 'from work.cleaning import clean' }).waitFor();
   await tour.shot('extracted');
+
+  // What was edited in the module's file comes back in a new cell; the old one stays as it was.
+  await writeFile(
+    args.module,
+    (await readFile(args.module, 'utf8')).replace('if row]', 'if row is not None]')
+  );
+  await tour.execute('nbops:pull-module', { module: 'work.cleaning' });
+  await cells.filter({ hasText: 'if row is not None]' }).waitFor();
+  found.defined = await cells.filter({ hasText: 'def clean(rows)' }).count();
 
   await tour.execute('nbops:retrain-notebook', { notebook: args.notebook });
   await page.getByRole('textbox', { name: /^depth/ }).fill('2,4');

@@ -158,11 +158,13 @@ def test_what_the_panel_sets_going_is_done(lab: Lab) -> None:
     notebook.cells[1].metadata.tags = ["parameters"]
     nbformat.write(notebook, path)
 
-    found = lab.journey("work", timeout_s=200, notebook="work.ipynb")
+    module = lab.folder / "work" / "cleaning.py"
+    found = lab.journey("work", timeout_s=200, notebook="work.ipynb", module=str(module))
 
+    assert found["defined"] == 2
     assert "score 1" in found["sweep"]
     assert "0 3 1 1 *" in found["scheduled"]
-    assert "def clean(rows):" in (lab.folder / "work" / "cleaning.py").read_text()
+    assert "def clean(rows):" in module.read_text()
     with contextlib.closing(open_store(load_settings(lab.folder, env={}), read_only=True)) as store:
         assert store.get(Run, found["restored"]).status == "finished"
         assert {row.run.id for row in store.search_runs()} >= {found["restored"]}

@@ -1,9 +1,11 @@
 import { Notification } from '@jupyterlab/apputils';
+import { NotebookPanel } from '@jupyterlab/notebook';
 
 import { act } from '../act';
 import { definitionsOf } from '../definitions';
 import { moduleIcon } from '../icons';
 import { runLine, words } from '../kernel';
+import { offerCell } from '../new-cell';
 import { IContext } from '../tokens';
 import { ICommand, textArgs } from './command';
 
@@ -82,17 +84,18 @@ async function extract(context: IContext, names: string[], to: string): Promise<
   }
   if (panel.sessionContext.session?.kernel) {
     const said = await runLine(panel, `%nbops extract ${words(...names)} --to ${words(to)}`);
-    Notification.emit(
-      said.isError ? said.text : trans.__('Extracted %1 to %2', names.join(', '), to),
-      said.isError ? 'error' : 'success',
-      {
-        autoClose: said.isError ? false : 5000
-      }
-    );
+    if (said.isError) {
+      Notification.emit(said.text, 'error', { autoClose: false });
+    } else {
+      Notification.emit(trans.__('Extracted %1 to %2', names.join(', '), to), 'success', {
+        autoClose: 10_000,
+        actions: [importBelow(context, panel, names, to)]
+      });
+    }
   } else {
     await panel.context.save();
     const notebook = app.serviceManager.contents.localPath(panel.context.path);
-    await act(
+    const version = await act(
       context,
       'extract',
       { names, to, notebook },
@@ -101,5 +104,24 @@ async function extract(context: IContext, names: string[], to: string): Promise<
         done: module => trans.__('Extracted %1 to %2', names.join(', '), `${module.module} ${module.version}`)
       }
     );
+    if (version) {
+      Notification.emit(trans.__('%1 can be imported now', to), 'info', {
+        autoClose: 10_000,
+        actions: [importBelow(context, panel, names, to)]
+      });
+    }
   }
+}
+
+/** The line that can take the place of the code; the code itself stays where it is. */
+function importBelow(
+  { trans }: IContext,
+  panel: NotebookPanel,
+  names: string[],
+  to: string
+): Notification.IAction {
+  return {
+    label: trans.__('Put its import below'),
+    callback: () => offerCell(panel, `from ${to} import ${names.join(', ')}`)
+  };
 }

@@ -15,7 +15,7 @@ import { ICommand } from './command';
 import { monitorEndpoint, openEndpoint, rollbackEndpoint, stopEndpoint } from './endpoints';
 import { extractFunctions } from './extract-functions';
 import { checkModel, deployModel, openModel, promoteModel } from './models';
-import { openModule, testModule } from './modules';
+import { openModule, pullModule, testModule } from './modules';
 import { reproduceRun } from './reproduce-run';
 import { openFile, openLineage } from './lineage';
 import { retrainNotebook } from './retrain-notebook';
@@ -49,6 +49,7 @@ const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand
   extractFunctions,
   openModule,
   testModule,
+  pullModule,
   retrainNotebook,
   openSweep,
   resumeSweep,

@@ -1,5 +1,6 @@
 import { act } from '../act';
 import { moduleIcon } from '../icons';
+import { offerCell } from '../new-cell';
 import { IContext } from '../tokens';
 import { ICommand, meant, textArgs } from './command';
 
@@ -46,6 +47,45 @@ export function testModule(context: IContext): ICommand {
               )
           }
         );
+      }
+    }
+  };
+}
+
+export function pullModule(context: IContext): ICommand {
+  const { app, notebooks, trans } = context;
+  return {
+    id: 'nbops:pull-module',
+    label: trans.__('Pull Edits into the Notebook'),
+    caption: trans.__('Put what was edited in the file of a module into new cells of the notebook'),
+    describedBy: textArgs({ module: trans.__('The module, such as churn.features') }),
+    isEnabled: () => notebooks?.currentWidget !== null && notebooks !== null,
+    execute: async args => {
+      const module = meant(context, args, 'module', 'module');
+      const panel = notebooks?.currentWidget;
+      if (module === undefined || !panel) {
+        return;
+      }
+      await panel.context.save();
+      const notebook = app.serviceManager.contents.localPath(panel.context.path);
+      const pulled = await act(
+        context,
+        'pull',
+        { module, notebook },
+        {
+          doing: trans.__('Looking at %1', module),
+          done: parts => {
+            const both = parts.filter(part => part.is_conflict).map(part => part.name);
+            return parts.length === 0
+              ? trans.__('Nothing was edited in %1', module)
+              : both.length === 0
+                ? trans.__('%1 in new cells', parts.map(part => part.name).join(', '))
+                : trans.__('Edited in the notebook too, compare both: %1', both.join(', '));
+          }
+        }
+      );
+      for (const part of pulled ?? []) {
+        offerCell(panel, part.source);
       }
     }
   };

@@ -99,6 +99,12 @@ class ModuleDocument extends Document<ModulePage> {
         </Block>
         {state.file === 'edited' && (
           <Block title={trans.__('Edited on disk since')} isWide>
+            <button
+              className="nbops-Link"
+              onClick={() => void app.commands.execute('nbops:pull-module', { module: version.module })}
+            >
+              {trans.__('Pull the edits into the notebook')}
+            </button>
             <Code kind="diff" label={trans.__('Differences to the file')} text={state.against_file} />
           </Block>
         )}
