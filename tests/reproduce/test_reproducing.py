@@ -298,6 +298,22 @@ def test_a_cell_that_had_failed_fails_again_and_the_rest_runs(session: Session) 
     assert session.workspace.store.get(Run, made.rerun_id).status == "finished"
 
 
+def test_pages_that_differ_in_drawn_ids_alone_are_equal(session: Session) -> None:
+    page = "<div id='sk-container-id-7'>LogisticRegression</div>"
+    session.cells(
+        "import os; from IPython.display import HTML; was = 'NBOPS_REPRODUCES' not in os.environ",
+        f'text = "{page}"\nHTML(text if was else text.replace("id-7", "id-1"))',
+        'HTML(text if was else text.replace("Logistic", "Linear"))',
+    )
+
+    made = session.reproduce()
+
+    assert [(one.cell, one.verdict) for one in made.compared if one.kind == "artifact"] == [
+        ("In [4]", "equal"),
+        ("In [5]", "different"),
+    ]
+
+
 def test_what_verbs_have_shown_is_not_compared(session: Session) -> None:
     session.cells("%load_ext nbops", "%nbops cells", "%nbops tag last stage=draft", "nbops.log_metric('x', 1)")
     shown = session.workspace.store.find(Artifact, run_id=session.run_id, kind="output")

@@ -44,6 +44,7 @@ from nbops.retrain import kernels
 from nbops.retrain.execution import Execution
 from nbops.settings import Settings
 from nbops.store import open_store
+from nbops.store.blobs import Blobs
 from nbops.store.interface import Store
 from nbops.surroundings import VARIABLES
 
@@ -343,6 +344,7 @@ class _Work:
         return made
 
     def _judged(self, rerun: Run, before: Ran, after: Ran, place: Scratch, inner: Store) -> Reproduction:
+        blobs = Blobs(self.settings.blobs)
         compared = room.compare(
             self.plan.executions,
             before,
@@ -350,6 +352,7 @@ class _Work:
             labels=self.labels,
             tolerance=self.wish.tolerance,
             places={path: _place(path, place) for path in self.plan.written},
+            pages=lambda digest: blobs.get(digest) if blobs.has(digest) else None,
         )
         found = inner.find(Environment, id=rerun.environment_id, limit=1) if rerun.environment_id else []
         around = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -33,6 +33,11 @@ _SHOWN = 24
 _TIMED = ("time", "seconds", "duration", "elapsed", "latency", "runtime")
 # What ``%nbops`` answers tells of the project, whose runs and times are others in a reproduction's own store.
 _ASKING = re.compile(r"(?<!%)%nbops\b")
+# Ids that libraries number or draw anew for each page: scikit-learn, pandas' Styler, Altair, Plotly and Bokeh.
+_DRAWN = re.compile(
+    rb"sk-(?:container|estimator)-id-\d+|\bT_[0-9a-f]{5}(?=[_\W])|altair-viz-[0-9a-f]{32}"
+    rb"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
 _WORST: dict[Likeness, int] = {"equal": 0, "within tolerance": 1, "different": 2, "missing": 3}
 
 
@@ -94,6 +99,7 @@ def compare(
     labels: Mapping[str, str],
     tolerance: float,
     places: Mapping[str, str],
+    pages: Callable[[str], bytes | None],
 ) -> list[Compared]:
     """Hold what a run made against what it made when it ran again.
 
@@ -104,6 +110,7 @@ def compare(
         labels: execution → how people know it.
         tolerance: relative difference up to which a number counts as equal.
         places: path that was written in the first run → where the second one wrote it.
+        pages: digest of an HTML output → its bytes, None where they are gone.
 
     Returns:
         One verdict for everything that can be compared across processes, in the order it was made. Measured times are
@@ -120,7 +127,8 @@ def compare(
         found += judge.files(places)
         found += judge.metrics(before.metrics.get(execution.id, []), after.metrics.get(execution.id, []))
         found += judge.models(before.models.get(execution.id, []), after.models.get(execution.id, []))
-        found += judge.artifacts(before.artifacts.get(execution.id, []), after.artifacts.get(execution.id, []))
+        made = before.artifacts.get(execution.id, []), after.artifacts.get(execution.id, [])
+        found += judge.artifacts(*made, pages=pages)
     return found
 
 
@@ -197,9 +205,11 @@ class _Judge:
                 verdict: Likeness = "equal" if one.digest == again[nth] else "different"
                 yield self._compared("model", name, verdict, one.digest, again[nth])
 
-    def artifacts(self, before: list[Artifact], after: list[Artifact]) -> Iterator[Compared]:
+    def artifacts(
+        self, before: list[Artifact], after: list[Artifact], *, pages: Callable[[str], bytes | None]
+    ) -> Iterator[Compared]:
         """Artifacts it logged and outputs it showed, by their content."""
-        now = {one.name: one.digest for one in after}
+        now = {one.name: one for one in after}
         is_asking = _ASKING.search(self.execution.source) is not None
         for one in before:
             if is_asking and one.kind == "output":
@@ -207,8 +217,10 @@ class _Judge:
             if one.name not in now:
                 yield self._compared("artifact", one.name, "missing", one.digest)
             else:
-                verdict: Likeness = "equal" if one.digest == now[one.name] else "different"
-                yield self._compared("artifact", one.name, verdict, one.digest, now[one.name])
+                again = now[one.name]
+                is_alike = one.digest == again.digest or _shows_alike(one, again, pages)
+                verdict: Likeness = "equal" if is_alike else "different"
+                yield self._compared("artifact", one.name, verdict, one.digest, again.digest)
 
     def _compared(self, kind: str, name: str, verdict: Likeness, recorded: str, reproduced: str = "") -> Compared:
         most = 300 if kind == "cell" else _SHOWN
@@ -233,6 +245,14 @@ class _Judge:
         if one == other or (math.isnan(one) and math.isnan(other)):
             return "equal"
         return "within tolerance" if math.isclose(one, other, rel_tol=self.tolerance, abs_tol=0.0) else "different"
+
+
+def _shows_alike(one: Artifact, other: Artifact, pages: Callable[[str], bytes | None]) -> bool:
+    """Whether two pages are the same but for ids that no one sees."""
+    if not one.kind == other.kind == "output" or not one.media_type == other.media_type == "text/html":
+        return False
+    first, second = pages(one.digest), pages(other.digest)
+    return first is not None and second is not None and _DRAWN.sub(b"", first) == _DRAWN.sub(b"", second)
 
 
 def _held(execution: CellExecution | None) -> dict[str, str]:
