@@ -35,7 +35,8 @@ def _missing_docker() -> str | None:
         client = docker.from_env(timeout=10)
         try:
             client.ping()
-            tags = {tag for image in client.images.list() for tag in image.tags}
+            # In one question: the SDK's own list asks about each again, and some test may be removing one just now.
+            tags = {tag for image in client.api.images() for tag in image.get("RepoTags") or []}
         finally:
             client.close()
     except docker.errors.DockerException as error:

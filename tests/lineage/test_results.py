@@ -39,12 +39,17 @@ def test_a_metric_whose_cells_ran_in_order_is_clean(session: Any) -> None:
         ([("a", "import random"), ("b", "total = random.random()"), ("d", METRIC)],
          ["In [2]: it draws from random's random numbers, which nobody has seeded"]),
         ([("a", "import random; random.seed(1)"), ("b", "total = random.random()"), ("d", METRIC)], []),
+        ([("a", "from numpy.random import default_rng\nrng = default_rng()"), ("b", "total = rng.random()"),
+          ("d", METRIC)],
+         ["In [1]: it makes a random generator without a seed: default_rng()"]),
+        ([("a", "from numpy.random import default_rng\nrng = default_rng(7)"), ("b", "total = rng.random()"),
+          ("d", METRIC)], []),
         ([("a", "import socket"), ("b", "link = socket.socket()"), ("c", "link.settimeout(1)"),
           ("e", "total = link.gettimeout(); link.close()"), ("d", METRIC)],
          ["In [4]: nobody can say whether link changed"]),
         ([("a", "total = 1\n1 / 0"), ("d", METRIC)], ["In [1]: it ended as error"]),
     ],
-    ids=["edited", "from-below", "unseeded", "seeded", "opaque", "failed"],
+    ids=["edited", "from-below", "unseeded", "seeded", "unseeded-generator", "seeded-generator", "opaque", "failed"],
 )  # fmt: skip
 def test_a_metric_is_tainted_because_of_named_cells(session: Any, cells: Any, expected: list[str]) -> None:
     for cell_id, source in cells:

@@ -131,6 +131,18 @@ def container_user() -> tuple[int, int]:
     return os.getuid(), os.getgid()
 
 
+def image_tags(client: DockerClient, *, name: str | None = None, label: str | None = None) -> list[str]:
+    """List the tags of images, in one question: the SDK asks about each image again, and fails where one has just gone.
+
+    Args:
+        client: of the Docker engine.
+        name: only those of this repository, or this one tag.
+        label: only those with this ``KEY=VALUE``.
+    """
+    found = client.api.images(name=name, filters={"label": [label]} if label else None)
+    return [str(tag) for one in found for tag in one.get("RepoTags") or [] if tag != "<none>:<none>"]
+
+
 def give(folder: str) -> None:
     """Make a folder that our containers' user may write."""
     os.makedirs(folder, exist_ok=True)  # noqa: PTH103 (takes text as Docker does)

@@ -145,9 +145,9 @@ class ContainerEdge:
 def _edge_image(client: DockerClient, settings: Settings) -> str:
     """Return the image with HAProxy, made when it is not there."""
     base = image.base_image(client, settings.base_image)
-    there = client.images.list(filters={"label": [f"nbops.edge.base={base.id}"]})
+    there = client.api.images(quiet=True, filters={"label": [f"nbops.edge.base={base.id}"]})
     if there:
-        return str(there[0].id)
+        return str(there[0])
     name = f"nbops-edge:{base.id.rpartition(':')[2][:20]}"
     dockerfile = f"FROM {base.id}\nCOPY files /\nENV PATH=/usr/sbin:/usr/bin\nLABEL nbops.edge.base={base.id}\n"
     with tempfile.TemporaryDirectory() as scratch, stage("Make the edge's image") as now:

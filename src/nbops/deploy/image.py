@@ -22,7 +22,7 @@ import msgspec
 
 import nbops_serving
 from nbops.deploy import sbom, wheels
-from nbops.deploy.docker_client import ENDPOINT_LABEL, PROJECT_LABEL
+from nbops.deploy.docker_client import ENDPOINT_LABEL, PROJECT_LABEL, image_tags
 from nbops.deploy.engine import SERVER_PORT, Launch
 from nbops.errors import DeployError, MissingError
 from nbops.optional import need
@@ -197,7 +197,7 @@ ENTRYPOINT {json.dumps(command)}
     dockerfile += f"LABEL {_LOCK_LABEL}={lock}\n"
     what = [dockerfile, sites, sorted((path, sha256(data).hexdigest()) for path, data in own.items())]
     name = f"nbops-runtime:{sha256(msgspec.json.encode(what)).hexdigest()[:20]}"
-    if client.images.list(name=name):
+    if image_tags(client, name=name):
         return name
     server = wheels.site(server_pins, base.target, complete=server_complete, now=now)
     packages = wheels.site(own_pins, base.target, complete=complete, now=now)
@@ -220,10 +220,9 @@ ENTRYPOINT {json.dumps(command)}
 
 def _discard_former(client: DockerClient, lock: str, name: str) -> None:
     """Remove images with the same packages and a former server, unless a model's image still stands on them."""
-    for former in client.images.list(name=name.partition(":")[0], filters={"label": f"{_LOCK_LABEL}={lock}"}):
-        for tag in former.tags:
-            if tag != name:
-                discard(client, tag)
+    for tag in image_tags(client, name=name.partition(":")[0], label=f"{_LOCK_LABEL}={lock}"):
+        if tag != name:
+            discard(client, tag)
 
 
 def build_model(client: DockerClient, base: BaseImage, launch: Launch, *, now: Stage) -> str:

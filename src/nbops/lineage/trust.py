@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -10,6 +11,13 @@ import msgspec
 from nbops.lineage.states import is_deleted, is_edited, stale_names
 from nbops.lineage.story import STATE, Story, key_of, label
 from nbops.records import CellExecution, Compared, Reproduction
+
+_UNSEEDED = re.compile(
+    r"^[^#\n]*\b(default_rng|RandomState|SeedSequence|MT19937|PCG64(?:DXSM)?|Philox|SFC64|random\.Random|Random)"
+    r"\(\s*(?:None|seed\s*=\s*None)?\s*\)",
+    re.MULTILINE,
+)
+"""A generator of its own that starts somewhere else each time, which shows in no process-wide state."""
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +135,8 @@ def _doubts(story: Story, execution: CellExecution, stale: dict[str, list[str]])
         return
     if execution.status not in ("ok", "running"):
         yield f"it ended as {execution.status}"
+    if made := _UNSEEDED.search(execution.source):
+        yield f"it makes a random generator without a seed: {made[1]}()"
     newest = story.newest[key_of(execution)]
     if is_deleted(story, execution):
         yield "its cell is gone from the notebook"
