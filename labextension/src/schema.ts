@@ -9,8 +9,10 @@ export interface Artifact {
   digest: string;
   size_bytes: number;
   media_type: string;
-  kind: 'logged' | 'output';
+  kind: 'logged' | 'output' | 'plot';
   cell: string;
+  of: string;
+  caption: string;
   at: number;
 }
 
@@ -570,6 +572,14 @@ export interface Parameter {
   line: number;
 }
 
+/** What was drawn. */
+export interface Plotted {
+  of: string;
+  plots: Artifact[];
+  left_out: { [name: string]: string };
+  files: string[];
+}
+
 /** One run of a sweep. */
 export interface Point {
   run_id: string;
@@ -991,6 +1001,8 @@ export interface Routes {
   outputs: { takes: { id: string; limit?: number }; gives: ShownOutputs[] };
   /** Say what differs between runs: parameters, metrics, cells, packages, commits. */
   compare: { takes: { runs: string[] }; gives: Comparison };
+  /** Draw a run, several runs, a sweep, a model or an endpoint, and keep the pictures with it. */
+  plot: { takes: { ids: string[]; kind?: ('metrics' | 'importance' | 'confusion' | 'roc' | 'precision-recall' | 'calibration' | 'residuals' | 'drift' | 'latency')[]; data?: string; target?: string; hours?: number; output?: string }; gives: Plotted };
   /** Set and remove tags of a run, by which runs --where finds it. */
   tag: { takes: { run: string; tags?: { [name: string]: unknown }; remove?: string[] }; gives: Run };
   /** Write a note on a run, in place of the one it has. */
@@ -1102,7 +1114,7 @@ export interface Routes {
   /** List Secret records, newest first, narrowed by their fields. */
   'records/secrets': { takes: { id?: string; kind?: string; variable?: string; order_by?: string; limit?: number; offset?: number }; gives: Secret[] };
   /** List Artifact records, newest first, narrowed by their fields. */
-  'records/artifacts': { takes: { id?: string; run_id?: string; execution_id?: string; name?: string; digest?: string; size_bytes?: number; media_type?: string; kind?: 'logged' | 'output'; cell?: string; order_by?: string; limit?: number; offset?: number }; gives: Artifact[] };
+  'records/artifacts': { takes: { id?: string; run_id?: string; execution_id?: string; name?: string; digest?: string; size_bytes?: number; media_type?: string; kind?: 'logged' | 'output' | 'plot'; cell?: string; of?: string; caption?: string; order_by?: string; limit?: number; offset?: number }; gives: Artifact[] };
   /** List Dataset records, newest first, narrowed by their fields. */
   'records/datasets': { takes: { id?: string; name?: string; fingerprint?: string; rows?: number; profile_digest?: string; run_id?: string; order_by?: string; limit?: number; offset?: number }; gives: Dataset[] };
   /** List Fit records, newest first, narrowed by their fields. */
@@ -1149,6 +1161,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   show: 'GET',
   outputs: 'GET',
   compare: 'GET',
+  plot: 'POST',
   tag: 'POST',
   note: 'POST',
   rename: 'POST',

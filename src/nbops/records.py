@@ -290,10 +290,14 @@ class Artifact(Record, frozen=True, kw_only=True):
     """sha256 of the bytes, which is their address among the blobs."""
     size_bytes: int
     media_type: str = "application/octet-stream"
-    kind: Literal["logged", "output"] = "logged"
-    """Whether the user kept it, or a cell has shown it."""
+    kind: Literal["logged", "output", "plot"] = "logged"
+    """Whether the user kept it, a cell has shown it, or nbops has drawn it."""
     cell: str = ""
     """Of an output: its cell as ``NOTEBOOK#CELL_ID``, where the front end tells that; versions are counted by it."""
+    of: str = ""
+    """Of a plot: the id of the run, sweep, model version or endpoint that it shows."""
+    caption: str = ""
+    """Of a plot: what it shows in words, and which rows it is made of."""
     at: float
 
 

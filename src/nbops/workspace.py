@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from nbops.flows.doctor import Finding
     from nbops.flows.fire import Fired
     from nbops.flows.outputs import ShownOutputs
+    from nbops.flows.plot import Plotted
     from nbops.flows.schedules import Scheduled, ScheduleState, Unscheduled
     from nbops.flows.show import Page
     from nbops.keep import Collected
@@ -431,6 +432,29 @@ class Workspace:
         from nbops.flows.compare import compare
 
         return compare(self.store, runs)
+
+    def plot(
+        self,
+        ids: Sequence[str],
+        kind: Sequence[str] = (),
+        data: str | None = None,
+        target: str | None = None,
+        hours: float | None = None,
+        output: str | None = None,
+    ) -> Plotted:
+        """Draw a run, several runs, a sweep, a model or an endpoint, and keep the pictures with it."""
+        import time
+
+        from nbops.flows.plot import Wish, plot
+
+        since = None if hours is None else time.time() - hours * 3600
+        return plot(
+            self._meant(ids),
+            Wish(kinds=kind, data=data, target=target, since=since, output=output),
+            store=self.store,
+            blobs=self.blobs,
+            live=self.live.namespace if self.live is not None else None,
+        )
 
     def tag(self, run: str, tags: Mapping[str, str] | None = None, remove: Sequence[str] = ()) -> Run:
         """Set and remove tags of a run."""

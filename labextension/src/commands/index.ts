@@ -16,6 +16,8 @@ import { monitorEndpoint, openEndpoint, rollbackEndpoint, stopEndpoint } from '.
 import { extractFunctions } from './extract-functions';
 import { checkModel, deployModel, openModel, promoteModel } from './models';
 import { openModule, pullModule, testModule } from './modules';
+import { openModule, testModule } from './modules';
+import { drawPlots } from './plot';
 import { reproduceRun } from './reproduce-run';
 import { openFile, openLineage } from './lineage';
 import { retrainNotebook } from './retrain-notebook';
@@ -45,6 +47,7 @@ const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand
   reproduceRun,
   openLineage,
   openFile,
+  drawPlots,
   ...tidyRuns,
   extractFunctions,
   openModule,

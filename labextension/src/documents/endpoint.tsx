@@ -10,6 +10,7 @@ import { LineChart } from './chart';
 import { Document, openInMain } from './document';
 import { Chain } from './model';
 import { Block, Code, Empty, Facts } from './parts';
+import { Plots } from './plots';
 
 /** Open an endpoint. */
 export function openEndpointDocument(context: IContext, endpoint: string): void {
@@ -32,7 +33,7 @@ class EndpointDocument extends Document<{ state: EndpointState; logs: string }> 
     this.node.setAttribute('aria-label', context.trans.__('Endpoint %1', _endpoint));
   }
 
-  protected override readonly tables = ['endpoints', 'deployments', 'windows'];
+  protected override readonly tables = ['endpoints', 'deployments', 'windows', 'artifacts'];
 
   protected async ask(): Promise<{ state: EndpointState; logs: string }> {
     const { client, project } = this.context;
@@ -107,6 +108,7 @@ class EndpointDocument extends Document<{ state: EndpointState; logs: string }> 
             <Health windows={windows} context={context} />
           </Block>
         </div>
+        <Plots of={endpoint.id} reference={endpoint.name} answer={state} context={context} />
         {windows[0] && <Drift window={windows[0]} context={context} />}
         {windows.length > 1 && (
           <Block title={trans.__('Over time')} isWide>

@@ -7,6 +7,7 @@ import { CheckResult, Column, ModelState, ModelVersion } from '../schema';
 import { IContext } from '../tokens';
 import { Document, openInMain } from './document';
 import { Block, Empty, Facts, Values } from './parts';
+import { Plots } from './plots';
 
 /** Open a model's version. */
 export function openModelDocument(context: IContext, model: string): void {
@@ -29,7 +30,7 @@ class ModelDocument extends Document<ModelState> {
     this.node.setAttribute('aria-label', context.trans.__('Model %1', _model));
   }
 
-  protected override readonly tables = ['models', 'model_versions', 'check_results'];
+  protected override readonly tables = ['models', 'model_versions', 'check_results', 'artifacts'];
 
   protected ask(): Promise<ModelState> {
     return this.context.client.call(
@@ -94,6 +95,7 @@ class ModelDocument extends Document<ModelState> {
             <Checks checks={state.checks} context={context} />
           </Block>
         </div>
+        <Plots of={version.id} reference={this._model} answer={state} context={context} />
         <Block title={trans.__('What it takes')} isWide>
           <Signature columns={version.signature.columns} context={context} />
         </Block>

@@ -52,7 +52,7 @@ function isPicture(output: Artifact): boolean {
 }
 
 /** A picture as an image's source, where even a drawing's scripts never run. */
-function Picture(props: { content: Blob; label: string }): React.ReactElement | null {
+export function Picture(props: { content: Blob; label: string }): React.ReactElement | null {
   const { content, label } = props;
   const [source, setSource] = React.useState<string | null>(null);
   React.useEffect(() => {

@@ -10,6 +10,7 @@ import { LineChart } from './chart';
 import { Document, openInMain } from './document';
 import { Fits } from './fits';
 import { Block, Code, Empty, Facts, Values } from './parts';
+import { Plots } from './plots';
 
 /** Open a run in the main area. */
 export function openRunDocument(context: IContext, run: string): void {
@@ -84,6 +85,7 @@ class RunDocument extends Document<Page> {
         </div>
         <Reproductions page={page} context={context} />
         <Charts metrics={page.metrics} context={context} />
+        <Plots of={run.id} reference={run.id} answer={page} context={context} />
         <Fits fits={page.fits} context={context} />
         <Cells page={page} context={context} />
         <Belongings page={page} context={context} />

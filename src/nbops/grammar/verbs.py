@@ -12,6 +12,7 @@ from nbops.flows.demo import Journey
 from nbops.flows.doctor import Finding
 from nbops.flows.fire import Fired
 from nbops.flows.outputs import ShownOutputs
+from nbops.flows.plot import KINDS, Plotted
 from nbops.flows.schedules import Scheduled, ScheduleState, Unscheduled
 from nbops.flows.show import Page
 from nbops.grammar.language import Option, Verb
@@ -329,6 +330,44 @@ VERBS: tuple[Verb, ...] = (
             ),
         ),
         examples=("compare 01981a 01981b",),
+    ),
+    Verb(
+        name="plot",
+        topic="runs",
+        summary="Draw a run, several runs, a sweep, a model or an endpoint, and keep the pictures with it.",
+        gives=Plotted,
+        changes=True,
+        options=(
+            Option(
+                name="ids",
+                is_argument=True,
+                is_many=True,
+                is_required=True,
+                completes="runs",
+                metavar="ID",
+                help="A run, sweep, endpoint or model such as churn@3; or several runs.",
+            ),
+            Option(name="kind", is_many=True, kind="choice", choices=KINDS, help="Only this kind of picture."),
+            Option(
+                name="data",
+                kind="path",
+                metavar="ROWS",
+                help="For a model: a file with rows that it was not trained on; in a notebook also a variable.",
+            ),
+            Option(
+                name="target",
+                help="The column of them with the truth; in a notebook also a variable with one value each.",
+            ),
+            Option(name="hours", kind="number", minimum=0, help="For an endpoint: only the newest hours."),
+            Option(
+                name="output", short="-o", kind="path", metavar="FILE", help="Write a copy as .svg, .png or .pdf too."
+            ),
+        ),
+        examples=(
+            "plot last",
+            "plot churn@3 --data test.parquet --target churned --kind roc -o roc.svg",
+            "plot churn --kind latency --hours 24",
+        ),
     ),
     Verb(
         name="tag",

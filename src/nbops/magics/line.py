@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from nbops import capture
 from nbops.errors import UsageError
+from nbops.flows.plot import Plotted
 from nbops.grammar import Verb
 from nbops.grammar.commands import build, complete, invoke
 from nbops.grammar.completion import names_of
 from nbops.magics.progress import notebook
+from nbops.records import Artifact
 from nbops.views import bundle_of
 from nbops.workspace import Live, Workspace
 
@@ -62,6 +65,8 @@ def line_magic(shell: InteractiveShell, line: str) -> Answer | None:
             return None
         with notebook():
             value = getattr(workspace, verb.method)(**values)
+        if isinstance(value, Plotted) and not as_json:
+            _show(workspace, value.plots)
         return Answer(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() if as_json else value)
 
     try:
@@ -126,6 +131,23 @@ def _extract_cell(shell: InteractiveShell, cell: str, words: list[str]) -> None:
         from IPython.display import display
 
         display(answer)  # type: ignore[no-untyped-call]
+
+
+def _show(workspace: Workspace, plots: Sequence[Artifact]) -> None:
+    """Show pictures as pixels, which every reader of a notebook draws without trusting it."""
+    import base64
+
+    from IPython.display import display
+
+    for plot in plots:
+        content = workspace.blobs.get(plot.digest)
+        # 200 dots to the inch, of which a page shows 100.
+        width, height = (int.from_bytes(content[start : start + 4], "big") // 2 for start in (16, 20))
+        display(  # type: ignore[no-untyped-call]
+            {plot.media_type: base64.b64encode(content).decode(), "text/plain": plot.caption},
+            metadata={plot.media_type: {"width": width, "height": height, "alt": plot.caption}},
+            raw=True,
+        )
 
 
 def _words(line: str) -> list[str]:

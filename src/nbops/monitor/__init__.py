@@ -8,7 +8,8 @@ room.
 from __future__ import annotations
 
 from nbops.monitor.drift import drift
+from nbops.monitor.seen import Seen, Times, seen, times
 from nbops.monitor.statistics import Comparison, DriftTest, drift_test
 from nbops.monitor.window import measure
 
-__all__ = ["Comparison", "DriftTest", "drift", "drift_test", "measure"]
+__all__ = ["Comparison", "DriftTest", "Seen", "Times", "drift", "drift_test", "measure", "seen", "times"]

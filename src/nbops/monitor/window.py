@@ -54,7 +54,7 @@ def measure(
     """
     now = time.time()
     with stage(f"Measure the prediction log of {endpoint.name}"):
-        found = _read(_log_folders(endpoint, store), since, until, _References(store, blobs))
+        found = traffic_of(folders_of(endpoint, store), since, until, References(store, blobs))
         traffic = max(found, key=lambda one: (one.rows, one.model_version_id), default=None)
         if traffic is None:
             traffic = _Traffic(_latest_version_id(endpoint, store))
@@ -80,8 +80,8 @@ def measure(
     return window
 
 
-class _References:
-    """The training profiles of model versions, each read once."""
+class References:
+    """The training profiles of model versions."""
 
     def __init__(self, store: Store, blobs: Blobs) -> None:
         self._store, self._blobs = store, blobs
@@ -144,7 +144,8 @@ class _Traffic:
         return drift(self.reference, self.seen, **options)
 
 
-def _log_folders(endpoint: Endpoint, store: Store) -> list[Path]:
+def folders_of(endpoint: Endpoint, store: Store) -> list[Path]:
+    """Say where an endpoint's prediction log lies; MonitorError when it keeps none."""
     deployments = store.find(Deployment, endpoint=endpoint.name)
     folders = [Path(deployment.log_path) for deployment in deployments if deployment.log_path]
     if not folders:
@@ -156,7 +157,7 @@ def _log_folders(endpoint: Endpoint, store: Store) -> list[Path]:
     return sorted(dict.fromkeys(folders))
 
 
-def _read(folders: list[Path], since: float | None, until: float | None, references: _References) -> list[_Traffic]:
+def traffic_of(folders: list[Path], since: float | None, until: float | None, references: References) -> list[_Traffic]:
     """All traffic in the logs, by the model version that answered."""
     found: dict[str, _Traffic] = {}
     for folder in folders:

@@ -44,7 +44,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """The answer where nothing was recorded yet; None: then there is no answer."""
 
 
-RUNS_CODE = frozenset({"preview", "reproduce"})
+RUNS_CODE = frozenset({"plot", "preview", "reproduce"})
 """Verbs that run what they look at: no link and no image tag may set them off, and they take the right to execute."""
 
 

@@ -26,7 +26,7 @@ DIALECTS: tuple[Dialect, ...] = ("sqlite", "postgres")
 _INDEXES: dict[str, tuple[str, ...]] = {
     "runs": ("started_at", "name", "parent_id", "sweep_id", "firing_id", "status", "deleted_at, archived_at, id"),
     "cells": ("run_id, position",),
-    "artifacts": ("run_id", "digest", "cell, id"),
+    "artifacts": ("run_id", "digest", "cell, id", "of"),
     "datasets": ("run_id", "fingerprint"),
     "fits": ("run_id",),
     "module_versions": ("module, version", "run_id"),

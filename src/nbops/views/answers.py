@@ -20,6 +20,7 @@ from nbops.flows.demo import Journey
 from nbops.flows.doctor import Finding
 from nbops.flows.fire import Fired
 from nbops.flows.outputs import ShownOutputs
+from nbops.flows.plot import Plotted
 from nbops.flows.schedules import Scheduled, ScheduleState, Unscheduled
 from nbops.flows.show import Page, Trust
 from nbops.keep import Collected
@@ -601,6 +602,17 @@ def _(answer: Run) -> list[Part]:
     tags = ", ".join(f"{name}={value}" for name, value in answer.tags.items())
     facts = [("status", answer.status), ("started", when(answer.started_at)), ("tags", tags), ("note", answer.note)]
     return [Heading(f"Run {answer.name}", short(answer.id)), Facts([fact for fact in facts if fact[1]])]
+
+
+@view_of.register
+def _(answer: Plotted) -> list[Part]:
+    parts: list[Part] = [Heading(f"Plots of {answer.of}", f"{len(answer.plots)} kept")]
+    parts.append(Facts([(short(plot.id), plot.caption) for plot in answer.plots]))
+    if answer.left_out:
+        parts.append(Heading("Not drawn"))
+        parts.append(Facts(list(answer.left_out.items())))
+    parts += [Note(f"wrote {file}", "plain") for file in answer.files]
+    return parts
 
 
 @view_of.register

@@ -134,6 +134,8 @@ CREATE TABLE artifacts (
     "media_type" TEXT COLLATE "C" NOT NULL,
     "kind" TEXT COLLATE "C" NOT NULL,
     "cell" TEXT COLLATE "C" NOT NULL,
+    "of" TEXT COLLATE "C" NOT NULL,
+    "caption" TEXT COLLATE "C" NOT NULL,
     "at" DOUBLE PRECISION NOT NULL
 );
 
@@ -142,6 +144,8 @@ CREATE INDEX artifacts_by_run_id ON artifacts ("run_id");
 CREATE INDEX artifacts_by_digest ON artifacts ("digest");
 
 CREATE INDEX artifacts_by_cell_id ON artifacts ("cell", "id");
+
+CREATE INDEX artifacts_by_of ON artifacts ("of");
 
 CREATE TRIGGER artifacts_changed AFTER INSERT OR UPDATE OR DELETE ON artifacts
     FOR EACH ROW EXECUTE FUNCTION nbops_changed();

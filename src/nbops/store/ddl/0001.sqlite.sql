@@ -218,6 +218,8 @@ CREATE TABLE artifacts (
     "media_type" TEXT NOT NULL,
     "kind" TEXT NOT NULL,
     "cell" TEXT NOT NULL,
+    "of" TEXT NOT NULL,
+    "caption" TEXT NOT NULL,
     "at" REAL NOT NULL
 );
 
@@ -226,6 +228,8 @@ CREATE INDEX artifacts_by_run_id ON artifacts ("run_id");
 CREATE INDEX artifacts_by_digest ON artifacts ("digest");
 
 CREATE INDEX artifacts_by_cell_id ON artifacts ("cell", "id");
+
+CREATE INDEX artifacts_by_of ON artifacts ("of");
 
 CREATE TRIGGER artifacts_put AFTER INSERT ON artifacts BEGIN
     INSERT INTO changes (noun, id, what) VALUES ('artifacts', new.id, '*');
@@ -240,6 +244,8 @@ CREATE TRIGGER artifacts_set AFTER UPDATE ON artifacts BEGIN
         CASE WHEN new."media_type" IS NOT old."media_type" THEN ',media_type' ELSE '' END ||
         CASE WHEN new."kind" IS NOT old."kind" THEN ',kind' ELSE '' END ||
         CASE WHEN new."cell" IS NOT old."cell" THEN ',cell' ELSE '' END ||
+        CASE WHEN new."of" IS NOT old."of" THEN ',of' ELSE '' END ||
+        CASE WHEN new."caption" IS NOT old."caption" THEN ',caption' ELSE '' END ||
         CASE WHEN new."at" IS NOT old."at" THEN ',at' ELSE '' END);
 END;
 CREATE TRIGGER artifacts_gone AFTER DELETE ON artifacts WHEN EXISTS (SELECT 1 FROM runs WHERE id = old.run_id)
