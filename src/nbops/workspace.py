@@ -453,6 +453,7 @@ class Workspace:
             Wish(kinds=kind, data=data, target=target, since=since, output=output),
             store=self.store,
             blobs=self.blobs,
+            root=self.root,
             live=self.live.namespace if self.live is not None else None,
         )
 

@@ -42,7 +42,9 @@ def logged(workspace: Workspace, model: Any, name: str, target: str) -> ModelVer
     frame = table()
     sample = frame[["age", "noise"]]
     fitted = model.fit(sample, frame[target])
-    return register_model(fitted, name=name, sample=sample, store=workspace.store, blobs=workspace.blobs)
+    return register_model(
+        fitted, name=name, sample=sample, store=workspace.store, blobs=workspace.blobs, root=workspace.root
+    )
 
 
 def run(workspace: Workspace, name: str, *, steps: int = 3, **fields: Any) -> Run:
@@ -117,6 +119,16 @@ def test_a_classifier_is_held_against_rows_of_a_file(workspace: Workspace, tmp_p
     assert sorted(path.name for path in tmp_path.glob("*.svg")) == sorted(Path(file).name for file in plotted.files)
 
 
+def test_the_projects_held_out_rows_are_taken_without_being_asked_for(workspace: Workspace, tmp_path: Path) -> None:
+    logged(workspace, LogisticRegression(), "churn", "churned")
+    table(seed=1).to_parquet(tmp_path / "test.parquet")
+    demand = '[tool.nbops.checks.held_out]\ndata = "test.parquet"\ntarget = "churned"\n'
+    (tmp_path / "pyproject.toml").write_text(demand)
+    assert "300 rows of test.parquet" in workspace.plot(["churn"], kind=["roc"]).plots[0].caption
+    table().drop(columns="noise").to_parquet(tmp_path / "test.parquet")
+    assert "of its own training sample" in workspace.plot(["churn"]).plots[0].caption
+
+
 def test_a_regression_is_drawn_as_residuals_and_empty_truths_are_left_out(workspace: Workspace, tmp_path: Path) -> None:
     logged(workspace, LinearRegression(), "price", "price")
     rows = table(seed=1)
@@ -132,7 +144,8 @@ def test_in_a_notebook_rows_and_truth_are_variables(workspace: Workspace) -> Non
     frame = table()
     workspace.live = Live(
         namespace={"X": frame[["age", "noise"]], "y": frame["churned"].astype(float)},
-        executions=list, run_id=None, execution_id=None, notebook=None, recording=False, offer=lambda _: None,
+        executions=list, earlier=list, run_id=None, execution_id=None, notebook=None, recording=False,
+        offer=lambda _: None,
     )  # fmt: skip
     (plot,) = workspace.plot(["churn"], kind=["roc"], data="X", target="y").plots
     assert "300 rows of X (the very rows that it was trained on)" in plot.caption

@@ -18,7 +18,7 @@ from nbops.store.interface import Store
 
 if TYPE_CHECKING:
     from nbops.data.profile import ColumnProfile
-    from nbops.flows.held_out import Answered, Given
+    from nbops.flows.evaluation import Answered, Given, Loaded
     from nbops.plots import Drawing, Line, Pair
 
 KINDS = (
@@ -64,7 +64,13 @@ _Draws = dict[str, Callable[[], "Drawing"]]
 
 
 def plot(
-    references: Sequence[str], wish: Wish, *, store: Store, blobs: Blobs, live: Mapping[str, Any] | None = None
+    references: Sequence[str],
+    wish: Wish,
+    *,
+    store: Store,
+    blobs: Blobs,
+    root: Path,
+    live: Mapping[str, Any] | None = None,
 ) -> Plotted:
     """Draw what there is to see of something, and keep the pictures with it.
 
@@ -75,6 +81,7 @@ def plot(
         wish: which pictures, and of which rows.
         store: where the records are.
         blobs: where the pictures are put.
+        root: the project's folder, whose ``[tool.nbops.checks.held_out]`` may name rows.
         live: variables of the notebook, which ``wish.data`` and ``wish.target`` may name.
 
     Returns:
@@ -89,7 +96,7 @@ def plot(
         raise UsageError("only runs are drawn together", hint="nbops plot RUN RUN")
     if wish.output is not None:
         _form_of(wish.output)
-    label, draws = _draws_of(records, wish, store=store, blobs=blobs, live=live or {})
+    label, draws = _draws_of(records, wish, store=store, blobs=blobs, root=root, live=live or {})
     if unfit := [kind for kind in wish.kinds if kind not in draws]:
         raise UsageError(
             f"{unfit[0]} is no plot of {label}; there are {', '.join(draws)}", hint=f"nbops plot {references[0]}"
@@ -119,14 +126,16 @@ def _resolve(store: Store, reference: str) -> Record:
 
 
 def _draws_of(
-    records: Sequence[Record], wish: Wish, *, store: Store, blobs: Blobs, live: Mapping[str, Any]
+    records: Sequence[Record], wish: Wish, *, store: Store, blobs: Blobs, root: Path, live: Mapping[str, Any]
 ) -> tuple[str, _Draws]:
     """How people name what is drawn, and how each of its kinds is drawn."""
     first = records[0]
     if isinstance(first, Endpoint):
         return first.name, _endpoint_draws(first, wish, store, blobs)
     if isinstance(first, ModelVersion):
-        return f"{first.model}@{first.number}", _model_draws(first, wish, store, blobs, live)
+        return f"{first.model}@{first.number}", _model_draws(
+            first, wish, store=store, blobs=blobs, root=root, live=live
+        )
     if isinstance(first, Sweep):
         runs = store.find(Run, sweep_id=first.id, deleted_at=None, order_by="id", limit=MOST_RUNS)
         return first.name, {"metrics": lambda: _metrics(store, runs, first.name)}
@@ -241,26 +250,22 @@ def _lines(store: Store, run: Run, title: str) -> dict[str, Line]:
 # --- models -------------------------------------------------------------------------------------------------------
 
 
-def _model_draws(version: ModelVersion, wish: Wish, store: Store, blobs: Blobs, live: Mapping[str, Any]) -> _Draws:
+def _model_draws(
+    version: ModelVersion, wish: Wish, *, store: Store, blobs: Blobs, root: Path, live: Mapping[str, Any]
+) -> _Draws:
     from functools import cache
 
     from nbops import plots
-    from nbops.flows import held_out
+    from nbops.flows import evaluation
 
     label = f"{version.model}@{version.number}"
     # Loaded and asked once for all kinds.
-    model = cache(lambda: held_out.Loaded(version, blobs))
-    rows = cache(
-        lambda: (
-            held_out.registered(model())
-            if wish.data is None
-            else held_out.given(version, wish.data, wish.target, live=live, store=store)
-        )
-    )
-    said = cache(lambda: held_out.answered(model(), _with_truth(rows(), label)))
+    model = cache(lambda: evaluation.Loaded(version, blobs))
+    rows = cache(lambda: _rows(model(), wish, root=root, live=live, store=store))
+    said = cache(lambda: evaluation.answered(model(), _with_truth(rows(), label)))
 
     def importance() -> Drawing:
-        weights, unit, words = held_out.weights(model(), rows())
+        weights, unit, words = evaluation.weights(model(), rows())
         return plots.importance(weights, of=label, rows=words, unit=unit)
 
     def confusion() -> Drawing:
@@ -290,6 +295,21 @@ def _model_draws(version: ModelVersion, wish: Wish, store: Store, blobs: Blobs, 
     if version.signature.output != "class":
         draws["residuals"] = residuals
     return draws
+
+
+def _rows(model: Loaded, wish: Wish, *, root: Path, live: Mapping[str, Any], store: Store) -> Given:
+    """The rows that were asked for; else the project's held-out rows, where they fit; else the model's own sample."""
+    from nbops.flows import evaluation
+    from nbops.flows.check.demands import demands_of
+
+    if wish.data is not None:
+        return evaluation.given(model.version, wish.data, wish.target, live=live, store=store)
+    held_out = demands_of(root).held_out
+    if held_out is not None:
+        with suppress(UsageError):  # they are another model's, or gone
+            data = str(root / Path(held_out.data).expanduser())
+            return evaluation.given(model.version, data, held_out.target, live={}, store=store)
+    return evaluation.registered(model)
 
 
 def _with_truth(rows: Given, label: str) -> Given:
