@@ -16,7 +16,6 @@ import { monitorEndpoint, openEndpoint, rollbackEndpoint, stopEndpoint } from '.
 import { extractFunctions } from './extract-functions';
 import { checkModel, deployModel, openModel, promoteModel } from './models';
 import { openModule, pullModule, testModule } from './modules';
-import { openModule, testModule } from './modules';
 import { drawPlots } from './plot';
 import { reproduceRun } from './reproduce-run';
 import { openFile, openLineage } from './lineage';
