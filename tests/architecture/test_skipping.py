@@ -26,9 +26,11 @@ def test_a_missing_component_is_told(tmp_path: Path, required: dict[str, str], c
     (tmp_path / "test_it.py").write_text("import pytest\n@pytest.mark.haproxy\ndef test_it(): pass\n")
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = haproxy: needs HAProxy\nasyncio_mode = auto\n")
     (tmp_path / "bin").mkdir()  # a path without any program
+    # Whatever is required of the suite that this test is part of.
+    env = {key: value for key, value in os.environ.items() if key != "NBOPS_REQUIRE_ALL"}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", "test_it.py"],
-        env=os.environ | {"PATH": str(tmp_path / "bin"), "PYTHONPATH": str(TESTS / "plugins"), **required},
+        env=env | {"PATH": str(tmp_path / "bin"), "PYTHONPATH": str(TESTS / "plugins"), **required},
         cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert (done.returncode, said in done.stdout) == (code, True), done.stdout

@@ -224,7 +224,7 @@ def test_a_disk_that_fills_up_stops_no_cell_and_gets_everything_when_there_is_ro
 def test_three_failures_of_our_own_switch_recording_off_with_one_notice(
     shell: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a bug of ours")
 
     monkeypatch.setattr(recorder()._outlets, "begin", broken)

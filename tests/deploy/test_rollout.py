@@ -398,7 +398,7 @@ def test_rollback_without_an_older_version_says_so(workshop: Any) -> None:
 @pytest.mark.haproxy
 def test_an_unknown_engine_is_said_with_the_known_ones(workshop: Any) -> None:
     workshop.engine = "kubernetes-please"
-    with pytest.raises(UsageError, match=r"there is no engine .kubernetes-please.; there are: docker, process"):
+    with pytest.raises(UsageError, match=r"there is no engine .kubernetes-please.; there are: docker, fake, process"):
         workshop.deploy(1)
 
 

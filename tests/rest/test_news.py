@@ -47,6 +47,10 @@ async def listening(server: Server) -> AsyncIterator[Callable[[], Any]]:
         yield following
     finally:
         socket.close()
+        # It is closed when the server has answered, which is after the end of a test that does not wait.
+        with contextlib.suppress(TimeoutError):
+            while await asyncio.wait_for(socket.read_message(), 10) is not None:
+                pass
 
 
 async def test_what_another_process_writes_is_told(server: Server, write: Write) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,10 @@ def test_requests_are_logged_and_monitored_as_those_of_a_container(tmp_path: Pat
         endpoint = nbops.deploy(fitted(), name="line", sample=ROWS)
         for _ in range(30):
             endpoint.predict([{"x0": 100.0, "x1": 1.0}])
-        window = workspace.monitor("line")
+        # The log is written behind the answers.
+        until = time.monotonic() + 20
+        while (window := workspace.monitor("line")).rows < 30 and time.monotonic() < until:
+            time.sleep(0.1)
         assert window.rows >= 30
         assert window.verdict == "drifted"
 

@@ -230,14 +230,14 @@ class Follower:
 
     def _new_versions(self, changes: Changes, names: Mapping[str, Any], took_s: float) -> dict[str, str]:
         """What the same names hold for other sessions to compare with, for as long again."""
-        from nbops.data import version
+        from nbops.data import Allowance, version
 
-        deadline = time.perf_counter() + min(max(_LEAST_S, took_s * _SHARE), _MOST_S)
+        allowed = Allowance(min(max(_LEAST_S, took_s * _SHARE), _MOST_S))
         found: dict[str, str] = {}
         for name in changes.writes:
             thing = names.get(name)
             # A number's digest says what it is already.
-            if type(thing) not in _PLAIN and name in names and (left := deadline - time.perf_counter()) > 0:
+            if type(thing) not in _PLAIN and name in names and (left := allowed.left()) > 0:
                 with quiet():
                     found[name] = version(thing, key=self._texts_key(), budget_s=left)
         return found

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import marshal
-import time
 import types
 from typing import Any
 
+from nbops.data.allowance import Allowance
 from nbops.data.canonical import OutOfTimeError
 from nbops.data.fingerprint import fingerprint
 from nbops.data.parts import ancestors_of, attributes_of, content_of, is_native, name_of, root_of
@@ -61,7 +61,7 @@ def version(thing: Any, *, key: bytes = b"", budget_s: float = 0.05) -> str:
         thing: any object.
         key: what texts are hashed with, so that a short one cannot be guessed from its version; without a key what
             holds texts has no version, except for columns of tables.
-        budget_s: seconds this may take.
+        budget_s: seconds of processor time this may take.
 
     Returns:
         ``int:5`` for a number, ``xxh3:…`` for a table or array, ``value:…`` for what is made of such, with the key's
@@ -78,7 +78,7 @@ def version(thing: Any, *, key: bytes = b"", budget_s: float = 0.05) -> str:
         return f"{kind.__name__}:{thing!r}"
     if isinstance_of(thing, *_DEFINITIONS):
         return ""
-    walk = _Walk(time.perf_counter() + budget_s)
+    walk = _Walk(Allowance(budget_s))
     try:
         if _is_table(thing):
             return walk.table(thing)
@@ -106,9 +106,9 @@ def _is_table(thing: Any) -> bool:
 class _Walk:
     """Turns an object into builtins that are written in one way only."""
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, allowed: Allowance) -> None:
         self.has_text = False
-        self._deadline = deadline
+        self._allowed = allowed
         self._steps = 0
         self._open: set[int] = set()
 
@@ -131,7 +131,7 @@ class _Walk:
 
     def _step(self) -> None:
         self._steps += 1
-        if not self._steps % 64 and time.perf_counter() > self._deadline:
+        if not self._steps % 64 and self._allowed.is_spent():
             raise OutOfTimeError
 
     def _parts(self, thing: Any, kind: type) -> Any:
@@ -170,7 +170,7 @@ class _Walk:
 
     def table(self, table: Any) -> str:
         """The version of a table or array."""
-        left = self._deadline - time.perf_counter()
+        left = self._allowed.left()
         if left <= _size(table) / _BYTES_PER_SECOND:
             raise OutOfTimeError
         found = fingerprint(table, budget_s=left)
