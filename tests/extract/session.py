@@ -50,7 +50,8 @@ def main(path: str, cases: dict[str, list[str]]) -> dict[str, Any]:
 
 
 def _planned(names: list[str], ran: list[Any], namespace: dict[str, Any], *, proof: bool = False) -> dict[str, Any]:
-    from nbops.extract.making import make_plan, prove
+    from nbops.extract.planning import make_plan
+    from nbops.extract.proving import prove
     from nbops.source import analyse
 
     root = Path.cwd()

@@ -12,7 +12,8 @@ from extract_sessions import live_report
 
 from nbops.errors import ExtractError
 from nbops.extract import extract
-from nbops.extract.making import make_plan, prove
+from nbops.extract.planning import make_plan
+from nbops.extract.proving import prove
 from nbops.source import analyse, read_notebook
 from nbops.store.interface import Store
 

@@ -40,7 +40,7 @@ for number in range(int(sys.argv[2]), 10_000):
 BYTES = """
 import sys
 from pathlib import Path
-from nbops.extract.making import make_plan
+from nbops.extract.planning import make_plan
 from nbops.source import read_notebook
 names = sys.argv[2].split()
 plan = make_plan(names, cells=read_notebook(sys.argv[1]), module="a.b", root=Path("."), namespace=None, notebook=None)

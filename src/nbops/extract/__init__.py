@@ -1,12 +1,13 @@
 """Functions out of the notebook, into versioned modules that are proven to work.
 
-The story is in ``making``: the ``log`` of what ran, the ``closure`` of what names need, the ``purity`` of what may come
-along, ``carry`` for data, the text that ``emit`` writes, the proof in a clean process, the number from ``versions``.
+The story is in ``making``: ``planning`` slices the ``log`` of what ran by the ``closure`` of what names need, judged by
+``purity`` and ``changes``, with ``carry`` for data and the text that ``emit`` writes; ``proving`` imports it in a clean
+process; ``versions`` gives the number.
 """
 
-from nbops.extract.closure import Blocker
 from nbops.extract.graduation import Graduated, graduate, main_objects
 from nbops.extract.making import Preview, extract, preview, replacement
+from nbops.extract.needs import Blocker
 from nbops.extract.pulling import Pulled, Threeway, compare, diff, pull
 from nbops.extract.recording import RecordedCall, Recording, TestReport, record, recorded_calls, run_tests
 from nbops.extract.versions import (

@@ -17,9 +17,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from nbops.errors import ExtractError
-from nbops.extract.closure import Blocker, Closure
 from nbops.extract.files import write
 from nbops.extract.log import Step
+from nbops.extract.needs import Blocker, Closure
 from nbops.optional import need
 from nbops.source import analyse
 

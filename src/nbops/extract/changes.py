@@ -9,7 +9,8 @@ from typing import Literal
 from nbops.extract.log import Log, Step
 from nbops.extract.purity import SAFE_METHODS, ValueKind
 from nbops.source import Touch
-from nbops.source.names import CHANGING_CALLS, MUTATORS, root_name
+from nbops.source.touches import CHANGING_CALLS, MUTATORS
+from nbops.source.trees import root_name
 
 ObjectKind = ValueKind | Literal["definition"]
 

@@ -12,14 +12,13 @@ import difflib
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
-
-import msgspec
 
 from nbops.extract.changes import Changes, is_setting
 from nbops.extract.live import agrees, alias_of_object, described_value, unit_from_object
 from nbops.extract.log import Log, Step
+from nbops.extract.needs import Blocker, Closure, Imported
 from nbops.extract.purity import Judge, Meaning, value_kind
 from nbops.extract.registries import Registries, answers, entered_by_hooks, reads_registry
 from nbops.masking.marks import marks_in
@@ -36,71 +35,6 @@ _SESSION_NAMES = frozenset({"In", "Out", "_", "__", "___", "exit", "quit", "_ih"
 _BEFORE_ALL = -1_000_000
 """Places of definitions that nobody recorded: before everything that was, and before what an earlier version had."""
 _MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__spec__", "__debug__"})
-
-
-BlockerKind = Literal[
-    "data", "undefined", "hidden", "magic", "conflict", "changed", "session", "unsupported", "secret", "proof"
-]
-
-
-class Blocker(msgspec.Struct, frozen=True, kw_only=True):
-    """One reason why a definition cannot leave the notebook as it is."""
-
-    name: str
-    """The global name in question."""
-    kind: Literal[
-        "data", "undefined", "hidden", "magic", "conflict", "changed", "session", "unsupported", "secret", "proof"
-    ]
-    reason: str
-    cell: str | None = None
-    """The cell it stands in, as messages call it."""
-    needed_by: str = ""
-    cures: list[str] = []
-    """Options that would carry it, such as ``--parameter df``."""
-    choices: dict[str, str] = {}
-    """For a conflict: what ``--definition NAME=…`` may be → the text it would take."""
-
-
-@dataclass(frozen=True)
-class Imported:
-    """An import that the module needs, and where in the order of things it stood."""
-
-    alias: Alias
-    position: int
-
-
-@dataclass
-class Closure:
-    """What has to be emitted, and what is in the way."""
-
-    steps: dict[Step, None] = field(default_factory=dict)
-    requested: dict[str, Step] = field(default_factory=dict)
-    imports: dict[tuple[str, int], Imported] = field(default_factory=dict)
-    """(bound name, position) → import."""
-    blockers: list[Blocker] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    cut: dict[str, set[Step]] = field(default_factory=dict)
-    """Parameter or pin → the statements whose functions read it."""
-    doubts: dict[str, Blocker] = field(default_factory=dict)
-    """Values that functions which stay behind have changed: in the way unless they are what the text makes again."""
-    shared: set[str] = field(default_factory=set)
-    """Objects that functions of the notebook change when they are called."""
-    state: set[str] = field(default_factory=set)
-    """Module state that functions of the module change when they are called."""
-    final: set[str] = field(default_factory=set)
-    """Names that are looked up when functions are called, and so for what they last stood for."""
-    unverified: list[str] = field(default_factory=list)
-    """Requested names whose live object could not be held against the text."""
-
-    def block(self, blocker: Blocker) -> None:
-        """Add a blocker once."""
-        if blocker not in self.blockers:
-            self.blockers.append(blocker)
-
-    def note(self, text: str) -> None:
-        """Add a note once."""
-        if text not in self.notes:
-            self.notes.append(text)
 
 
 def close(

@@ -7,8 +7,8 @@ import sys
 from collections import defaultdict
 from collections.abc import Mapping
 
-from nbops.extract.closure import Closure, Imported
 from nbops.extract.log import Step
+from nbops.extract.needs import Closure, Imported
 
 _HEADER = (
     '"""{title}, taken from a notebook by nbops.\n\n'

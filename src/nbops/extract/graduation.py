@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from nbops.errors import ExtractError
-from nbops.extract.closure import Blocker
 from nbops.extract.files import module_path
 from nbops.extract.live import same_code
-from nbops.extract.making import Plan, make_plan, prove, refuse_blocked
+from nbops.extract.needs import Blocker
+from nbops.extract.planning import Plan, make_plan
+from nbops.extract.proving import prove, refuse_blocked
 from nbops.extract.standing import stands_in
 from nbops.records import ModuleVersion
 from nbops.source import SourceCell, analyse
-from nbops.source.names import all_code
+from nbops.source.reads import all_code
 
 _PLACEHOLDER = "nbops_graduated_module"
 _HEADER = "Definitions of a notebook that a model needs, taken from it by nbops when the model was packed."

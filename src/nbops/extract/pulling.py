@@ -11,7 +11,7 @@ import msgspec
 
 from nbops.errors import ExtractError, NotFoundError
 from nbops.extract.files import module_path
-from nbops.extract.making import make_plan
+from nbops.extract.planning import make_plan
 from nbops.extract.versions import current, find_version, history, other_modules
 from nbops.records import ModuleVersion
 from nbops.source import SourceCell, analyse

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nbops.extract.log import Step
-from nbops.source.names import MUTATORS, dotted_name, root_name
+from nbops.source.touches import MUTATORS
+from nbops.source.trees import dotted_name, root_name
 
 ValueKind = Literal["fixed", "container", "object"]
 

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from nbops.extract.log import Log, Step
-from nbops.source.names import MUTATORS
+from nbops.source.touches import MUTATORS
 
 _HOOKS = {"__init_subclass__", "__new__", "__init__"}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from nbops.extract.closure import Closure, StarNames, close, no_star_names
+from nbops.extract.closure import StarNames, close, no_star_names
 from nbops.extract.log import Log, Step
+from nbops.extract.needs import Closure
 from nbops.records import ModuleVersion
 from nbops.source import SourceCell
 

@@ -4,9 +4,11 @@ Nothing here runs a cell or knows of a kernel; rooms above decide what to make o
 """
 
 from nbops.source.cells import SourceCell, from_executions, from_texts
-from nbops.source.names import Alias, CellNames, Reads, Touch, Unit, analyse
+from nbops.source.names import Alias, CellNames, Unit, analyse
 from nbops.source.notebook import read_notebook
 from nbops.source.python import PlainCell, plain
+from nbops.source.reads import Reads
+from nbops.source.touches import Touch
 
 __all__ = [
     "Alias",
