@@ -81,6 +81,19 @@ def test_a_rewritten_function_is_compared_as_it_would_be_written(take: Take, roo
     assert extract.pull("churn.features", store=store, root=root, cells=cells_of(*sources)) == []
 
 
+def test_a_function_that_reads_pinned_data_comes_back_without_the_line_that_fetches_it(
+    take: Take, root: Path, store: Store
+) -> None:
+    sources = "import random\ntable = [random.random() for _ in range(500)]", "def first(n):\n    return table[:n]"
+    session = {"cells": ran(*sources), "namespace": namespace_of(*sources)}
+    version = take("first", pins=["table"], **session)
+    _edit(root / version.path, "table[:n]", "table[: n + 1]")
+
+    (pulled,) = extract.pull("churn.features", store=store, root=root, **session)
+
+    assert pulled.source == "def first(n):\n    return table[: n + 1]"
+
+
 def test_a_new_function_in_the_file_is_offered(path: Path, root: Path, store: Store) -> None:
     path.write_text(path.read_text() + "\n\ndef added():\n    return 1\n")
 

@@ -103,6 +103,8 @@ def pull(
         NotFoundError: nbops never wrote this module.
         ExtractError: the file is not Python.
     """
+    version, _ = current(store, root, module)
+    pins = version.pins if version is not None else {}
     pulled = []
     for entry in compare(module, store=store, root=root, cells=cells, namespace=namespace, notebook=notebook):
         if entry.state in {"file", "both"} and entry.file is not None:
@@ -110,13 +112,19 @@ def pull(
             pulled.append(
                 Pulled(
                     name=entry.name,
-                    source=entry.file,
+                    source=_without_lookups(entry.file, pins),
                     is_conflict=entry.state == "both",
                     notebook=entry.notebook if is_known else None,
                     diff=_unified(entry.notebook or "", entry.file, "notebook", "file"),
                 )
             )
     return pulled
+
+
+def _without_lookups(text: str, pins: Mapping[str, str]) -> str:
+    """Leave out the lines that fetch pinned data: the notebook has the data itself."""
+    fetched = {f'{name} = _pinned("{digest}")' for name, digest in pins.items()}
+    return "\n".join(line for line in text.split("\n") if line.strip() not in fetched)
 
 
 def diff(
