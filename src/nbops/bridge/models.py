@@ -83,7 +83,7 @@ class ModelsOut:
         path = f"{FOLDER}/models/{name}/{version.number}"
         client = self.outbound.server.client
         with tempfile.TemporaryDirectory(prefix="nbops-mlflow-") as folder:
-            told = msgspec.structs.replace(version, flavour=flavour, aliases={})
+            told = msgspec.structs.replace(version, flavour=flavour)
             model_folder.write(Path(folder), told, data=data, **extras)
             client.log_artifacts(info.run_id, folder, path)
         self._register(name)
