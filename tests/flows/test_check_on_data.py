@@ -40,7 +40,7 @@ class Project:
         return self.keep(fitted, name=name, **fields)
 
     def keep(self, fitted: Any, *, name: str = "churn", **fields: Any) -> ModelVersion:
-        made = register_model(fitted, name=name, sample=self.sample, store=self.store, blobs=self.blobs)
+        made = register_model(fitted, name=name, sample=self.sample, store=self.store, blobs=self.blobs, root=self.root)
         changed = msgspec.structs.replace(made, **fields)
         if fields:
             self.store.update(ModelVersion, made.id, **fields)

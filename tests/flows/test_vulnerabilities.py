@@ -94,7 +94,7 @@ def here(project: Path) -> Iterator[Project]:
     with open_store(settings) as store:
         blobs = Blobs(settings.blobs)
         made = register_model(
-            LinearRegression().fit(rows, rows[:, 0]), name="tiny", sample=rows, store=store, blobs=blobs
+            LinearRegression().fit(rows, rows[:, 0]), name="tiny", sample=rows, store=store, blobs=blobs, root=project
         )
         yield Project(project, lambda version: check(version, store=store, blobs=blobs, root=project), made)
 
