@@ -127,7 +127,8 @@ def test_a_secret_that_the_function_asks_for_itself_is_no_obstacle(session: Sess
 def live(session: Session) -> Live:
     recorder = session.recorder
     return Live(
-        namespace=recorder.namespace, executions=recorder.cells, run_id=recorder.run_id, notebook=recorder.notebook,
+        namespace=recorder.namespace, executions=recorder.cells, earlier=list, run_id=recorder.run_id,
+        notebook=recorder.notebook,
         recording=True, execution_id=None, offer=lambda _: None,
     )  # fmt: skip
 
