@@ -80,3 +80,10 @@ def test_the_notebook_is_found_without_asking_a_server(
         monkeypatch.setenv(name, value.format(root=root))
     said = {name: value.format(root=root) if isinstance(value, str) else value for name, value in namespace.items()}
     assert place.notebook(said, str(root)) == path
+
+
+def test_copies_that_a_package_brings_along_are_not_installed(tmp_path: Path) -> None:
+    site = tmp_path / "site-packages"
+    (site / "numpy-2.0.dist-info").mkdir(parents=True)
+    (site / "ray" / "thirdparty_files" / "colorama-0.4.6.dist-info").mkdir(parents=True)
+    assert surroundings.packages([str(site), str(site / "ray" / "thirdparty_files")]) == {"numpy": "2.0"}

@@ -103,6 +103,8 @@ def packages(path: Iterable[str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for folder in path:
+        if "site-packages" in Path(folder).parent.parts:
+            continue  # a package's own copies of others, which it puts on the path while it is imported, as Ray does
         try:
             names = os.listdir(folder or ".")  # noqa: PTH208 - Path objects for thousands of names cost more than the listing
         except OSError:  # zip files and folders that are gone stand on sys.path too
