@@ -10,7 +10,7 @@ import msgspec
 
 from nbops.errors import UsageError
 from nbops.grammar import VERBS, Option, Verb
-from nbops.grammar.verbs import ARCHIVED, DELETED
+from nbops.grammar.verbs.options import ARCHIVED, DELETED
 from nbops.records import NOUNS, Record
 from nbops.rest import answers
 from nbops.rest.notebook import NotebookCells, notebook_cells
