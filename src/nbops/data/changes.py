@@ -25,7 +25,7 @@ from nbops.data.allowance import Allowance
 from nbops.data.digest import OPAQUE, Digest, digest
 from nbops.data.namespace import Names
 from nbops.data.randomness import drawers, is_drawn_at_import, randomness
-from nbops.data.tokens import NOTHING, Reach, is_atom, reach, token
+from nbops.data.tokens import NOTHING, Reach, is_atom, reach, tokens_of
 
 Evidence = Literal["named", "token", "digest", "sampled", "opaque"]
 
@@ -92,12 +92,12 @@ class Watch:
         """
         bound = frozenset(binds)
         names = self._names.look(namespace)
-        tokens = {name: token(thing) for name, thing in names.items()}
+        tokens = tokens_of(names)
         if tokens != self._followed:  # threads and widgets change names between cells
             self._follow(names, tokens, tokens, namespace)
         read, reached = self._reached(names, frozenset(reads), bound)
         self._before = _Before(
-            ids={name: id(thing) for name, thing in names.items()},
+            ids=dict(zip(names, map(id, names.values()), strict=True)),
             tokens=tokens,
             digests=self._digests(names, reached, read),
             reads=read,
@@ -124,10 +124,11 @@ class Watch:
         if before is None:
             return Changes(reads={}, writes={}, deleted=[], unsure=[], randomness=[])
         names = self._names.look(namespace, before.binds)
-        tokens = {name: token(thing) for name, thing in names.items()}
+        tokens = tokens_of(names)
         writes: dict[str, Evidence] = {}
+        ids = dict(zip(names, map(id, names.values()), strict=True))
         for name, now in tokens.items():
-            if before.ids.get(name) != id(names[name]) or before.tokens[name] != now:
+            if before.ids.get(name) != ids[name] or before.tokens[name] != now:
                 writes[name] = "named" if name in before.binds else "token"
             elif name in before.binds and _is_value(now):
                 writes[name] = "named"  # the same value again; of a mutable object the identity would tell

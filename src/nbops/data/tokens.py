@@ -75,6 +75,19 @@ def token(thing: Any) -> object:
     return (id(thing), known)
 
 
+def tokens_of(names: Mapping[str, Any]) -> dict[str, object]:
+    """Tell a token of each name; containers, which most names hold, without a call for each.
+
+    Example:
+        >>> tokens_of({"n": 1})
+        {'n': (<class 'int'>, 1)}
+    """
+    return {
+        name: (id(thing), len(thing)) if id(type(thing)) in _SIZED_IDS else token(thing)
+        for name, thing in names.items()
+    }
+
+
 def _blocks_token(frame: Any) -> tuple[object, ...]:
     # The blocks are pandas' own business; where a later pandas hides them, the digest of touched names is left.
     manager = getattr(frame, "_mgr", None)
