@@ -16,11 +16,16 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["clusters", "mlflow_server", "postgres_server", "receivers", "registry_server", "s3_server"]
 
 REQUIRE_ALL = os.environ.get("NBOPS_REQUIRE_ALL") == "1"
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # A test process must not see the project, the run or the store of whoever started it.
 for _name in [name for name in os.environ if name.startswith("NBOPS_") and name != "NBOPS_REQUIRE_ALL"]:
