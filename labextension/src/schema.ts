@@ -983,6 +983,8 @@ export interface Routes {
   status: { takes: {}; gives: Status };
   /** List the secrets that were masked in what is recorded, by id and kind. */
   secrets: { takes: {}; gives: Secret[] };
+  /** Forward what the local journal still holds to the team's store. */
+  sync: { takes: {}; gives: Synced };
   /** List runs, newest first, or those that match an expression. */
   runs: { takes: { where?: string; order_by?: string; limit?: number; offset?: number; archived?: boolean; deleted?: boolean }; gives: RunSummary[] };
   /** List the cells of a run in the order they ran, and say which are stale, edited or out of order. */
@@ -1083,8 +1085,6 @@ export interface Routes {
   stop: { takes: { endpoint: string }; gives: Endpoint };
   /** Measure drift, latency and errors of an endpoint's requests against the training data. */
   monitor: { takes: { endpoint: string; hours?: number }; gives: Window };
-  /** Forward what the local journal still holds to the team's store. */
-  sync: { takes: {}; gives: Synced };
   /** Count the runs that match an expression. */
   'runs/count': { takes: { where?: string; archived?: boolean; deleted?: boolean }; gives: Count };
   /** Count the cells of a run. */
@@ -1152,6 +1152,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   doctor: 'GET',
   status: 'GET',
   secrets: 'GET',
+  sync: 'POST',
   runs: 'GET',
   cells: 'GET',
   fits: 'GET',
@@ -1202,7 +1203,6 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   logs: 'GET',
   stop: 'POST',
   monitor: 'POST',
-  sync: 'POST',
   'runs/count': 'GET',
   'cells/count': 'GET',
   changes: 'GET',
