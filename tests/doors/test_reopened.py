@@ -16,7 +16,16 @@ CELLS = [
     "%nbops runs",
     "%nbops show last",
     "%nbops plot last",
+    "%nbops retrain small.ipynb --grid n=1,2,3,4 --grid k=a,b --objective max:score",
+    "%nbops show small",
 ]
+SMALL = ("n = 1\nk = 'a'", "import nbops\nnbops.log_metric('score', n / 3 + (k == 'b'))")
+
+
+def notebook_of(*sources: str) -> nbformat.NotebookNode:
+    written = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    written.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return written
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +35,10 @@ def reopened(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
 
     folder: Path = tmp_path_factory.mktemp("reopened")
     (folder / ".nbops").mkdir()
-    written = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
-    written.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(written, folder / "work.ipynb")
+    small = notebook_of(*SMALL)
+    small.cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(small, folder / "small.ipynb")
+    nbformat.write(notebook_of(*CELLS), folder / "work.ipynb")
     papermill.execute_notebook(
         str(folder / "work.ipynb"), str(folder / "ran.ipynb"), cwd=str(folder), progress_bar=False, log_output=False
     )
@@ -57,17 +67,30 @@ def test_each_output_has_plain_text_and_needs_no_live_kernel(reopened: nbformat.
 
 
 def test_a_list_takes_at_most_ten_kilobytes(reopened: nbformat.NotebookNode) -> None:
-    runs = shown(reopened)[0]
-    assert max(len(form.encode()) for form in runs.data.values()) <= 10_000
+    lists = [output for output in shown(reopened) if "image/png" not in output.data]
+    assert max(len(form.encode()) for output in lists for form in output.data.values()) <= 10_000
 
 
 def test_a_plot_is_pixels_with_words_for_who_cannot_see_them(reopened: nbformat.NotebookNode) -> None:
-    (plot,) = [output for output in shown(reopened) if "image/png" in output.data]
+    plot = next(output for output in shown(reopened) if "image/png" in output.data)
     # HTML beside it would be shown in its place, and is empty where it is not trusted.
     assert sorted(plot.data) == ["image/png", "text/plain"]
     assert "loss" in plot.data["text/plain"]
     assert plot.metadata["image/png"]["alt"] == plot.data["text/plain"]
     assert plot.metadata["image/png"]["width"] > 300
+
+
+def test_a_sweep_shows_its_runs_where_it_was_run_and_its_plots_where_it_is_opened(
+    reopened: nbformat.NotebookNode,
+) -> None:
+    retrained, opened = ([output for output in cell.outputs if output.get("data")] for cell in reopened.cells[-2:])
+    assert [output for output in retrained if "image/png" in output.data] == []
+    for table in (retrained[-1], opened[-1]):
+        assert "8 of 8: 8 finished" in table.data["text/plain"]
+        assert re.search(r"\* +\d+ .* finished +4 +b +2.33333", table.data["text/plain"])
+        assert "2.33333" in table.data["text/html"]
+    captions = [output.data["text/plain"] for output in opened if "image/png" in output.data]
+    assert [caption.split(" ")[0] for caption in captions] == ["What", "Parameters", "8"]
 
 
 @pytest.mark.parametrize("is_trusted", [True, False])

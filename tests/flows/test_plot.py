@@ -14,7 +14,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from nbops.errors import NotFoundError, UsageError
 from nbops.flows.register import register_model
-from nbops.records import Artifact, Deployment, Endpoint, Metric, ModelVersion, Run, Sweep, new_id
+from nbops.records import Artifact, Deployment, Endpoint, Metric, ModelVersion, Param, Run, Sweep, new_id
 from nbops.views import bundle_of
 from nbops.workspace import Live, Workspace
 from nbops_serving.log import Header, Record, Writer
@@ -95,6 +95,57 @@ def test_all_runs_of_a_sweep_are_drawn_together(workspace: Workspace) -> None:
     assert (plot.of, plot.run_id) == (sweep.id, None)
     assert "one 0.3333" in plot.caption
     assert "two 0.3333" in plot.caption
+
+
+def swept(workspace: Workspace, objective: str | None, *, reaches: bool = True) -> Sweep:
+    sweep = Sweep(
+        id=new_id(), name="churn", notebook="churn.ipynb", space={"depth": [1, 2, 3, 4, 5, 6], "kind": ["a", "b"]},
+        objective=objective, total=7, started_at=1.0,
+    )  # fmt: skip
+    workspace.store.put(sweep)
+    for trial in range(1, 8):
+        fields = {"sweep_id": sweep.id, "tags": {"trial": str(trial)}, "ended_at": 9.0 - trial}
+        made = run(workspace, f"churn depth={trial}", steps=0, **fields, status="finished" if trial < 7 else "failed")
+        params = {"depth": trial, "kind": "ab"[trial % 2]}
+        workspace.store.log_params([Param(run_id=made.id, name=n, value=v, at=1.0) for n, v in params.items()])
+        if reaches and trial < 7:
+            values = {"auc": trial / 10, "seconds": float(abs(trial - 3))}
+            workspace.store.log_metrics(
+                [Metric(run_id=made.id, name=name, step=None, value=value, at=1.0) for name, value in values.items()]
+            )
+    return sweep
+
+
+def test_a_sweep_is_drawn_by_what_its_runs_tried_and_reached(workspace: Workspace) -> None:
+    sweep = swept(workspace, "max:auc")
+    plotted = workspace.plot(["churn"])
+    assert kinds(plotted.plots) == ["parallel", "importance", "history"]
+    assert list(plotted.left_out) == ["metrics"]
+    parallel, importance, history = (plot.caption for plot in plotted.plots)
+    assert parallel == "What 6 runs of churn tried and reached; best: auc 0.6 with depth=6, kind=a."
+    assert "vary among the runs of churn: depth" in importance
+    assert history == "6 runs of churn in the order they ended. The best auc, 0.6, was the 1st."
+    assert [plot.id for plot in workspace.show(sweep.id).plots] == [plot.id for plot in plotted.plots]
+
+
+def test_two_objectives_have_a_front(workspace: Workspace) -> None:
+    swept(workspace, "max:auc,min:seconds")
+    (plot,) = workspace.plot(["churn"], kind=["front"]).plots
+    assert plot.caption.startswith("4 of 6 runs of churn are beaten by no other in auc (max) and seconds (min)")
+
+
+def test_a_sweep_that_has_reached_nothing_says_so(workspace: Workspace) -> None:
+    swept(workspace, "max:auc", reaches=False)
+    with pytest.raises(UsageError, match="no run has reached auc yet"):
+        workspace.plot(["churn"])
+    with pytest.raises(UsageError, match="front is no plot of churn"):
+        workspace.plot(["churn"], kind=["front"])
+
+
+def test_a_sweep_without_an_objective_has_nothing_to_compare(workspace: Workspace) -> None:
+    swept(workspace, None)
+    with pytest.raises(UsageError, match="it has no objective"):
+        workspace.plot(["churn"], kind=["history"])
 
 
 def test_without_the_truth_only_what_its_own_sample_tells_is_drawn(workspace: Workspace) -> None:

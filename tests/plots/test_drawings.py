@@ -14,6 +14,12 @@ from nbops.plots.drawing import INK, PALETTE, label, shown, thinned
 HOSTILE = "$\\frac{<script>\n\x1b_"
 TRUTH = ["no", "no", "yes", "yes", "yes", "no"]
 CHANCES = [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7], [0.7, 0.3], [0.8, 0.2]]
+GOALS = [plots.Goal(HOSTILE, "max"), plots.Goal("seconds", "min")]
+TRIED = [
+    plots.Tried({"lr": 0.1, "kind": HOSTILE, "on": True, "same": 1}, [0.9, 5.0], is_best=True),
+    plots.Tried({"lr": 0.01, "kind": "b", "on": None, "same": 1}, [0.8, 2.0], is_best=True),
+    plots.Tried({"lr": 0.001, "kind": "b", "on": False, "same": 1}, [0.7, 3.0]),
+]
 
 
 def drawings() -> dict[str, plots.Drawing]:
@@ -35,6 +41,10 @@ def drawings() -> dict[str, plots.Drawing]:
             of="churn",
             rows="9 rows beside 90",
         ),
+        "parallel": plots.parallel(TRIED, GOALS, of=HOSTILE, log=["lr", "kind"]),
+        "history": plots.history(TRIED, GOALS, of=HOSTILE),
+        "front": plots.front(TRIED, GOALS, of=HOSTILE),
+        "parameters": plots.parameters({HOSTILE: 0.75, "lr": 0.25}, of=HOSTILE, metric=HOSTILE),
         "latency": plots.latency([1e9, 1e9 + 60], [2.0, 4.0], of="churn", rows="2 requests"),
     }
 
@@ -54,6 +64,10 @@ def test_captions_have_the_figures() -> None:
     assert "yes 0.889" in found["roc"]
     assert "mean absolute 0.3333" in found["residuals"]
     assert "p50 3 ms" in found["latency"]
+    assert "seconds 5 with lr=0.1, kind=" in found["parallel"]
+    assert "The best seconds, 2, was the 2nd." in found["history"]
+    assert "2 of 3 runs of" in found["front"]
+    assert "vary among the runs of" in found["parameters"]
     assert "Drifted: age (effect 0.50)" in found["drift"]
     assert "a 0.5 at step 0" in found["metrics of runs"]
 
@@ -112,3 +126,11 @@ def test_what_is_too_much_to_draw_is_counted() -> None:
 
 def test_a_name_that_begins_with_an_underscore_is_in_the_legend() -> None:
     assert not label("_private").startswith("_")
+
+
+def test_of_many_points_the_best_are_lines_and_of_many_parameters_the_first_are_scales() -> None:
+    params = {f"p{place}": place for place in range(10)}
+    drawing = plots.parallel([plots.Tried(params, [1.0])] * 300, [plots.Goal("auc", "max")], of="train")
+    assert "the best 200 of 300 runs" in drawing.caption
+    assert "2 more parameters are not drawn" in drawing.caption
+    assert plots.render(drawing)[1:4] == b"PNG"

@@ -60,6 +60,7 @@ def test_a_finished_sweep_is_not_run_again(search: Any, store: Store, notebook: 
 
     assert [reused(store, done) for done in (first, second, third)] == [0, 2, 2]
     copies = store.find(Run, sweep_id=third.id, order_by="id")
+    assert [run.name for run in copies] == ["train n=1", "train n=2"]
     assert [(store.params(run.id), store.metrics(run.id)[0].value) for run in copies] == [
         ({"n": 1}, 2.0),
         ({"n": 2}, 4.0),

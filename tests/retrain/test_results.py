@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+import msgspec
 import pytest
 
 from nbops.errors import NotFoundError
 from nbops.records import CellError, Metric, Param, Run, Sweep
 from nbops.retrain.results import results
 from nbops.store.interface import Store
-from nbops.views import to_html, to_text, view_of
+from nbops.views import bundle_of, to_html, to_text, view_of
 
 SWEEP = Sweep(
     id="0190-sweep", name="train", notebook="train.ipynb", space={"depth": ["1..8"], "kind": ["a$b", "c"]}, total=8,
@@ -95,6 +97,62 @@ def test_the_view_has_every_point_and_no_markup_of_a_users(swept: Store) -> None
     assert "<script" not in html
     assert "depth" in text
     assert "ValueError" in text
+
+
+def test_a_page_of_points_keeps_the_figures_of_all(swept: Store) -> None:
+    found = results("train", store=swept, limit=2, offset=1)
+
+    assert [point.trial for point in found.points] == [7, 6]
+    assert (found.counts, found.offset) == ({"finished": 9, "failed": 1}, 1)
+    assert found.importance == results("train", store=swept).importance
+    text = to_text(view_of(found))
+    assert "2 to 3 of 10, the best first; the next: nbops results 0190-sweep --offset 3" in text
+
+
+def test_the_best_run_or_the_front_is_pointed_out(store: Store) -> None:
+    store.put(msgspec.structs.replace(SWEEP, objective="max:score,min:loss"))
+    for trial, (score, loss) in enumerate([(3.0, 5.0), (2.0, 2.0), (1.0, 3.0)], start=1):
+        run = kept(store, trial, score, depth=trial, kind="c")
+        store.log_metrics([Metric(run_id=run.id, name="loss", step=None, value=loss, at=1.0)])
+
+    assert [(point.trial, point.is_best) for point in results("train", store=store).points] == [
+        (1, True),
+        (2, True),
+        (3, False),
+    ]
+
+
+def test_a_run_in_the_trash_is_no_result(swept: Store) -> None:
+    swept.update(Run, "run8", deleted_at=200.0)
+
+    assert [point.trial for point in results("train", store=swept, limit=2).points] == [7, 6]
+
+
+def test_a_long_sweep_with_many_parameters_stays_below_ten_kilobytes(store: Store) -> None:
+    names = [f"a_parameter_with_a_long_name_{place}" for place in range(12)]
+    store.put(msgspec.structs.replace(SWEEP, space={name: ["0.001..1 log"] for name in names}, total=200))
+    for trial in range(1, 201):
+        kept(store, trial, trial / 7, **dict.fromkeys(names, trial / 3))
+
+    found = results("train", store=store, limit=50)
+
+    assert max(len(form.encode()) for form in bundle_of(found).values()) <= 10_000
+    assert "of 200, the best first" in bundle_of(found)["text/plain"]
+
+
+def test_without_optuna_there_are_results_and_the_cure(swept: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+
+    found = results("train", store=swept)
+
+    assert found.points[0].trial == 8
+    assert "pip install" in found.importance_note
+
+
+def test_telling_what_mattered_says_nothing_beside(swept: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    results("train", store=swept)
+
+    assert capsys.readouterr() == ("", "")
 
 
 def test_an_unknown_sweep_is_not_found(store: Store) -> None:

@@ -68,11 +68,27 @@ def test_every_combination_is_run_and_the_best_is_known(search: Any, store: Stor
     assert {run.status for run in runs} == {"finished"}
     assert {run.cause for run in runs} == {"sweep"}
     assert [run.tags["trial"] for run in runs] == ["1", "2", "3", "4"]
+    assert sorted(run.name for run in runs) == [
+        "train lr=0.1 depth=2",
+        "train lr=0.1 depth=8",
+        "train lr=0.2 depth=2",
+        "train lr=0.2 depth=8",
+    ]
     assert done.best_run_id is not None
     assert store.params(done.best_run_id) == {"lr": 0.2, "depth": 8}
     assert notes.stage is not None
     assert (notes.stage.total, notes.stage.done, notes.stage.unit) == (4, 4, "runs")
     assert notes.notes[-1] == "best score 1.6 (lr=0.2, depth=8)"
+
+
+def test_a_secret_that_is_varied_is_in_no_name(search: Any, store: Store, write_notebook: Any) -> None:
+    notebook = write_notebook("1", parameters="api_token = ''\nseed = 0")
+
+    done = search(notebook, grid={"api_token": ["x9Kq2mVbT7rWzL4pHs8d"]}, name="nightly")
+
+    [run] = store.find(Run, sweep_id=done.id)
+    assert run.name.startswith("nightly api_token=")
+    assert "x9Kq2m" not in run.name
 
 
 def test_runs_go_on_side_by_side(search: Any, write_notebook: Any, project: Path) -> None:

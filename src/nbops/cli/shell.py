@@ -67,18 +67,21 @@ def candidates(nouns: str) -> list[str]:
         return names_of(workspace.store, nouns)
 
 
-def _do(verb: Verb, values: dict[str, Any], as_json: bool) -> tuple[Verb, Any, bool]:
+def _do(verb: Verb, values: dict[str, Any], as_json: bool) -> tuple[Verb, Any, str]:
     with Workspace.opened() as workspace, terminal():
-        return verb, getattr(workspace, verb.method)(**values), as_json
+        answer = getattr(workspace, verb.method)(**values)
+        return verb, answer, _text(answer, workspace, as_json)
 
 
-def _print(verb: Verb, answer: Any, as_json: bool) -> int:
+def _text(answer: Any, workspace: Workspace, as_json: bool) -> str:
+    if as_json:
+        return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
+    return to_text(view_of(workspace.shown(answer)), colour=sys.stdout.isatty())
+
+
+def _print(verb: Verb, answer: Any, text: str) -> int:
     if verb.gives is int:
         return int(answer)
-    if as_json:
-        text = msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
-    else:
-        text = to_text(view_of(answer), colour=sys.stdout.isatty())
     sys.stdout.write(text + "\n")
     return _exit_code(answer)
 

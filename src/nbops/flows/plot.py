@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from nbops.errors import BundleError, MonitorError, NbopsError, NotFoundError, UsageError
+from nbops.flows.sweep_draws import best_runs, draws_of
 from nbops.progress import stage
 from nbops.records import Artifact, Endpoint, Model, ModelVersion, Record, Run, Sweep, new_id
 from nbops.store.blobs import Blobs
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from nbops.plots import Drawing, Line, Pair
 
 KINDS = (
-    "metrics", "importance", "confusion", "roc", "precision-recall", "calibration", "residuals", "drift", "latency",
+    "parallel", "history", "front", "metrics", "importance", "confusion", "roc", "precision-recall", "calibration",
+    "residuals", "drift", "latency",
 )  # fmt: skip
 """Every kind of plot, in the order in which they are drawn."""
 MOST_RUNS = 50
@@ -137,8 +139,10 @@ def _draws_of(
             first, wish, store=store, blobs=blobs, root=root, live=live
         )
     if isinstance(first, Sweep):
-        runs = store.find(Run, sweep_id=first.id, deleted_at=None, order_by="id", limit=MOST_RUNS)
-        return first.name, {"metrics": lambda: _metrics(store, runs, first.name)}
+        runs = best_runs(first, store, most=MOST_RUNS)
+        # What each run reached in the end stands in the other pictures.
+        metrics = {"metrics": lambda: _metrics(store, runs, first.name, only_stepped=True)}
+        return first.name, draws_of(first, store) | metrics
     runs = [record for record in records if isinstance(record, Run)]
     label = ", ".join(run.name for run in runs)
     return label, {"metrics": lambda: _metrics(store, runs, label)}
@@ -213,7 +217,7 @@ def _copies(drawings: Sequence[Drawing], output: str) -> list[str]:
 # --- runs ---------------------------------------------------------------------------------------------------------
 
 
-def _metrics(store: Store, runs: Sequence[Run], label: str) -> Drawing:
+def _metrics(store: Store, runs: Sequence[Run], label: str, *, only_stepped: bool = False) -> Drawing:
     from nbops.plots import metrics
 
     names = [run.name for run in runs]
@@ -223,7 +227,9 @@ def _metrics(store: Store, runs: Sequence[Run], label: str) -> Drawing:
         for name, line in _lines(store, run, title).items():
             found.setdefault(name, []).append(line)
     together = {
-        name: lines for name, lines in found.items() if len(lines) > 1 or any(len(line.values) > 1 for line in lines)
+        name: lines
+        for name, lines in found.items()
+        if (len(lines) > 1 and not only_stepped) or any(len(line.values) > 1 for line in lines)
     }
     if not together:
         raise UsageError(

@@ -24,7 +24,9 @@ from nbops.records import (
     Record,
     Reproduction,
     Run,
+    Sweep,
 )
+from nbops.retrain.results import SweepResults, results
 from nbops.store.interface import Store
 
 
@@ -61,6 +63,10 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Of a run, newest first."""
     trust: dict[str, Trust] = {}
     """Metrics by name and models as ``NAME@3``: what can be said of the cells that they stand on."""
+    results: SweepResults | None = None
+    """What the runs of a sweep tried and reached, the best of them first."""
+    plots: list[Artifact] = []
+    """Pictures that are kept of a sweep."""
 
 
 _REPRODUCTIONS = 5
@@ -94,6 +100,9 @@ def show(store: Store, reference: str, *, root: Path) -> Page:
     if isinstance(record, CellExecution):
         artifacts = store.find(Artifact, run_id=record.run_id, execution_id=record.id, order_by="id", limit=SHOWN)
         return msgspec.structs.replace(page, artifacts=artifacts)
+    if isinstance(record, Sweep):
+        plots = store.find(Artifact, kind="plot", of=record.id, order_by="id", limit=SHOWN)
+        return msgspec.structs.replace(page, results=results(record.id, store=store, limit=SHOWN), plots=plots)
     if isinstance(record, Model):
         return msgspec.structs.replace(
             page, models=store.find(ModelVersion, model=record.name, order_by="-number", limit=SHOWN)

@@ -13,6 +13,7 @@ import msgspec
 from nbops import capture
 from nbops.errors import UsageError
 from nbops.flows.plot import Plotted
+from nbops.flows.show import Page
 from nbops.grammar import Verb
 from nbops.grammar.commands import build, complete, invoke
 from nbops.grammar.completion import names_of
@@ -37,14 +38,15 @@ class Answer:
         'hello'
     """
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Any, shown: Any = None) -> None:
         self.value = value
+        self._shown = value if shown is None else shown
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return bundle_of(self.value)
+        return bundle_of(self._shown)
 
     def __repr__(self) -> str:
-        return bundle_of(self.value)["text/plain"]
+        return bundle_of(self._shown)["text/plain"]
 
 
 def line_magic(shell: InteractiveShell, line: str) -> Answer | None:
@@ -65,9 +67,10 @@ def line_magic(shell: InteractiveShell, line: str) -> Answer | None:
             return None
         with notebook():
             value = getattr(workspace, verb.method)(**values)
-        if isinstance(value, Plotted) and not as_json:
-            _show(workspace, value.plots)
-        return Answer(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() if as_json else value)
+        if as_json:
+            return Answer(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+        _show(workspace, _pictures_of(value, workspace))
+        return Answer(value, workspace.shown(value))
 
     try:
         words = _words(line)
@@ -131,6 +134,19 @@ def _extract_cell(shell: InteractiveShell, cell: str, words: list[str]) -> None:
         from IPython.display import display
 
         display(answer)  # type: ignore[no-untyped-call]
+
+
+def _pictures_of(answer: object, workspace: Workspace) -> Sequence[Artifact]:
+    """What is shown as a picture above an answer: plots that were asked for, and a sweep's as it stands now."""
+    if isinstance(answer, Plotted):
+        return answer.plots
+    if isinstance(answer, Page) and answer.results is not None:
+        try:
+            with notebook():
+                return workspace.plot([str(answer.record["id"])]).plots
+        except UsageError:
+            return []  # nothing has been reached yet, which the table shows
+    return []
 
 
 def _show(workspace: Workspace, plots: Sequence[Artifact]) -> None:

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from nbops.progress import Stage
 from nbops.records import Metric, Run, Sweep, SweepStatus
 from nbops.retrain import execution as executions
-from nbops.retrain import parameters, recipe
+from nbops.retrain import names, parameters, recipe
 from nbops.retrain.execution import Execution, StopReason
 from nbops.retrain.objective import Objective
 from nbops.retrain.runners import Runner
@@ -148,7 +150,8 @@ class Driver:
             if trial.attempt > 1:
                 tags["attempt"] = str(trial.attempt)
             if self.finished is not None and (earlier := self.finished.like(tags[recipe.TAG])) is not None:
-                run = recipe.reuse(earlier, sweep_id=self.sweep.id, tags=tags, store=self.store)
+                name = self._name_of(self.store.params(earlier.id))
+                run = recipe.reuse(earlier, name=name, sweep_id=self.sweep.id, tags=tags, store=self.store)
                 self._settled(trial, run, now)
                 return
         self._start(trial, tags, pool)
@@ -158,7 +161,6 @@ class Driver:
             self.book.path,
             settings=self.settings,
             cause=self.cause,
-            name=self.name,
             sweep_id=self.sweep.id if self.sweep is not None else None,
             firing_id=self.firing_id,
             tags=tags,
@@ -167,11 +169,18 @@ class Driver:
         execution.is_cold = self.book.is_cold
         if trial.given:
             execution.source = parameters.injected(self.book.known, trial.given)
-        self.store.put(execution.run)
         effective = executions.defaults(self.book.known) | trial.given
-        self.store.log_params(executions.recorded_params(execution.run.id, effective, execution.masker))
+        params = executions.recorded_params(execution.run.id, effective, execution.masker)
+        # A parameter may be a secret: a name is made of what is recorded of it.
+        name = self._name_of({param.name: param.value for param in params})
+        execution.run = msgspec.structs.replace(execution.run, name=name)
+        self.store.put(execution.run)
+        self.store.log_params(params)
         future = pool.submit(self.runner.execute, execution, trial.given)
         self._live[future] = _Live(trial, execution)
+
+    def _name_of(self, params: Mapping[str, Any]) -> str:
+        return names.of_point(self.name or self.book.path.stem, params, self.sweep.space if self.sweep else ())
 
     def _ended(self, future: Future[Run], now: Stage) -> None:
         live = self._live.pop(future)

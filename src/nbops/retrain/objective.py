@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -53,3 +54,26 @@ class Objective(msgspec.Struct, frozen=True):
         if than is None:
             return True
         return value > than if self.direction == "max" else value < than
+
+
+def unbeaten(scores: Sequence[Sequence[float]], goals: Sequence[Objective]) -> list[bool]:
+    """Tell which of several runs no other beats: as good in every objective, and better in one.
+
+    Args:
+        scores: by run, its value in each objective.
+        goals: the objectives.
+
+    Returns:
+        Whether each run is of the Pareto front; for one objective, whether it is the best.
+
+    Example:
+        >>> unbeaten([(0.9, 5.0), (0.8, 2.0), (0.7, 3.0)], Objective.parse_all("max:accuracy,min:seconds"))
+        [True, True, False]
+    """
+    signs = [1 if goal.direction == "max" else -1 for goal in goals]
+    signed = [[sign * value for sign, value in zip(signs, score, strict=True)] for score in scores]
+    return [not any(_beats(other, score) for other in signed) for score in signed]
+
+
+def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
+    return one != other and all(a >= b for a, b in zip(one, other, strict=True))

@@ -81,12 +81,13 @@ def inputs_file(run_id: str, settings: Settings) -> Path:
     return settings.folder / "runs" / run_id / INPUTS_FILE
 
 
-def reuse(original: Run, *, sweep_id: str, tags: Mapping[str, str], store: Store) -> Run:
+def reuse(original: Run, *, name: str, sweep_id: str, tags: Mapping[str, str], store: Store) -> Run:
     """Record in a sweep that an earlier run stands for one of its trials, with that run's parameters and metrics."""
     now = time.time()
     copy = msgspec.structs.replace(
         original,
         id=new_id(),
+        name=name,
         sweep_id=sweep_id,
         cause="sweep",
         firing_id=None,

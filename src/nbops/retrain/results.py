@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from nbops.errors import MissingError, NotFoundError
 from nbops.optional import need
-from nbops.records import Run, RunStatus, Sweep
-from nbops.retrain.driver import reached
-from nbops.retrain.objective import Objective
+from nbops.records import RunStatus, Sweep
+from nbops.retrain import snapshots
+from nbops.retrain.objective import Objective, unbeaten
 from nbops.retrain.recipe import REUSED
+from nbops.retrain.study import quietly
+from nbops.settings import Settings
+from nbops.store.interface import RunSummary
 
 if TYPE_CHECKING:
     from nbops.store.interface import Store
@@ -24,6 +29,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     """One run of a sweep."""
 
     run_id: str
+    name: str
     trial: int
     status: RunStatus
     note: str = ""
@@ -32,6 +38,11 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     """Those that the sweep varies."""
     values: list[float] | None
     """What it reached in each objective; None when it did not."""
+    is_best: bool = False
+    """Whether no other beats it: the best run, or one of the Pareto front."""
+    cells: int = 0
+    """How many cells it has begun; those of a run elsewhere are known at its end."""
+    started_at: float
     ended_at: float | None
     seconds: float | None
 
@@ -44,59 +55,108 @@ class SweepResults(msgspec.Struct, frozen=True, kw_only=True):
     """``max:NAME`` or ``min:NAME``."""
     points: list[Point]
     """The best first; those without a value at the end."""
+    offset: int = 0
+    """How many better points were passed over."""
+    counts: dict[str, int] = {}
+    """Status → how many points of the whole sweep have it."""
+    cells: int | None = None
+    """How many cells a run has to execute; None where the sweep's notebook is not kept."""
     importance: dict[str, float] = {}
     """Parameter → its share of what makes the first objective vary, by PED-ANOVA; they add up to 1."""
     importance_note: str = ""
     """Why there is no importance."""
 
 
-def results(reference: str, *, store: Store) -> SweepResults:
+def results(
+    reference: str, *, store: Store, settings: Settings | None = None, limit: int | None = None, offset: int = 0
+) -> SweepResults:
     """Collect what a sweep has brought so far.
 
     Args:
         reference: id of the sweep, the beginning of one, or its name.
         store: where it is recorded.
+        settings: the project's, where the notebook that the sweep began with is kept.
+        limit: how many points at most, the best first; None for all.
+        offset: how many to pass over first.
 
     Returns:
-        Its points and the importance of its parameters.
+        Its points and the importance of its parameters, which is of all points whatever the limit.
 
     Raises:
         NotFoundError: nothing answers to the reference.
     """
     sweep = store.resolve(Sweep, reference)
     goals = Objective.parse_all(sweep.objective)
-    runs = store.find(Run, sweep_id=sweep.id, order_by="id")
-    # Of several attempts at a trial the last one counts.
-    last = {run.tags.get("trial", run.id): run for run in runs}
-    points = [_point(run, sweep, goals, store) for run in last.values()]
-    sign = 1 if goals and goals[0].direction == "min" else -1
-    points.sort(key=lambda one: (one.values is None, sign * one.values[0] if one.values else 0, one.trial))
+    points = points_of(sweep, store)
     importance, note = _importance(sweep, points, goals)
     return SweepResults(
         sweep=sweep,
         objectives=[f"{goal.direction}:{goal.metric}" for goal in goals],
-        points=points,
+        points=points[offset : None if limit is None else offset + limit],
+        offset=offset,
+        counts=dict(Counter(point.status for point in points)),
+        cells=None if settings is None else _cells(sweep, settings),
         importance=importance,
         importance_note=note,
     )
 
 
-def _point(run: Run, sweep: Sweep, goals: Sequence[Objective], store: Store) -> Point:
-    params = store.params(run.id)
+def points_of(sweep: Sweep, store: Store) -> list[Point]:
+    """List the points of a sweep, the best first; those that have reached nothing at the end.
+
+    Args:
+        sweep: which sweep.
+        store: where its runs are.
+    """
+    goals = Objective.parse_all(sweep.objective)
+    found = store.search_runs(f'sweep_id = "{sweep.id}"', limit=None, shelf="all")
+    runs = sorted((one for one in found if one.run.deleted_at is None), key=lambda one: one.run.id)
+    # Of several attempts at a trial the last one counts.
+    last = {one.run.tags.get("trial", one.run.id): one for one in runs}
+    points = [_point(one, sweep, goals) for one in last.values()]
+    measured = [point for point in points if point.values is not None]
+    fronts = unbeaten([point.values or [] for point in measured], goals)
+    best = {point.run_id for point, is_best in zip(measured, fronts, strict=True) if is_best}
+    points = [msgspec.structs.replace(point, is_best=point.run_id in best) for point in points]
+    sign = 1 if goals and goals[0].direction == "min" else -1
+    return sorted(points, key=lambda one: (one.values is None, sign * one.values[0] if one.values else 0, one.trial))
+
+
+def _point(one: RunSummary, sweep: Sweep, goals: Sequence[Objective]) -> Point:
+    run = one.run
     notes = [word for word in (REUSED, "pruned") if word in run.tags]
     if run.error is not None:
         notes.append(f"{run.error.name}: {run.error.message}")
-    values = reached(run, goals, store)
     return Point(
         run_id=run.id,
+        name=run.name,
         trial=int(run.tags.get("trial", "0")),
         status=run.status,
         note=", ".join(notes),
-        params={name: params[name] for name in sweep.space if name in params},
-        values=values if values is not None and all(map(math.isfinite, values)) else None,
+        params={name: one.params[name] for name in sweep.space if name in one.params},
+        values=_reached(one, goals),
+        cells=one.cells,
+        started_at=run.started_at,
         ended_at=run.ended_at,
         seconds=run.ended_at - run.started_at if run.ended_at is not None else None,
     )
+
+
+def _reached(one: RunSummary, goals: Sequence[Objective]) -> list[float] | None:
+    """The last value of each objective's metric; None for a run without them all, or with one that is no number."""
+    if one.run.status != "finished" or not goals or not all(goal.metric in one.metrics for goal in goals):
+        return None
+    values = [one.metrics[goal.metric] for goal in goals]
+    return values if all(map(math.isfinite, values)) else None
+
+
+def _cells(sweep: Sweep, settings: Settings) -> int | None:
+    try:
+        node = snapshots.kept(sweep.id, settings)
+    except NotFoundError:
+        return None  # a sweep of another machine, or one whose folder was tidied away
+    written: int = sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in node.cells)
+    return written + bool(sweep.space or sweep.fixed)
 
 
 def _importance(sweep: Sweep, points: Sequence[Point], goals: Sequence[Objective]) -> tuple[dict[str, float], str]:
@@ -109,9 +169,13 @@ def _importance(sweep: Sweep, points: Sequence[Point], goals: Sequence[Objective
         return {}, f"fewer than {_FEWEST_POINTS} finished runs, or all of them reached the same"
     if len(varied) == 1:
         return {varied[0]: 1.0}, ""
-    optuna = need("optuna", to="tell which parameters matter")
+    try:
+        optuna = need("optuna", to="tell which parameters matter")
+    except MissingError as missing:
+        return {}, f"{missing.message}; {missing.hint}"
     distributions = {name: _distribution(optuna, [point.params[name] for point in measured]) for name in varied}
-    study = optuna.create_study(direction="maximize" if goals[0].direction == "max" else "minimize")
+    with quietly(optuna):
+        study = optuna.create_study(direction="maximize" if goals[0].direction == "max" else "minimize")
     for point in measured:
         assert point.values is not None
         params = {name: _simple(point.params[name], distributions[name]) for name in varied}

@@ -6,8 +6,9 @@ project, so that ``optuna-dashboard .nbops/studies.log`` shows all of them, also
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -129,17 +130,10 @@ class Studied:
         lock = journals.JournalFileSymlinkLock(path, grace_period=_LOCK_GRACE_S)
         storage = self._optuna.storages.JournalStorage(journals.JournalFileBackend(path, lock_obj=lock))
         directions = ["maximize" if goal.direction == "max" else "minimize" for goal in goals]
-        verbosity = self._optuna.logging.get_verbosity()
-        self._optuna.logging.set_verbosity(self._optuna.logging.WARNING)
-        try:
+        with quietly(self._optuna):
             study: optuna.Study = self._optuna.create_study(
-                storage=storage,
-                study_name=name_of(sweep),
-                directions=directions,
-                load_if_exists=True,
+                storage=storage, study_name=name_of(sweep), directions=directions, load_if_exists=True
             )
-        finally:
-            self._optuna.logging.set_verbosity(verbosity)
         # A seed that belongs to the sweep; one that goes on must not draw its first points again.
         study.sampler = self._sampler(sweep.search, seed=int(sweep.id[-7:], 16) + len(study.get_trials(deepcopy=False)))
         if pruner is not None:
@@ -171,6 +165,17 @@ class Studied:
             "none": pruners.NopPruner,
         }[name]()
         return found
+
+
+@contextlib.contextmanager
+def quietly(optuna: Any) -> Iterator[None]:
+    """Keep Optuna's own words about a study that is made off a terminal or a notebook."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
 
 
 def journal_of(settings: Settings) -> Path:

@@ -22,7 +22,7 @@ from nbops.retrain import kernels, runners, snapshots, study
 from nbops.retrain import parameters as notebook_parameters
 from nbops.retrain import space as spaces
 from nbops.retrain.driver import Driver, Limits, Notebook, reached
-from nbops.retrain.objective import Objective
+from nbops.retrain.objective import Objective, unbeaten
 from nbops.retrain.recipe import REUSED, Finished, Recipe
 from nbops.retrain.runners import Runner, Site
 from nbops.retrain.search import Listed, Search, Trial
@@ -277,14 +277,10 @@ def front(reference: str, *, store: Store) -> list[Run]:
     ids = {run.id for run in runs}
     runs = [run for run in runs if run.tags.get(REUSED) not in ids]
     measured = [(run, values) for run in runs if (values := reached(run, goals, store)) is not None]
-    signs = [1 if goal.direction == "max" else -1 for goal in goals]
-    scored = [(run, [sign * value for sign, value in zip(signs, values, strict=True)]) for run, values in measured]
-    best = [(run, score) for run, score in scored if not any(_beats(other, score) for _, other in scored)]
-    return [run for run, _ in sorted(best, key=lambda pair: pair[1], reverse=True)]
-
-
-def _beats(one: list[float], other: list[float]) -> bool:
-    return one != other and all(a >= b for a, b in zip(one, other, strict=True))
+    fronts = unbeaten([values for _, values in measured], goals)
+    best = [pair for pair, is_best in zip(measured, fronts, strict=True) if is_best]
+    sign = 1 if goals and goals[0].direction == "max" else -1
+    return [run for run, _ in sorted(best, key=lambda pair: sign * pair[1][0], reverse=True)]
 
 
 def _site(record: Sweep, book: Notebook, store: Store, settings: Settings) -> Site:

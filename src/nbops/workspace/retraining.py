@@ -138,8 +138,12 @@ class Retraining(Opened):
         """List sweeps with their best run."""
         return self.store.find(Sweep, limit=limit, offset=offset)
 
-    def results(self, sweep: str) -> SweepResults:
+    def shown(self, answer: object) -> object:
+        """What a door shows of an answer: of a sweep what its runs have reached, of others the answer itself."""
+        return self.results(answer.id) if isinstance(answer, Sweep) else answer
+
+    def results(self, sweep: str, limit: int | None = 50, offset: int = 0) -> SweepResults:
         """List what the runs of a sweep tried and reached, the best first, and which parameters mattered."""
         from nbops.retrain.results import results
 
-        return results(sweep, store=self.store)
+        return results(sweep, store=self.store, settings=self.settings, limit=limit, offset=offset)

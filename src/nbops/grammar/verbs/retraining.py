@@ -142,7 +142,9 @@ RETRAINING: tuple[Verb, ...] = (
             Option(
                 name="sweep", is_argument=True, is_required=True, completes="sweeps", help="The sweep's id or name."
             ),
+            LIMIT,
+            OFFSET,
         ),
-        examples=("results churn",),
+        examples=("results churn", "results churn --limit 10"),
     ),
 )

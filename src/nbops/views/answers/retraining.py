@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nbops.records import (
     Sweep,
@@ -10,9 +10,12 @@ from nbops.records import (
 from nbops.retrain.parameters import Parameter
 from nbops.retrain.results import SweepResults
 from nbops.views.answers.dispatch import list_of, view_of
-from nbops.views.answers.values import first_line, number, seconds, short, took, when
+from nbops.views.answers.values import bounded, bounded_params, first_line, number, seconds, short, took, when
 from nbops.views.parts import Facts, Heading, Note, Part, Table
 from nbops.workspace import Cancelled
+
+_MOST_NAMES = 8
+_MOST_CELLS = 340
 
 
 @list_of(Parameter)
@@ -54,25 +57,48 @@ def _sweeps(answer: Sequence[Sweep]) -> list[Part]:
 
 @view_of.register
 def _(answer: Sweep) -> list[Part]:
-    space = ", ".join(f"{name} in {values}" for name, values in answer.space.items()) or "one run"
-    facts = [("status", answer.status), ("runs", str(answer.total)), ("tried", space)]
-    if answer.objective:
-        facts.append(("objective", answer.objective))
-    if answer.best_run_id:
-        facts.append(("best run", short(answer.best_run_id)))
-    if answer.runner != "local":
-        facts.append(("runner", " ".join(filter(None, (answer.runner, answer.scheduler)))))
-    facts.append(("took", seconds(answer.started_at, answer.ended_at)))
-    return [
-        Heading(f"Sweep {answer.name}", short(answer.id)),
-        Facts(facts),
-        Note(f"all its runs: nbops results {short(answer.id)}"),
-    ]
+    return [*_head(answer, {}), Note(f"all its runs: nbops results {short(answer.id)}")]
 
 
 @view_of.register
 def _(answer: SweepResults) -> list[Part]:
-    names = list(answer.sweep.space)
+    return [*_head(answer.sweep, answer.counts), *points_and_importance(answer)]
+
+
+def _head(sweep: Sweep, counts: Mapping[str, int]) -> list[Part]:
+    space = ", ".join(f"{name} in {values}" for name, values in sweep.space.items()) or "one run"
+    facts = [("status", sweep.status), ("runs", _counted(sweep, counts)), ("tried", bounded(space, 300))]
+    if sweep.fixed:
+        facts.append(("fixed", bounded_params(sweep.fixed)))
+    if sweep.objective:
+        facts.append(("objective", sweep.objective))
+    if sweep.best_run_id:
+        facts.append(("best run", short(sweep.best_run_id)))
+    if sweep.runner != "local":
+        facts.append(("runner", " ".join(filter(None, (sweep.runner, sweep.scheduler)))))
+    facts.append(("took", seconds(sweep.started_at, sweep.ended_at)))
+    return [Heading(f"Sweep {sweep.name}", short(sweep.id)), Facts(facts)]
+
+
+def _counted(sweep: Sweep, counts: Mapping[str, int]) -> str:
+    """``8 of 12: 6 finished, 2 failed``."""
+    told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items(), key=lambda item: -item[1]))
+    return f"{sum(counts.values())} of {sweep.total}: {told}" if told else str(sweep.total)
+
+
+def points_and_importance(answer: SweepResults) -> list[Part]:
+    """The runs of a sweep as a table, and which parameters mattered."""
+    parts: list[Part] = [_points(answer), *_cut(answer)]
+    if answer.importance:
+        shares = [(name, f"{share:.0%}") for name, share in list(answer.importance.items())[:_MOST_NAMES]]
+        parts += [Heading("Importance of parameters", answer.objectives[0].partition(":")[2]), Facts(shares)]
+    elif answer.sweep.space and answer.objectives:
+        parts.append(Note(f"importance of parameters: {answer.importance_note}"))
+    return parts
+
+
+def _points(answer: SweepResults) -> Table:
+    names = list(answer.sweep.space)[:_MOST_NAMES]
     goals = [goal.partition(":")[2] for goal in answer.objectives]
     columns = ["trial", "run", "status", *names, *goals, "took", "note"]
     rows = [
@@ -80,25 +106,38 @@ def _(answer: SweepResults) -> list[Part]:
             str(point.trial),
             short(point.run_id),
             point.status,
-            *(number(point.params.get(name)) for name in names),
+            *(_brief(number(point.params.get(name)), 24) for name in names),
             *(map(number, point.values) if point.values else [""] * len(goals)),
             "" if point.seconds is None else took(point.seconds),
-            first_line(point.note),
+            _brief(first_line(point.note), 60),
         ]
-        for point in answer.points
+        for point in answer.points[: _most_rows(len(columns))]
     ]
     numeric = frozenset({0, *range(3, 4 + len(names) + len(goals))})
-    marked = frozenset({0} if answer.points and answer.points[0].values and len(goals) == 1 else ())
-    parts: list[Part] = [
-        Heading(f"Sweep {answer.sweep.name}", short(answer.sweep.id)),
-        Table(columns, rows, numeric=numeric, status=frozenset({2}), marked=marked, empty="no run has begun"),
-    ]
-    if answer.importance:
-        shares = [(name, f"{share:.0%}") for name, share in answer.importance.items()]
-        parts += [Heading("Importance of parameters", goals[0]), Facts(shares)]
-    elif names:
-        parts.append(Note(f"importance of parameters: {answer.importance_note}"))
-    return parts
+    marked = frozenset(place for place, point in enumerate(answer.points) if point.is_best)
+    return Table(columns, rows, numeric=numeric, status=frozenset({2}), marked=marked, empty="no run has begun")
+
+
+def _most_rows(columns: int) -> int:
+    """So many that an output stays below ten kilobytes."""
+    return max(10, _MOST_CELLS // columns)
+
+
+def _cut(answer: SweepResults) -> list[Part]:
+    shown = min(len(answer.points), _most_rows(5 + min(len(answer.sweep.space), _MOST_NAMES) + len(answer.objectives)))
+    total, first = sum(answer.counts.values()), answer.offset
+    notes: list[Part] = []
+    if shown < total:
+        after = f"; the next: nbops results {short(answer.sweep.id)} --offset {first + shown}"
+        more = after if first + shown < total else ""
+        notes.append(Note(f"{first + 1} to {first + shown} of {total}, the best first{more}"))
+    if len(answer.sweep.space) > _MOST_NAMES:
+        notes.append(Note(f"{len(answer.sweep.space) - _MOST_NAMES} more parameters are in --json"))
+    return notes
+
+
+def _brief(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 @view_of.register

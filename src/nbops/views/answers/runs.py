@@ -154,6 +154,8 @@ def _scores(scores: Sequence[Score], most: int = 4) -> str:
 @view_of.register
 def _(answer: Page) -> list[Part]:
     record = answer.record
+    if answer.results is not None:
+        return [*view_of(answer.results), *_pictures(answer.plots)]
     if answer.noun == "Fit":
         return _fit_page(msgspec.convert(record, Fit, strict=False))
     title = record.get("name") or record.get("module") or record.get("model") or record.get("check") or ""
@@ -206,6 +208,10 @@ def _(answer: Page) -> list[Part]:
     if (error := record.get("error")) and isinstance(error, dict) and error.get("traceback"):
         parts.append(Code(error["traceback"]))
     return parts
+
+
+def _pictures(plots: Sequence[Artifact]) -> list[Part]:
+    return [Heading("Plots"), Facts([(short(plot.id), plot.caption) for plot in plots])] if plots else []
 
 
 def _imported(modules: Sequence[dict[str, Any]]) -> Table:
