@@ -554,6 +554,8 @@ export interface Page {
   environment: Environment | null;
   reproductions: Reproduction[];
   trust: { [name: string]: Trust };
+  results: SweepResults | null;
+  plots: Artifact[];
 }
 
 /** One parameter of a notebook, as its parameters cell declares it. */
@@ -583,11 +585,15 @@ export interface Plotted {
 /** One run of a sweep. */
 export interface Point {
   run_id: string;
+  name: string;
   trial: number;
   status: 'cancelled' | 'failed' | 'finished' | 'interrupted' | 'running';
   note: string;
   params: { [name: string]: unknown };
   values: number[] | null;
+  is_best: boolean;
+  cells: number;
+  started_at: number;
   ended_at: number | null;
   seconds: number | null;
 }
@@ -875,6 +881,9 @@ export interface SweepResults {
   sweep: Sweep;
   objectives: string[];
   points: Point[];
+  offset: number;
+  counts: { [name: string]: number };
+  cells: number | null;
   importance: { [name: string]: number };
   importance_note: string;
 }
@@ -1004,7 +1013,7 @@ export interface Routes {
   /** Say what differs between runs: parameters, metrics, cells, packages, commits. */
   compare: { takes: { runs: string[] }; gives: Comparison };
   /** Draw a run, several runs, a sweep, a model or an endpoint, and keep the pictures with it. */
-  plot: { takes: { ids: string[]; kind?: ('metrics' | 'importance' | 'confusion' | 'roc' | 'precision-recall' | 'calibration' | 'residuals' | 'drift' | 'latency')[]; data?: string; target?: string; hours?: number; output?: string }; gives: Plotted };
+  plot: { takes: { ids: string[]; kind?: ('parallel' | 'history' | 'front' | 'metrics' | 'importance' | 'confusion' | 'roc' | 'precision-recall' | 'calibration' | 'residuals' | 'drift' | 'latency')[]; data?: string; target?: string; hours?: number; output?: string }; gives: Plotted };
   /** Set and remove tags of a run, by which runs --where finds it. */
   tag: { takes: { run: string; tags?: { [name: string]: unknown }; remove?: string[] }; gives: Run };
   /** Write a note on a run, in place of the one it has. */
@@ -1046,7 +1055,7 @@ export interface Routes {
   /** List sweeps with their best run. */
   sweeps: { takes: { limit?: number; offset?: number }; gives: Sweep[] };
   /** List what the runs of a sweep tried and reached, the best first, and which parameters mattered. */
-  results: { takes: { sweep: string }; gives: SweepResults };
+  results: { takes: { sweep: string; limit?: number; offset?: number }; gives: SweepResults };
   /** Run a notebook again by itself, at times or when a condition holds. */
   schedule: { takes: { notebook: string; cron?: string; when?: string[]; param?: { [name: string]: unknown }; to?: 'systemd' | 'cron' | 'github' | 'kubernetes'; output?: string; name?: string; timezone?: string; kernel?: string; timeout?: number; retries?: number; notify?: string[]; overlap?: 'forbid' | 'allow'; debounce?: string; cooldown?: string; image?: string; replace?: boolean }; gives: Scheduled };
   /** List schedules with when they are due next and how they went last. */
