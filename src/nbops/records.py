@@ -193,7 +193,7 @@ class FileTouch(msgspec.Struct, frozen=True, kw_only=True):
     """``token`` for an opening that was seen, ``named`` for a path that stands in the cell's code or variables."""
     size_bytes: int
     digest: str = ""
-    """xxh3_128 of the content after the cell; empty for what would take too long to read."""
+    """xxh3_128 of the content that was read, or of what the cell left; empty for what would take too long to read."""
 
 
 class RandomState(msgspec.Struct, frozen=True, kw_only=True):

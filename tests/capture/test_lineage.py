@@ -155,6 +155,34 @@ def test_files_are_told_with_their_hash_and_the_cell_that_wrote_them(shell: Any,
     assert {(file.path, file.action) for file in wrote.files} == {("d.csv", "written"), ("d.parquet", "written")}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "text = p.read_text(); p.write_text(text + 'more')",
+        "text = p.read_text()\nwith p.open('a') as f: f.write('more')",
+        "with p.open('r+') as f: f.read(); f.write('more')",
+    ],
+)
+def test_a_file_that_one_cell_reads_and_writes_is_told_with_both_contents(
+    shell: Any, project: Path, change: str
+) -> None:
+    made = lineage(shell, "import pathlib; p = pathlib.Path('d.csv'); _ = p.write_text('a,b')")
+    writer = last(shell).id
+    found = lineage(shell, change)
+    read, written = found.files
+    assert [(file.path, file.action, file.size_bytes) for file in (read, written)] == [
+        ("d.csv", "read", 3),
+        ("d.csv", "written", 7),
+    ]
+    assert read.digest == made.files[0].digest != written.digest != ""
+    assert ("file:d.csv", writer) in [(edge.name, edge.source_id) for edge in found.edges]
+
+
+def test_a_file_that_a_cell_makes_and_reads_again_is_only_written(shell: Any, project: Path) -> None:
+    for source in ("open('n', 'w').close(); open('n').close()", "open('n', 'w+').close()", "open('n', 'a').close()"):
+        assert [file.action for file in lineage(shell, source).files] == ["written"]
+
+
 @pytest.mark.parametrize("look", ["pickle.dumps(x)", "copy.deepcopy(x)", "copy.copy(x)"])
 def test_copying_an_object_changes_no_class(shell: Any, look: str) -> None:
     shell("import copy, pickle")

@@ -10,9 +10,11 @@ import os
 import sys
 import sysconfig
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
+
+import msgspec
 
 from nbops.records import Evidence, FileTouch
 
@@ -20,8 +22,19 @@ _MOST_FILES = 1_000
 _MOST_RECORDED = 200
 _CHUNK = 1 << 20
 
-_opened: dict[str, bool] | None = None
-"""Path → whether it was opened for writing, while a cell runs."""
+
+class _Opening(msgspec.Struct):
+    """What is known of a file that the running cell opened."""
+
+    is_written: bool
+    before: FileTouch | None = None
+    """What the cell read of it, told just before the same cell wrote it."""
+
+
+_opened: dict[str, _Opening] | None = None
+"""Path → opening, while a cell runs."""
+_last_read: Callable[[str], FileTouch | None] | None = None
+"""Tells what a file holds that is about to be written by the cell that has read it."""
 _is_installed = False
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -34,8 +47,18 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         path = os.fsdecode(path)
     if type(path) is not str or len(_opened) >= _MOST_FILES:
         return  # a file descriptor: it was opened by its name before
-    is_writing = any(letter in mode for letter in "wax+") if type(mode) is str else bool((flags or 0) & _WRITING)
-    _opened[path] = _opened.get(path, False) or is_writing
+    named = mode if type(mode) is str else ""
+    is_writing = any(letter in named for letter in "wax+") if named else bool((flags or 0) & _WRITING)
+    known = _opened.get(path)
+    if known is None:
+        known = _opened[path] = _Opening(is_written=False)
+        is_read = "r" in named  # r+, which changes in place what stands there
+    else:
+        is_read = not known.is_written
+    if is_writing and not known.is_written:
+        known.is_written = True  # first: to look at the file opens it
+        if is_read and _last_read is not None:
+            known.before = _last_read(path)
 
 
 class Files:
@@ -50,6 +73,7 @@ class Files:
         self._root = root
         self._budget_s = budget_s
         self._digests: dict[tuple[str, int, int], str] = {}
+        self._until = 0.0
         paths = sysconfig.get_paths()
         self._ignored = (
             *{paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")},
@@ -60,11 +84,12 @@ class Files:
 
     def begin(self) -> None:
         """Note openings from now on."""
-        global _opened, _is_installed
+        global _opened, _last_read, _is_installed
         if not _is_installed:
             sys.addaudithook(_audit)
             _is_installed = True
-        _opened = {}
+        self._until = time.perf_counter() + self._budget_s
+        _opened, _last_read = {}, self._read_before
 
     def end(self, named: Iterable[str], since: float) -> list[FileTouch]:
         """Stop noting, and tell which files were touched.
@@ -77,15 +102,21 @@ class Files:
         opened, _opened = _opened or {}, None
         deadline = time.perf_counter() + self._budget_s
         found: dict[str, FileTouch] = {}
-        for path, is_writing in opened.items():
-            touch = self._touch(path, "written" if is_writing else "read", "token", deadline)
+        for path, opening in opened.items():
+            touch = self._touch(path, "written" if opening.is_written else "read", "token", deadline)
             if touch is not None:
                 found[touch.path] = touch
         for path in named:
             touch = self._touch(path, None, "named", deadline, since)
             if touch is not None:
                 found.setdefault(touch.path, touch)
-        return list(found.values())[:_MOST_RECORDED]
+        read_before = [opening.before for opening in opened.values() if opening.before is not None]
+        return [*read_before, *found.values()][:_MOST_RECORDED]
+
+    def _read_before(self, path: str) -> FileTouch | None:
+        """Tell what a file holds while the cell runs; its time counts from the cell's beginning or is cut short."""
+        began = time.perf_counter()
+        return self._touch(path, "read", "token", max(self._until, began + self._budget_s / 10))
 
     def _touch(
         self,
