@@ -242,6 +242,14 @@ export interface Discrepancy {
   now: string;
 }
 
+/** One artifact that stands as a file now. */
+export interface Downloaded {
+  name: string;
+  path: string;
+  size_bytes: number;
+  is_new: boolean;
+}
+
 /** A name that one execution read, and the execution that had written it. */
 export interface Edge {
   name: string;
@@ -1010,6 +1018,8 @@ export interface Routes {
   show: { takes: { id?: string }; gives: Page };
   /** Put what a cell showed at its last executions side by side. */
   outputs: { takes: { id: string; limit?: number }; gives: ShownOutputs[] };
+  /** Write a run's artifacts, or one artifact, to files. */
+  download: { takes: { id?: string; names?: string[]; out?: string; overwrite?: boolean }; gives: Downloaded[] };
   /** Say what differs between runs: parameters, metrics, cells, packages, commits. */
   compare: { takes: { runs: string[] }; gives: Comparison };
   /** Draw a run, several runs, a sweep, a model or an endpoint, and keep the pictures with it. */
@@ -1170,6 +1180,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   reproduce: 'POST',
   show: 'GET',
   outputs: 'GET',
+  download: 'POST',
   compare: 'GET',
   plot: 'POST',
   tag: 'POST',

@@ -26,6 +26,7 @@ from nbops.workspace.opened import Opened
 
 if TYPE_CHECKING:
     from nbops.flows.compare import Comparison
+    from nbops.flows.download import Downloaded
     from nbops.flows.outputs import ShownOutputs
     from nbops.flows.plot import Plotted
     from nbops.flows.show import Page
@@ -187,6 +188,15 @@ class Runs(Opened):
         from nbops.flows.outputs import outputs_of
 
         return outputs_of(self.store, id, limit=limit)
+
+    def download(
+        self, id: str = "last", names: Sequence[str] = (), out: str = ".", overwrite: bool = False
+    ) -> list[Downloaded]:
+        """Write a run's artifacts, or one artifact, to files."""
+        from nbops.flows.download import download
+
+        reference = self._run(id).id if id == "last" else id
+        return download(reference, names, Path(out), store=self.store, blobs=self.blobs, overwrite=overwrite)
 
     def compare(self, runs: Sequence[str]) -> Comparison:
         """Say what differs between runs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nbops.flows.compare import Comparison
+from nbops.flows.download import Downloaded
 from nbops.flows.outputs import ShownOutputs
 from nbops.flows.plot import KINDS, Plotted
 from nbops.flows.show import Page
@@ -143,6 +144,28 @@ RUNS: tuple[Verb, ...] = (
             Option(name="limit", kind="integer", minimum=1, default=10, short="-n", help="How many executions."),
         ),
         examples=("outputs 01920f3c-5b1e",),
+    ),
+    Verb(
+        name="download",
+        topic="runs",
+        summary="Write a run's artifacts, or one artifact, to files.",
+        gives=list[Downloaded],
+        changes=True,
+        options=(
+            Option(
+                name="id",
+                is_argument=True,
+                default="last",
+                completes="runs",
+                help="A run: id, unique start of an id, name or last; or the id of one artifact.",
+            ),
+            Option(
+                name="names", is_argument=True, is_many=True, metavar="NAME", help="Only these of the run's artifacts."
+            ),
+            Option(name="out", kind="path", short="-o", default=".", help="The folder to write to."),
+            Option(name="overwrite", kind="flag", help="Replace files that hold something else."),
+        ),
+        examples=("download", "download last report.html -o reports"),
     ),
     Verb(
         name="compare",

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from nbops.flows.compare import Comparison
+from nbops.flows.download import Downloaded
 from nbops.flows.outputs import ShownOutputs
 from nbops.flows.plot import Plotted
 from nbops.flows.show import Page, Trust
@@ -117,6 +118,12 @@ def _outputs(answer: Sequence[ShownOutputs]) -> list[Part]:
 def _artifacts(answer: Sequence[Artifact]) -> Table:
     rows = [[short(one.id), one.name, one.media_type, size(one.size_bytes), one.kind] for one in answer]
     return Table(["artifact", "name", "type", "size", ""], rows, frozenset({3}))
+
+
+@list_of(Downloaded)
+def _downloaded(answer: Sequence[Downloaded]) -> list[Part]:
+    rows = [[one.name, one.path, size(one.size_bytes), "" if one.is_new else "was there"] for one in answer]
+    return [Table(["artifact", "file", "size", ""], rows, frozenset({2}))]
 
 
 @list_of(Fit)
