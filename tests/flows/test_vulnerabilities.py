@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import distributions
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from loopback import Answer, LoopbackServer
 from sklearn.linear_model import LinearRegression
 
 from nbops.errors import SettingsError
@@ -37,36 +36,18 @@ FLAW = {
 }
 
 
-class Index:
+class Index(LoopbackServer):
     """A service of advisories on the loopback address that knows of one flaw, in uvicorn."""
 
     def __init__(self) -> None:
         self.asked: dict[str, str] = {}
-        index = self
+        super().__init__("/v1/query")
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                name = query["package"]["name"]
-                index.asked[name] = query["version"]
-                body = json.dumps({"vulns": [FLAW]} if name == "uvicorn" else {}).encode()
-                self.send_response(200)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1/query"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def answer(self, headers: dict[str, str], body: bytes) -> Answer:
+        query = json.loads(body)
+        name = query["package"]["name"]
+        self.asked[name] = query["version"]
+        return 200, {}, json.dumps({"vulns": [FLAW]} if name == "uvicorn" else {}).encode()
 
 
 @pytest.fixture

@@ -3,48 +3,27 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from loopback import Answer, LoopbackServer
 
 from nbops.notify import Notice
 
 
-class Inbox:
+class Inbox(LoopbackServer):
     """A web server that keeps every request and answers as it is told, 200 when it is told nothing."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[dict[str, str], Any]] = []
         self.answers: list[tuple[int, dict[str, str]]] = []
-        inbox = self
+        super().__init__("/hook/T0KEN")
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                inbox.requests.append((dict(self.headers), json.loads(body)))
-                status, headers = inbox.answers.pop(0) if inbox.answers else (200, {})
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(b"as you like")
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook/T0KEN"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def answer(self, headers: dict[str, str], body: bytes) -> Answer:
+        self.requests.append((headers, json.loads(body)))
+        return (*(self.answers.pop(0) if self.answers else (200, {})), b"as you like")
 
 
 @pytest.fixture

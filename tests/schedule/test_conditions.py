@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import msgspec
 import pytest
+from loopback import Answer, LoopbackServer
 
 from nbops.errors import ScheduleError, UsageError
 from nbops.records import Schedule
@@ -123,33 +122,16 @@ def test_files_of_another_file_system_are_seen(watched: Any) -> None:
     memory.rm("/bucket", recursive=True)
 
 
-class Page:
+class Page(LoopbackServer):
     """A page whose headers can be set."""
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {"ETag": '"1"'}
         self.status = 200
-        page = self
+        super().__init__("/daily.csv")
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_HEAD(self) -> None:
-                self.send_response(page.status)
-                for name, value in page.headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/daily.csv"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def answer(self, headers: dict[str, str], body: bytes) -> Answer:
+        return self.status, self.headers, b""
 
 
 @pytest.fixture
