@@ -19,6 +19,12 @@ async function violations(tour, where) {
   }, where);
 }
 
+/** What axe finds wrong within some elements as they look now. */
+export async function axeOn(tour, where) {
+  await tour.page.evaluate(AXE);
+  return violations(tour, where);
+}
+
 /** A function that takes a picture in every theme under a name, and notes what axe finds wrong in our elements. */
 export function auditor(tour) {
   const { page, found } = tour;

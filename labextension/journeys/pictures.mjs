@@ -14,7 +14,7 @@ await run(async (tour, args) => {
   await page
     .locator('.nbops-ThisNotebook .nbops-List')
     .evaluate(list => (list.scrollTop = list.scrollHeight));
-  await page.getByText('edited').waitFor();
+  await page.locator('.nbops-ThisNotebook').getByText('edited').waitFor();
   await tour.shot('panel-notebook');
 
   await page.locator('.nbops-Runs .nbops-List').focus();
@@ -42,4 +42,15 @@ await run(async (tour, args) => {
   await tour.theme('JupyterLab Dark');
   await page.waitForTimeout(600);
   await tour.shot('panel-endpoint');
+
+  await tour.theme('JupyterLab Light');
+  await tour.execute('filebrowser:activate');
+  await tour.execute('filebrowser:toggle-main');
+  for (const [name, notebook] of Object.entries(args.layers)) {
+    await tour.notebook(notebook);
+    await tour.execute('notebook:run-all-cells');
+    await page.locator('.jp-NotebookPanel:not(.lm-mod-hidden) .nbops-live').waitFor({ timeout: 60_000 });
+    await page.waitForTimeout(600);
+    await tour.shot(name);
+  }
 });

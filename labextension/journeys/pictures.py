@@ -14,4 +14,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch, lab.serving(Path(scratch)) as running:
         runpy.run_path(str(tests / "sample.py"))["fill"](running.folder, hostile_names=False)
         runpy.run_path(str(tests / "sample.py"))["write_notebook"](running.folder / "churn.ipynb")
-        running.journey("pictures", notebook="churn.ipynb")
+        runpy.run_path(str(tests / "sample.py"))["write_cells"](running.folder / "runs.ipynb", "%nbops runs")
+        runpy.run_path(str(tests / "sample.py"))["write_cells"](running.folder / "deploy.ipynb", "%nbops deploy")
+        running.journey("pictures", notebook="churn.ipynb", layers={"runs-list": "runs.ipynb", "deploy-form": "deploy.ipynb"})

@@ -1089,7 +1089,7 @@ export interface Routes {
   /** Predict for every row of a file, batch by batch, resumable. */
   score: { takes: { model: string; source: string; out: string; jobs?: number }; gives: Scored };
   /** Put a model behind a stable address, checked before it takes any traffic. */
-  deploy: { takes: { model: string; name?: string; engine?: string; sample?: string; base_image?: string; platform?: string; save?: string; push?: string; isolated?: boolean }; gives: Endpoint };
+  deploy: { takes: { model?: string; name?: string; engine?: string; sample?: string; base_image?: string; platform?: string; save?: string; push?: string; isolated?: boolean }; gives: Endpoint };
   /** List endpoints with what runs behind them. */
   endpoints: { takes: {}; gives: Endpoint[] };
   /** List what runs or ran behind an endpoint, newest first. */

@@ -45,6 +45,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How much of what one execution displays (figures, tables, charts) is kept, in bytes; 0: nothing."""
     display_versions: int = 10
     """Of how many executions of a cell the displays are kept."""
+    widgets: bool = True
+    """Whether lists and forms answer to clicks and keys while a notebook is live."""
     engine: str = ""
     """The engine that deploys when none is named; empty: docker where it answers, else process."""
     flavour: str = ""

@@ -175,6 +175,17 @@ def write_notebook(path: Path) -> None:
     nbformat.write(notebook, path)
 
 
+def write_cells(path: Path, *sources: str) -> None:
+    """Write a notebook of these cells, after one that loads nbops."""
+    import nbformat
+
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in ("%load_ext nbops", *sources)],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
+    nbformat.write(notebook, path)
+
+
 def _run(name: str, started_at: float, took: float | None, **fields: object) -> Run:
     given = {"kind": "named", "status": "finished", **fields}
     ended_at = None if took is None else started_at + took

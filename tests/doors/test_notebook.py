@@ -8,6 +8,8 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
+from nbops.errors import UsageError
+
 
 class Notebook:
     """A shell that runs cells as a notebook does."""
@@ -142,3 +144,8 @@ def test_what_was_said_of_a_session_outlives_its_end(project: Path) -> None:
     with Workspace.opened(project) as workspace:
         ended = workspace.store.get(type(run), run.id)
     assert (ended.status, ended.tags, ended.note) == ("finished", {"team": "churn"}, "clean ages")
+
+
+def test_deploy_without_a_model_is_refused_where_nobody_could_fill_a_form(notebook: Notebook) -> None:
+    with pytest.raises(UsageError, match="takes a model"):
+        notebook.value("%nbops deploy")

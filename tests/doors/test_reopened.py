@@ -62,6 +62,7 @@ def test_each_output_has_plain_text_and_needs_no_live_kernel(reopened: nbformat.
     for output in outputs:
         assert output.data["text/plain"].strip()
         assert not [kind for kind in output.data if "widget" in kind or "javascript" in kind]
+        assert "data-nbops-layer" not in output.data.get("text/html", "")
         assert not re.search("<script|<object|<iframe|javascript:| on[a-z]+=", output.data.get("text/html", ""))
     assert "widgets" not in reopened.metadata
 

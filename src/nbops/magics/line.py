@@ -6,11 +6,12 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from nbops import capture
+from nbops import capture, widgets
 from nbops.errors import UsageError
 from nbops.flows.plot import Plotted
 from nbops.flows.show import Page
@@ -19,6 +20,7 @@ from nbops.grammar.commands import build, complete, invoke
 from nbops.grammar.completion import names_of
 from nbops.magics.progress import notebook
 from nbops.records import Artifact
+from nbops.store.interface import RunSummary
 from nbops.views import bundle_of
 from nbops.workspace import Live, Workspace
 
@@ -49,6 +51,19 @@ class Answer:
         return bundle_of(self._shown)["text/plain"]
 
 
+class RunsAnswer(Answer):
+    """A list of runs that is searched, sorted and paged where it stands, while the notebook is live."""
+
+    def __init__(self, runs: list[RunSummary], given: dict[str, Any]) -> None:
+        super().__init__(runs)
+        self._given = given
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        static = bundle_of(self.value)
+        layer = widgets.runs_layer(self._given, self.value, _for_a_look)
+        return {**static, "text/html": layer.below(static["text/html"])}
+
+
 def line_magic(shell: InteractiveShell, line: str) -> Answer | None:
     """Do one ``%nbops`` line in a live notebook.
 
@@ -65,11 +80,17 @@ def line_magic(shell: InteractiveShell, line: str) -> Answer | None:
         if verb.changes and verb.name not in _REPRODUCED and "NBOPS_REPRODUCES" in os.environ:
             sys.stdout.write(f"left out in a reproduction: nbops {verb.name}\n")
             return None
+        is_live = not as_json and workspace.settings.widgets and widgets.is_live(shell)
+        if verb.name == "deploy" and values["model"] is None and is_live:
+            widgets.show_deploy_form(shell.user_ns, lambda: closing(Workspace.open(capture.root(), live=_live(shell))))
+            return None
         with notebook():
             value = getattr(workspace, verb.method)(**values)
         if as_json:
             return Answer(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
         _show(workspace, _pictures_of(value, workspace))
+        if verb.name == "runs" and value and is_live:
+            return RunsAnswer(value, values)
         return Answer(value, workspace.shown(value))
 
     try:
@@ -186,6 +207,10 @@ def _live(shell: InteractiveShell) -> Live:
         recording=recorder is not None and recorder.is_on,
         offer=shell.set_next_input,
     )
+
+
+def _for_a_look() -> AbstractContextManager[Workspace]:
+    return Workspace.opened(capture.root(), read_only=True)
 
 
 def _candidates(nouns: str) -> list[str]:

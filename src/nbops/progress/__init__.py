@@ -7,6 +7,7 @@ it follows with ``watching(sink)``; without a sink nothing is shown and nothing 
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -90,9 +91,9 @@ def stage(title: str, *, total: float | None = None, unit: str = "") -> Iterator
     """
     sink = _sink.get()
     now = Stage(title, total, unit, _sink=sink)
-    if sink is not None:
-        sink.began(now)
     try:
+        if sink is not None:
+            sink.began(now)
         yield now
     except BaseException:
         now.failed = True
@@ -111,3 +112,59 @@ def watching(sink: Sink) -> Iterator[None]:
         yield
     finally:
         _sink.reset(token)
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody asked for an end from outside; rooms clean up after it as after Ctrl-C."""
+
+
+class Stoppable:
+    """Hands stages on, and ends what is going on at its next sign of life once somebody has asked for that.
+
+    Only the thread that began the first stage is ended: it is the one that cleans up after all others.
+
+    Args:
+        sink: where progress is shown.
+
+    Example:
+        >>> class Silent:
+        ...     began = moved = ended = lambda self, stage: None
+        >>> sink = Stoppable(Silent())
+        >>> sink.stop()
+        >>> with contextlib.suppress(Stopped), watching(sink), stage("Count"):
+        ...     print("one")
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._asked = threading.Event()
+        self._thread: int | None = None
+
+    def stop(self) -> None:
+        """Ask for an end, from any thread."""
+        self._asked.set()
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody has asked for an end."""
+        return self._asked.is_set()
+
+    def began(self, stage: Stage) -> None:
+        """A stage starts, unless it is over."""
+        if self._thread is None:
+            self._thread = threading.get_ident()
+        self._sink.began(stage)
+        self._look()
+
+    def moved(self, stage: Stage) -> None:
+        """A stage has come further, unless it is over."""
+        self._sink.moved(stage)
+        self._look()
+
+    def ended(self, stage: Stage) -> None:
+        """A stage is over; what it cleans up with is not disturbed."""
+        self._sink.ended(stage)
+
+    def _look(self) -> None:
+        if self._asked.is_set() and self._thread == threading.get_ident():
+            raise Stopped

@@ -58,7 +58,8 @@ def _table(table: Table) -> str:
     if not table.rows:
         return f'<p class="faint">{escape(table.empty)}</p>'
     head = "".join(
-        f'<th scope="col"{" class=n" if i in table.numeric else ""}>{escape(name)}</th>'
+        # A header that says nothing would be read aloud as one.
+        f'<th scope="col"{" class=n" if i in table.numeric else ""}>{escape(name)}</th>' if name else "<td></td>"
         for i, name in enumerate(table.columns)
     )
     body = "".join(_row(number, row, table) for number, row in enumerate(table.rows))

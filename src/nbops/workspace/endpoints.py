@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from nbops.errors import NotFoundError
+from nbops.errors import NotFoundError, UsageError
 from nbops.records import (
     Deployment,
     Endpoint,
@@ -38,7 +38,7 @@ class Endpoints(Opened):
 
     def deploy(
         self,
-        model: str,
+        model: str | None = None,
         name: str | None = None,
         engine: str | None = None,
         sample: str | None = None,
@@ -52,6 +52,8 @@ class Endpoints(Opened):
         from nbops.deploy.making import Making
         from nbops.flows.deploy import deploy_model
 
+        if model is None:
+            raise UsageError("deploy takes a model", hint="nbops models  # then: nbops deploy churn@3 --name churn")
         live = self.live.namespace if self.live is not None else {}
         if sample is not None and sample not in live:
             raise NotFoundError(f"no variable {sample!r} in this notebook", hint="%who")

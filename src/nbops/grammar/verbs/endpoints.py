@@ -25,7 +25,12 @@ ENDPOINTS: tuple[Verb, ...] = (
         gives=Endpoint,
         changes=True,
         options=(
-            MODEL,
+            Option(
+                name="model",
+                is_argument=True,
+                completes="models",
+                help=f"{MODEL.help[:-1]}; without one, a notebook in JupyterLab shows a form.",
+            ),
             Option(name="name", help="The endpoint's name; the model's when not given."),
             Option(
                 name="engine", help="Where it runs: docker, process, or an installed package's.", completes="engines"
@@ -44,6 +49,7 @@ ENDPOINTS: tuple[Verb, ...] = (
             "deploy model --name churn --sample X_train",
             "deploy churn@3 --push registry.example.com/team",
             "deploy churn@3 --engine process --isolated",
+            "deploy",
         ),
     ),
     Verb(

@@ -64,6 +64,15 @@ def _runs(answer: Sequence[RunSummary]) -> list[Part]:
     return [Table(columns, rows, numeric=frozenset(range(4, len(columns))), status=frozenset({2}))]
 
 
+def run_fields(answer: Sequence[RunSummary]) -> list[str]:
+    """Say by which field each column of a list of runs is sorted, as ``runs --order-by`` takes it; empty for none."""
+    metrics = most_common(name for row in answer for name in row.metrics)
+    params = most_common(name for row in answer for name in row.params)
+    named = [("params", name) for name in params] + [("metrics", name) for name in metrics]
+    values = [f"{area}.`{name.replace('`', '``')}`" for area, name in named]
+    return ["", "name", "status", "started_at", "", "", *values]
+
+
 @list_of(Run)
 def _run_records(answer: Sequence[Run]) -> list[Part]:
     rows = [
