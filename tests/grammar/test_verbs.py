@@ -74,7 +74,7 @@ def test_pairs_become_a_dict_and_keep_later_equal_signs() -> None:
         (["runs", "--wher", "x"], "--wher", "nbops runs"),
         (["runs", "-n", "many"], "'many'", "nbops runs"),
         (["extract", "f"], "--to", "nbops extract"),
-        (["deploy"], "MODEL", "nbops deploy"),
+        (["check"], "MODEL", "nbops check"),
         (["retrain", "a.ipynb", "-p", "depth"], "NAME=VALUE", "NAME=VALUE"),
         (["retrain", "a.ipynb", "--sampler", "podman"], "tpe", "nbops retrain"),
     ],
