@@ -292,6 +292,22 @@ export interface Environment {
   created_at: number;
 }
 
+/** A model that was written as a folder, and what was measured of it. */
+export interface Exported {
+  path: string;
+  model: string;
+  format: string;
+  precision: string;
+  size_bytes: number;
+  float32_bytes: number;
+  folder_bytes: number;
+  peak_memory_bytes: number | null;
+  rows: number;
+  worst: number;
+  tolerance: number;
+  has_page: boolean;
+}
+
 /** A file that an execution read or wrote. */
 export interface FileTouch {
   path: string;
@@ -1088,6 +1104,8 @@ export interface Routes {
   promote: { takes: { model?: string; alias?: string; best?: string }; gives: Model };
   /** Predict for every row of a file, batch by batch, resumable. */
   score: { takes: { model: string; source: string; out: string; jobs?: number }; gives: Scored };
+  /** Write a model as a folder that answers without nbops, in Python and in the browser. */
+  export: { takes: { model: string; format?: 'onnx'; out?: string; precision?: 'float32' | 'float16' | 'int8'; tolerance?: number; page?: boolean; overwrite?: boolean }; gives: Exported };
   /** Put a model behind a stable address, checked before it takes any traffic. */
   deploy: { takes: { model?: string; name?: string; engine?: string; sample?: string; base_image?: string; platform?: string; save?: string; push?: string; isolated?: boolean }; gives: Endpoint };
   /** List endpoints with what runs behind them. */
@@ -1215,6 +1233,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   check: 'POST',
   promote: 'POST',
   score: 'POST',
+  export: 'POST',
   deploy: 'POST',
   endpoints: 'GET',
   deployments: 'GET',

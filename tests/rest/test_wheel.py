@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from nbops.bundle.portable.runtime import FILES
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -35,6 +37,14 @@ def test_the_wheel_has_the_panel_once_and_the_servers_switch(wheel: Path) -> Non
     assert not [name for name in names if name.startswith("nbops/labextension/")]
     assert [name for name in names if name.endswith("etc/jupyter/jupyter_server_config.d/nbops.json")]
     assert [name for name in names if "labextensions/nbops/static/remoteEntry" in name]
+
+
+def test_the_wheel_has_what_exported_models_need_in_a_browser(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+
+    found = sorted(name.rpartition("/")[2] for name in names if "labextensions/nbops/onnxruntime-web/" in name)
+    assert found == sorted(FILES)
+    assert [name for name in names if name.endswith("nbops/bundle/portable/files/browser/predict.js")]
 
 
 def test_an_installed_wheel_is_found_by_jupyter_without_node(wheel: Path, tmp_path: Path) -> None:

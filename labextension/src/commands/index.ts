@@ -14,7 +14,7 @@ import { searchRuns } from './search-runs';
 import { ICommand } from './command';
 import { monitorEndpoint, openEndpoint, rollbackEndpoint, stopEndpoint } from './endpoints';
 import { extractFunctions } from './extract-functions';
-import { checkModel, deployModel, openModel, promoteModel } from './models';
+import { checkModel, deployModel, exportModel, openModel, promoteModel } from './models';
 import { openModule, pullModule, testModule } from './modules';
 import { drawPlots } from './plot';
 import { reproduceRun } from './reproduce-run';
@@ -65,6 +65,7 @@ const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand
   openModel,
   checkModel,
   promoteModel,
+  exportModel,
   deployModel,
   openEndpoint,
   monitorEndpoint,

@@ -1,5 +1,6 @@
 import { act } from '../act';
 import { modelIcon } from '../icons';
+import { Routes } from '../schema';
 import { IContext } from '../tokens';
 import { ICommand, meant, textArgs } from './command';
 
@@ -163,6 +164,80 @@ export function deployModel(context: IContext): ICommand {
           {
             doing: trans.__('Deploying %1', model),
             done: endpoint => trans.__('%1 answers at %2', model, endpoint.address)
+          }
+        );
+      }
+    }
+  };
+}
+
+export function exportModel(context: IContext): ICommand {
+  const { trans } = context;
+  return {
+    id: 'nbops:export-model',
+    label: trans.__('Export Model…'),
+    caption: trans.__('Write a model as a folder that answers without nbops, in Python and in the browser'),
+    describedBy: textArgs({ model: trans.__('The model version, such as churn@3') }),
+    execute: async args => {
+      const model = meant(context, args, 'model', 'model');
+      if (model === undefined) {
+        return;
+      }
+      const { askForm } = await import('../parts/form');
+      const answers = await askForm(trans, {
+        title: trans.__('Export %1', model),
+        accept: trans.__('Export'),
+        note: trans.__(
+          'As ONNX, with a runner for Python and a page for browsers; proven on the training rows.'
+        ),
+        fields: [
+          {
+            name: 'out',
+            label: trans.__('Folder'),
+            placeholder: `${model.replace('@', '-')}-onnx`,
+            help: trans.__('It appears when it is whole')
+          },
+          {
+            name: 'precision',
+            label: trans.__('Precision'),
+            choices: [
+              ['float32', trans.__('Single (float32)')],
+              ['float16', trans.__('Half (float16)')],
+              ['int8', trans.__('Eight bits (int8)')]
+            ],
+            value: 'float32',
+            help: trans.__('Refused where the answers are no longer the same')
+          },
+          {
+            name: 'existing',
+            label: trans.__('An earlier export there'),
+            choices: [
+              ['', trans.__('Keep it')],
+              ['overwrite', trans.__('Replace it')]
+            ]
+          }
+        ]
+      });
+      if (answers) {
+        await act(
+          context,
+          'export',
+          {
+            model,
+            out: answers.out || undefined,
+            precision: answers.precision as Routes['export']['takes']['precision'],
+            overwrite: answers.existing === 'overwrite'
+          },
+          {
+            doing: trans.__('Exporting %1', model),
+            done: exported =>
+              trans.__(
+                '%1 is in %2: %3 bytes, at most %4 from the notebook',
+                model,
+                exported.path,
+                exported.size_bytes,
+                exported.worst.toExponential(1)
+              )
           }
         );
       }

@@ -65,6 +65,9 @@ class ModelDocument extends Document<ModelState> {
             <button className="nbops-Button" onClick={() => run('nbops:promote-model')}>
               {trans.__('Promote…')}
             </button>
+            <button className="nbops-Button" onClick={() => run('nbops:export-model')}>
+              {trans.__('Export…')}
+            </button>
             <button
               className="nbops-Button"
               onClick={() => void app.commands.execute('nbops:open-lineage', { id: this._model })}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbops.bundle.evidence import Evidence
@@ -18,6 +18,8 @@ from nbops.records import ModelVersion
 from nbops_serving import rungs
 from nbops_serving.manifest import Signature
 
+_ULPS = 4
+"""Steps of single precision by which a scaled value may come out above its threshold."""
 _NEEDED = ("skl2onnx", "onnxruntime")
 
 
@@ -34,6 +36,8 @@ class OnnxRung:
 
     def build(self, model: Any, version: ModelVersion, evidence: Evidence | None) -> dict[str, bytes]:
         """Write the graph; NoExportError where there is no converter for some part of the model."""
+        if version.signature.takes not in ("frame", "array"):
+            raise NoExportError("the model takes something else than a table of numbers and texts")
         return {rungs.ONNX_FILE: export(model, version.signature, name=version.model)}
 
 
@@ -54,22 +58,92 @@ def export(model: Any, signature: Signature, *, name: str) -> bytes:
     missing = [library for library in _NEEDED if importlib.util.find_spec(library) is None]
     if missing:
         raise NoExportError(f"needs {' and '.join(missing)}: pip install 'nbops[onnx]'")
-    if signature.takes not in ("frame", "array") or any(column.kind == "datetime" for column in signature.columns):
+    if signature.takes == "rows" or any(column.kind == "datetime" for column in signature.columns):
         raise NoExportError("the model takes something else than a table of numbers and texts")
+    if not hasattr(model, "get_params"):
+        raise NoExportError(f"a {type(model).__qualname__} is no estimator of scikit-learn")
     import skl2onnx
 
     model = best_of(model)
-
     options = {id(model): {"zipmap": False}} if hasattr(model, "predict_proba") else None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            graph = skl2onnx.convert_sklearn(model, name, _inputs(model, signature), options=options)
+            graph = skl2onnx.convert_sklearn(
+                model,
+                name,
+                _inputs(model, signature),
+                options=options,
+                custom_conversion_functions=_of_histogram_boosting(),
+            )
     except Exception as error:
         said = " ".join(str(error).split())[:200]
         raise NoExportError(f"{type(error).__name__}: {said}") from error
+    _use_plain_locale(graph)
     data: bytes = graph.SerializeToString(deterministic=True)
     return data
+
+
+def _of_histogram_boosting() -> dict[type, Any]:
+    """skl2onnx's own conversions, with attributes that onnx takes: it refuses numpy's integers among them."""
+    import sklearn.ensemble as ensemble
+    from skl2onnx.common._registration import get_converter
+
+    def plainly(convert: Any) -> Any:
+        return lambda scope, operator, container: convert(scope, operator, _PlainAttributes(container))
+
+    kinds = (ensemble.HistGradientBoostingClassifier, ensemble.HistGradientBoostingRegressor)
+    return {kind: plainly(get_converter(f"Sklearn{kind.__name__}")) for kind in kinds}
+
+
+class _PlainAttributes:
+    """A container of ONNX nodes whose attributes are Python's own numbers."""
+
+    def __init__(self, container: Any) -> None:
+        self._container = container
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._container, name)
+
+    def add_node(self, op_type: str, inputs: Any, outputs: Any, **attributes: Any) -> Any:
+        plain = {name: _plain_numbers(value) for name, value in attributes.items()}
+        if "nodes_values" in plain:
+            plain["nodes_values"] = _raised(plain)
+        return self._container.add_node(op_type, inputs, outputs, **plain)
+
+
+def _plain_numbers(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    plain = [item.item() if hasattr(item, "item") else item for item in value]
+    return [int(item) if isinstance(item, bool) else item for item in plain]
+
+
+def _raised(nodes: Mapping[str, Any]) -> Any:
+    """Thresholds of histograms are often values of the training data: in single precision these must stay below.
+
+    How far a value may be rounded up hangs on the size of its column, not on its own: scaling subtracts the mean first.
+    """
+    import numpy as np
+
+    raised = np.array(nodes["nodes_values"], dtype=np.float32)
+    features, is_branch = np.array(nodes["nodes_featureids"]), np.array(nodes["nodes_modes"]) != "LEAF"
+    for feature in np.unique(features[is_branch]):
+        of_it = is_branch & (features == feature)
+        size = np.maximum(np.abs(raised[of_it]), np.median(np.abs(raised[of_it])))
+        raised[of_it] += np.float32(_ULPS) * np.spacing(size)
+    return raised
+
+
+def _use_plain_locale(graph: Any) -> None:
+    """Lower-case texts by Unicode's own rules: the usual locale is one that small systems do not have."""
+    from onnx import helper
+
+    for node in graph.graph.node:
+        if node.op_type == "StringNormalizer":
+            others = [attribute for attribute in node.attribute if attribute.name != "locale"]
+            del node.attribute[:]
+            node.attribute.extend([*others, helper.make_attribute("locale", "C.UTF-8")])
 
 
 def best_of(model: Any) -> Any:

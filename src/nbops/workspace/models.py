@@ -14,6 +14,7 @@ from nbops.records import (
 from nbops.workspace.opened import Opened
 
 if TYPE_CHECKING:
+    from nbops.bundle.portable import Exported, Precision
     from nbops.score import Scored
 
 
@@ -65,6 +66,30 @@ class Models(Opened):
         version = self.store.resolve(ModelVersion, model)
         bundle = pack(version, store=self.store, blobs=self.blobs, root=self.root, rung=self.settings.rung or None)
         return score(bundle, source, out, jobs=jobs)
+
+    def export(
+        self,
+        model: str,
+        format: str = "onnx",
+        out: str | None = None,
+        precision: Precision = "float32",
+        tolerance: float | None = None,
+        page: bool = True,
+        overwrite: bool = False,
+    ) -> Exported:
+        """Write a model as a folder that answers without nbops, in Python and in the browser."""
+        from nbops.bundle.portable import export_folder
+
+        version = self.store.resolve(ModelVersion, model)
+        return export_folder(
+            version,
+            out or self.root / f"{version.model}-{version.number}-{format}",
+            blobs=self.blobs,
+            precision=precision,
+            tolerance=tolerance,
+            page=page,
+            overwrite=overwrite,
+        )
 
     def _best(self, sweep: Sweep) -> ModelVersion:
         """The model that a sweep's best run logged."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from nbops.bundle.portable import PRECISIONS, Exported
 from nbops.grammar.language import Option, Verb
 from nbops.grammar.verbs.options import (
     LIMIT,
-    MODEL,
     OFFSET,
+    STORED_MODEL,
 )
 from nbops.records import (
     CheckResult,
@@ -34,7 +35,7 @@ MODELS: tuple[Verb, ...] = (
         summary="Run every check on a model version and record the verdicts.",
         gives=list[CheckResult],
         changes=True,
-        options=(MODEL,),
+        options=(STORED_MODEL,),
         examples=("check churn@3",),
     ),
     Verb(
@@ -62,7 +63,7 @@ MODELS: tuple[Verb, ...] = (
         gives=Scored,
         changes=True,
         options=(
-            MODEL,
+            STORED_MODEL,
             Option(
                 name="source",
                 is_argument=True,
@@ -75,5 +76,41 @@ MODELS: tuple[Verb, ...] = (
             Option(name="jobs", short="-j", kind="integer", minimum=1, default=1, help="How many processes answer."),
         ),
         examples=("score churn@3 customers.parquet -o scored.parquet",),
+    ),
+    Verb(
+        name="export",
+        topic="models",
+        summary="Write a model as a folder that answers without nbops, in Python and in the browser.",
+        gives=Exported,
+        changes=True,
+        options=(
+            STORED_MODEL,
+            Option(
+                name="format", kind="choice", choices=("onnx",), default="onnx", help="What the folder computes with."
+            ),
+            Option(
+                name="out",
+                short="-o",
+                kind="path",
+                metavar="FOLDER",
+                help="Where it goes; MODEL-VERSION-onnx in the project's folder when not given.",
+            ),
+            Option(
+                name="precision",
+                kind="choice",
+                choices=PRECISIONS,
+                default="float32",
+                help="How tables of weights are stored; refused where the answers are no longer the same.",
+            ),
+            Option(
+                name="tolerance",
+                kind="number",
+                minimum=0,
+                help="Largest difference from the notebook's answers that is allowed; the precision's own if left out.",
+            ),
+            Option(name="page", kind="flag", default=True, help="Write the page for browsers, too (14 MB)."),
+            Option(name="overwrite", kind="flag", help="Let an earlier export in the same place go."),
+        ),
+        examples=("export churn@3", "export churn --precision float16 -o edge/churn", "export churn@3 --no-page"),
     ),
 )

@@ -54,6 +54,14 @@ MODEL = Option(
     help="A model: churn, churn@3, churn@production; in a notebook also a live variable.",
 )
 
+STORED_MODEL = Option(
+    name="model",
+    is_argument=True,
+    is_required=True,
+    completes="models",
+    help="A model: churn, churn@3, churn@production.",
+)
+
 FILE = Option(name="notebook", is_argument=True, kind="path", is_required=True, help="The notebook's file.")
 
 COLD = Option(name="cold", kind="flag", help="Start each kernel from nothing instead of forking a warm one.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nbops.bundle.portable import Exported
 from nbops.records import (
     CheckResult,
     Model,
@@ -11,7 +12,7 @@ from nbops.records import (
 )
 from nbops.score import Scored
 from nbops.views.answers.dispatch import list_of, view_of
-from nbops.views.answers.values import short, when
+from nbops.views.answers.values import short, size, when
 from nbops.views.parts import Facts, Heading, Note, Part, Table
 
 
@@ -49,3 +50,23 @@ def _(answer: Scored) -> list[Part]:
     facts = [("rows", f"{answer.rows:,}"), ("refused", f"{answer.refused:,}" if answer.refused else "")]
     facts.append(("answered before", f"{answer.resumed:,}" if answer.resumed else ""))
     return [Heading("Scored", answer.path), Facts([fact for fact in facts if fact[1]])]
+
+
+@view_of.register
+def _(answer: Exported) -> list[Part]:
+    is_reduced = answer.precision != "float32"
+    graph = size(answer.size_bytes) + (f" ({size(answer.float32_bytes)} in float32)" if is_reduced else "")
+    facts = [
+        ("folder", f"{answer.path}, {size(answer.folder_bytes)}"),
+        ("model.onnx", f"{answer.precision}, {graph}"),
+        (
+            "memory",
+            "" if answer.peak_memory_bytes is None else f"{size(answer.peak_memory_bytes)} at most, with Python",
+        ),
+        ("proven on", f"{answer.rows:,} rows of the notebook"),
+        ("difference", f"{answer.worst:.1e} at most, {answer.tolerance:g} allowed"),
+    ]
+    notes = [Note(f"python {answer.path}/predict.py --self-test")]
+    if answer.has_page:
+        notes.append(Note(f"python -m http.server --bind 127.0.0.1 --directory {answer.path}  # the page"))
+    return [Heading("Exported", answer.model), Facts([fact for fact in facts if fact[1]]), *notes]
