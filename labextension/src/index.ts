@@ -9,6 +9,7 @@ import { IDisposable } from '@lumino/disposable';
 import { Client } from './client';
 import { addCommands } from './commands';
 import { followLinks } from './links';
+import { drawLiveProgress } from './live-progress';
 import { NbopsPanel } from './panel';
 import { OpenDocuments } from './open-documents';
 import { Preferences } from './preferences';
@@ -64,6 +65,9 @@ const panel: JupyterFrontEndPlugin<INbopsPanel> = {
     addCommands(context, widget, palette);
     followNotebook(context);
     markCells(context, widget);
+    if (rendermime) {
+      drawLiveProgress(rendermime, context);
+    }
     if (router) {
       followLinks(app, router, context.project);
     }

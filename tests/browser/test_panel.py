@@ -170,3 +170,32 @@ def test_what_the_panel_sets_going_is_done(lab: Lab) -> None:
         assert {row.run.id for row in store.search_runs()} >= {found["restored"]}
         assert found["archived"] not in {row.run.id for row in store.search_runs()}
         assert [(firing.cause, firing.status) for firing in store.find(Firing)] == [("person", "finished")]
+
+
+SLOW = ("n = 1", "import nbops, time\nnbops.log_metric('score', n)\ntime.sleep(600 if n > 1 else 0)")
+
+
+def test_a_sweep_is_watched_below_its_cell_and_cancelled_there_while_the_kernel_is_busy(lab: Lab) -> None:
+    write_notebook(lab.folder / "slow.ipynb", *SLOW)
+    slow = nbformat.read(lab.folder / "slow.ipynb", as_version=4)
+    slow.cells[0].metadata.tags = ["parameters"]
+    nbformat.write(slow, lab.folder / "slow.ipynb")
+    write_notebook(
+        lab.folder / "work.ipynb",
+        "%load_ext nbops",
+        "%nbops retrain slow.ipynb --grid n=1,2,3,4 --objective max:score --jobs 1",
+    )
+
+    found = lab.journey("busy", notebook="work.ipynb")
+
+    assert found["bar"] == [1, 4]
+    assert found["was_busy"] == "busy"
+    assert "1/4 runs" in found["shown"]
+    assert "best score 1 (n=1)" in found["shown"]
+    assert found["violations"] == []
+    # What stays in the file needs no kernel: neither a widget nor its state.
+    saved = nbformat.read(lab.folder / "work.ipynb", as_version=4)
+    assert "widgets" not in saved.metadata
+    progress, table = saved.cells[1].outputs
+    assert sorted(progress.data) == sorted(table.data) == ["text/html", "text/plain"]
+    assert "2 of 4: " in table.data["text/plain"]

@@ -79,6 +79,20 @@ def test_values_that_json_does_not_know_arrive_in_the_notebook_as_they_were_give
     assert recorded == {"size": [3, 4], "names": ["b"], "since": "2025-02-03", "data": "{ü} b", "rate": 0.25}
 
 
+@pytest.mark.parametrize("metadata", [{}, {"kernelspec": {"name": "python3", "display_name": "Python 3"}}])
+def test_a_notebook_that_does_not_say_its_language_has_its_kernels(
+    run: Any, write_notebook: Any, metadata: dict[str, Any]
+) -> None:
+    path = write_notebook("assert n == 2", parameters="n = 1")
+    node = nbformat.read(path, as_version=4)
+    node.metadata = nbformat.from_dict(metadata)
+    nbformat.write(node, path)
+
+    done = run(path, parameters={"n": 2})
+
+    assert (done.status, done.error) == ("finished", None)
+
+
 def test_braces_and_other_scripts_in_file_names_are_no_trouble(run: Any, write_notebook: Any) -> None:
     done = run(write_notebook("print('ok')", name="mo del/{run} тест ü.ipynb"))
 

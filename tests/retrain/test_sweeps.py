@@ -183,7 +183,9 @@ def test_every_run_gets_the_notebook_as_it_was_at_the_start(search: Any, store: 
     assert {run.status for run in store.find(Run, sweep_id=done.id)} == {"finished"}
 
 
-def test_a_sweep_can_be_cancelled_from_elsewhere(search: Any, store: Store, write_notebook: Any) -> None:
+def test_a_sweep_can_be_cancelled_from_elsewhere(
+    search: Any, store: Store, write_notebook: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
     notebook = write_notebook("import time; time.sleep(600)", parameters="n = 1")
     ended: list[Sweep] = []
     thread = threading.Thread(target=lambda: ended.append(search(notebook, grid={"n": [1, 2, 3]}, jobs=2)))
@@ -197,6 +199,7 @@ def test_a_sweep_can_be_cancelled_from_elsewhere(search: Any, store: Store, writ
     assert [done.status for done in ended] == ["cancelled"]
     assert {run.status for run in store.find(Run)} == {"cancelled"}
     assert store.count(Run) == 2
+    assert "Kernel died" not in "".join(capfd.readouterr())
 
 
 def test_ctrl_c_cancels_cleanly_and_leaves_no_kernel(store: Store, write_notebook: Any, project: Path) -> None:

@@ -43,6 +43,7 @@ class Bars:
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=24),
                 TimeElapsedColumn(),
+                TextColumn("{task.fields[count]}"),
                 TextColumn("{task.fields[note]}", style="dim", markup=False),
                 console=Console(stderr=True),
             )
@@ -53,18 +54,27 @@ class Bars:
         """A stage starts."""
         from rich.markup import escape
 
-        self._tasks[id(stage)] = self._drawn().add_task(escape(stage.title), total=stage.total, note=stage.note)
+        self._tasks[id(stage)] = self._drawn().add_task(
+            escape(stage.title), total=stage.total, note=stage.note, count=""
+        )
 
     def moved(self, stage: Stage) -> None:
         """A stage has come further."""
-        self._drawn().update(self._tasks[id(stage)], completed=stage.done, total=stage.total, note=stage.note)
+        count = ", ".join(filter(None, (_counted(stage).strip(" ()"), stage.left)))
+        self._drawn().update(
+            self._tasks[id(stage)], completed=stage.done, total=stage.total, note=stage.note, count=count
+        )
 
     def ended(self, stage: Stage) -> None:
         """A stage is over."""
         total = stage.total or 1
         done = stage.done if stage.failed else total
         self._drawn().update(
-            self._tasks.pop(id(stage)), completed=done, total=total, note="failed" if stage.failed else stage.note
+            self._tasks.pop(id(stage)),
+            completed=done,
+            total=total,
+            note="failed" if stage.failed else stage.note,
+            count=_counted(stage).strip(" ()"),
         )
 
     def close(self) -> None:
@@ -121,7 +131,8 @@ class Lines:
             silent = time.monotonic() - self._written_at
             if self._open and silent > self.SILENCE_S:
                 stage = self._open[-1]
-                self._write(f"  … {stage.seconds:.0f} s {stage.note or stage.title}{_counted(stage)}")
+                left = f", {stage.left}" if stage.left else ""
+                self._write(f"  … {stage.seconds:.0f} s {stage.note or stage.title}{_counted(stage)}{left}")
 
 
 def _counted(stage: Stage) -> str:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
 from nbops.progress import Stage, watching
 
+LIVE = "application/vnd.nbops.progress+json"
+"""What nbops' extension of JupyterLab and Notebook 7 draws with a button that cancels.
+
+A comm would not do: while a cell waits for a sweep, its kernel answers none. The button asks the server instead.
+"""
 _EVERY_S = 0.15
 
 
@@ -21,7 +26,11 @@ def notebook() -> Iterator[None]:
 
 
 class Panel:
-    """Every stage of one command in one output, redrawn in place."""
+    """Every stage of one command in one output, redrawn in place, and left as a short summary.
+
+    A stage that can be cancelled is told as ``LIVE`` too, for as long as it goes on; every other reader shows the
+    HTML or the text, and nothing else is left when it is over.
+    """
 
     def __init__(self) -> None:
         self._stages: list[Stage] = []
@@ -47,12 +56,31 @@ class Panel:
         self._drawn_at = time.monotonic()
         from IPython.display import DisplayHandle
 
-        bundle = {"text/html": _html(self._stages), "text/plain": _text(self._stages)}
+        bundle = _bundle(self._stages)
         if self._handle is None:
             self._handle = DisplayHandle()  # type: ignore[no-untyped-call]
             self._handle.display(bundle, raw=True)
         else:
             self._handle.update(bundle, raw=True)
+
+
+def _bundle(stages: Sequence[Stage]) -> dict[str, Any]:
+    bundle: dict[str, Any] = {"text/html": _html(stages), "text/plain": _text(stages)}
+    cancels = next((stage.cancels for stage in stages if stage.cancels and stage.ended_at is None), None)
+    if cancels is not None:
+        bundle[LIVE] = {"cancels": cancels, "stages": [_told(stage) for stage in stages]}
+    return bundle
+
+
+def _told(stage: Stage) -> dict[str, Any]:
+    return {
+        "title": _titled(stage),
+        "words": [*filter(None, (_count(stage), f"{stage.seconds:.0f} s", stage.left))],
+        "done": stage.done,
+        "total": stage.total or 0,
+        "is_over": stage.ended_at is not None,
+        "notes": [note for note in stage.note.split("; ") if note],
+    }
 
 
 def _sign(stage: Stage) -> str:
@@ -63,27 +91,36 @@ def _count(stage: Stage) -> str:
     return f"{stage.done:g}/{stage.total:g} {stage.unit}".rstrip() if stage.total else ""
 
 
-def _text(stages: list[Stage]) -> str:
-    return "\n".join(
-        "  ".join(
-            part
-            for part in (f"{_sign(stage)} {stage.title}", _count(stage), f"{stage.seconds:.1f} s", stage.note)
-            if part
-        )
-        for stage in stages
-    )
+def _text(stages: Sequence[Stage]) -> str:
+    return "\n".join("  ".join(part for part in (_titled(stage), *_words(stage)) if part) for stage in stages)
 
 
-def _html(stages: list[Stage]) -> str:
+def _titled(stage: Stage) -> str:
+    return f"{_sign(stage)} {stage.title}"
+
+
+def _words(stage: Stage) -> tuple[str, ...]:
+    return _count(stage), f"{stage.seconds:.1f} s", stage.left, stage.note
+
+
+def _html(stages: Sequence[Stage]) -> str:
     rows = "".join(_row(stage) for stage in stages)
+    rows += "".join(_how_to_cancel(stage.cancels) for stage in stages if stage.cancels and stage.ended_at is None)
     return f'<table class="nbops" style="border-collapse:collapse;font-size:13px">{rows}</table>'
 
 
 def _row(stage: Stage) -> str:
-    words = (f"{_sign(stage)} {stage.title}", _count(stage), f"{stage.seconds:.1f} s", stage.note)
+    words = (_titled(stage), *_words(stage))
     cells = [f'<td style="text-align:left;padding:1px 10px 1px 0">{escape(word)}</td>' for word in words]
     cells.insert(1, f"<td>{_bar(stage)}</td>")
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def _how_to_cancel(id: str) -> str:
+    return (
+        '<tr><td colspan="6" style="text-align:left;color:var(--jp-ui-font-color2,#616161)">'
+        f"to cancel it: interrupt the kernel, or <code>nbops cancel {escape(id[:13])}</code> elsewhere</td></tr>"
+    )
 
 
 def _bar(stage: Stage) -> str:

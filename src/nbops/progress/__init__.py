@@ -29,6 +29,10 @@ class Stage:
     started_at: float = field(default_factory=time.monotonic)
     ended_at: float | None = None
     failed: bool = False
+    cancels: str | None = None
+    """What ``nbops cancel`` takes to end it from elsewhere; None where only an interrupt ends it."""
+    before: float = 0
+    """Units of ``done`` that were done before it began."""
     _sink: Sink | None = None
 
     def advance(self, by: float = 1, *, note: str | None = None, total: float | None = None) -> None:
@@ -49,6 +53,23 @@ class Stage:
     def seconds(self) -> float:
         """How long it has taken so far, in seconds."""
         return (self.ended_at or time.monotonic()) - self.started_at
+
+    @property
+    def left_s(self) -> float | None:
+        """How long the rest will take at the pace so far, in seconds; None where that cannot be told."""
+        done = self.done - self.before
+        if self.ended_at is not None or self.total is None or done <= 0:
+            return None
+        return self.seconds / done * max(0.0, self.total - self.done)
+
+    @property
+    def left(self) -> str:
+        """What is left, in words: ``about 4 min left``; empty where that cannot be told."""
+        rest = self.left_s
+        if rest is None or rest < 1:
+            return ""
+        size, unit = next((pair for pair in ((3600, "h"), (60, "min")) if rest >= 2 * pair[0]), (1, "s"))
+        return f"about {rest / size:.0f} {unit} left"
 
 
 class Sink(Protocol):
@@ -72,13 +93,14 @@ _sink: ContextVar[Sink | None] = ContextVar("nbops_progress_sink", default=None)
 
 
 @contextlib.contextmanager
-def stage(title: str, *, total: float | None = None, unit: str = "") -> Iterator[Stage]:
+def stage(title: str, *, total: float | None = None, unit: str = "", cancels: str | None = None) -> Iterator[Stage]:
     """Announce something that takes time.
 
     Args:
         title: what is being done, as an imperative: ``"Build the image"``.
         total: how many units it has, when that is known.
         unit: what the units are called in the plural: ``"runs"``.
+        cancels: what ``nbops cancel`` takes to end it from elsewhere: a sweep's id.
 
     Returns:
         A context manager that gives the ``Stage`` to advance.
@@ -90,7 +112,7 @@ def stage(title: str, *, total: float | None = None, unit: str = "") -> Iterator
         (1, False)
     """
     sink = _sink.get()
-    now = Stage(title, total, unit, _sink=sink)
+    now = Stage(title, total, unit, cancels=cancels, _sink=sink)
     try:
         if sink is not None:
             sink.began(now)

@@ -32,6 +32,9 @@ _SAVE_SHARE = 0.05
 _STREAM_LIMIT = 10_000_000
 # A fork answers within half a second; one that takes this long never will.
 _WARM_ANSWER_S = 20
+# That a kernel has died is in its run's record, with its last words; a notebook that waits for a sweep is no log.
+_log = logger.getChild("nbops")
+_log.addFilter(lambda record: not record.getMessage().startswith("Kernel died"))
 
 
 def run_cells(execution: Execution, kernel_name: str, *, output_path: str | None, **options: Any) -> Any:
@@ -74,7 +77,7 @@ def _client(
         kernel_name=kernel_name,
         timeout=timeout,
         startup_timeout=start_timeout,
-        log=logger,
+        log=_log,
         **options,
     )
 

@@ -103,6 +103,7 @@ class Driver:
             self.runs.append(run)
             if (values := reached(run, self.goals, self.store)) is not None:
                 self._compare(run, values)
+        now.before = len(runs)
         now.advance(len(runs), note=self._note())
 
     def drive(self, *, jobs: int, now: Stage) -> None:
@@ -126,6 +127,8 @@ class Driver:
                 for future in list(self._live):
                     self._ended(future, now)
                 self._close()
+                if self._is_cancelled:
+                    self._say(now)
 
     def _work(self, pool: ThreadPoolExecutor, jobs: int, now: Stage) -> None:
         while True:
@@ -278,7 +281,8 @@ class Driver:
 
     def _note(self) -> str:
         cells = [f"cell {(live.execution.cell_index or 0) + 1}" for live in self._live.values()]
-        parts = [f"{len(cells)} running ({', '.join(cells)})"] if cells else []
+        parts = ["cancelled"] if self._is_cancelled else []
+        parts += [f"{len(cells)} running ({', '.join(cells)})"] if cells else []
         reused = sum(recipe.REUSED in run.tags for run in self.runs)
         failed = sum(run.status == "failed" for run in self.runs)
         parts += [f"{count} {word}" for count, word in ((reused, "reused"), (failed, "failed")) if count]

@@ -19,8 +19,8 @@ import msgspec
 from nbops.errors import NbopsError, StoreError
 from nbops.masking import OFF, Masker, masker_of
 from nbops.records import CellError, Param, Run, RunStatus, new_id
+from nbops.retrain import kernels, transcript, values
 from nbops.retrain import parameters as notebook_parameters
-from nbops.retrain import transcript, values
 from nbops.retrain.recipe import inputs_file
 from nbops.settings import Settings, load_settings
 from nbops.store.process import this_host, this_process
@@ -209,6 +209,7 @@ def _papermill(
             parameters={name: values.plain(value) for name, value in parameters.items()},
             engine_name="nbops",
             kernel_name=kernel_name,
+            language=kernels.language_of(kernel_name),
             progress_bar=False,
             start_timeout=start_timeout_s,
             execution=execution,

@@ -116,6 +116,13 @@ def python_of(name: str) -> str:
     return sys.executable if program.startswith("python") else program
 
 
+def language_of(name: str) -> str:
+    """The language of a kernel spec, for notebooks that do not say theirs."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    return str(KernelSpecManager().get_kernel_spec(name).language)
+
+
 @contextlib.contextmanager
 def prepared(name: str, execution: Execution, *, is_warm: bool) -> Iterator[Kernel]:
     """Prepare a kernel for one execution, and clear away its files and processes at the end.

@@ -163,10 +163,12 @@ def _importance(sweep: Sweep, points: Sequence[Point], goals: Sequence[Objective
     """Optuna's PED-ANOVA over the finished points; Watanabe, Bansal and Hutter, IJCAI 2023."""
     measured = [point for point in points if point.values is not None and len(point.params) == len(sweep.space)]
     varied = [name for name in sweep.space if len({str(point.params[name]) for point in measured}) > 1]
-    if not goals or not varied:
+    if not goals or not sweep.space:
         return {}, "no parameter was varied, or there is no objective"
     if len(measured) < _FEWEST_POINTS or len({point.values[0] for point in measured if point.values}) < 2:
-        return {}, f"fewer than {_FEWEST_POINTS} finished runs, or all of them reached the same"
+        return {}, f"fewer than {_FEWEST_POINTS} runs have reached {goals[0].metric}, or all of them the same"
+    if not varied:
+        return {}, "no parameter was varied"
     if len(varied) == 1:
         return {varied[0]: 1.0}, ""
     try:

@@ -318,7 +318,7 @@ def _driven(
         now = {"host": this_host(), "pid": os.getpid(), "process": this_process()}
         where = {"runner": record.runner, "scheduler": record.scheduler, "ship": record.ship}
         store.update(Sweep, record.id, status="running", ended_at=None, jobs=record.jobs, **where, **now)
-        with stage(f"Run {book.path.name}", unit="runs", total=record.total) as progress:
+        with stage(f"Run {book.path.name}", unit="runs", total=record.total, cancels=record.id) as progress:
             driver.take_up(list(done.values()), progress)
             driver.drive(jobs=record.jobs, now=progress)
     return store.get(Sweep, record.id)
