@@ -276,13 +276,13 @@ class _Work:
         cells = []
         for execution in self.plan.executions:
             # Under the execution's id: a cell that ran twice is two cells here.
-            cell = new_code_cell(execution.source, id=execution.id)  # type: ignore[no-untyped-call]
+            cell = new_code_cell(execution.source, id=execution.id)
             if execution.status != "ok":
                 cell.metadata["tags"] = ["raises-exception"]
             cells.append(cell)
         spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         about = {"kernelspec": spec, "language_info": {"name": "python"}}
-        return new_notebook(cells=cells, metadata=about)  # type: ignore[no-untyped-call]
+        return new_notebook(cells=cells, metadata=about)
 
     def _ran(self, execution: Execution, inner: Store) -> Run:
         node = self._node()

@@ -154,7 +154,7 @@ def _extract_cell(shell: InteractiveShell, cell: str, words: list[str]) -> None:
     if answer is not None:
         from IPython.display import display
 
-        display(answer)  # type: ignore[no-untyped-call]
+        display(answer)
 
 
 def _pictures_of(answer: object, workspace: Workspace) -> Sequence[Artifact]:
@@ -180,7 +180,7 @@ def _show(workspace: Workspace, plots: Sequence[Artifact]) -> None:
         content = workspace.blobs.get(plot.digest)
         # 200 dots to the inch, of which a page shows 100.
         width, height = (int.from_bytes(content[start : start + 4], "big") // 2 for start in (16, 20))
-        display(  # type: ignore[no-untyped-call]
+        display(
             {plot.media_type: base64.b64encode(content).decode(), "text/plain": plot.caption},
             metadata={plot.media_type: {"width": width, "height": height, "alt": plot.caption}},
             raw=True,

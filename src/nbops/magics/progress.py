@@ -58,7 +58,7 @@ class Panel:
 
         bundle = _bundle(self._stages)
         if self._handle is None:
-            self._handle = DisplayHandle()  # type: ignore[no-untyped-call]
+            self._handle = DisplayHandle()
             self._handle.display(bundle, raw=True)
         else:
             self._handle.update(bundle, raw=True)

@@ -124,9 +124,9 @@ def latency(times: Sequence[float], took_ms: Sequence[float], *, of: str, rows: 
         width = (edges[1] - edges[0]) / 86_400
         lower.bar(middles, counts, width=width * 0.9, color=PALETTE[5], alpha=0.6)
         lower.set_ylabel("requests")
-        locator = AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
+        locator = AutoDateLocator(maxticks=7)
         lower.xaxis.set_major_locator(locator)
-        dates = ConciseDateFormatter(locator, tz=middles[0].tzinfo)  # type: ignore[no-untyped-call]
+        dates = ConciseDateFormatter(locator, tz=middles[0].tzinfo)
         lower.xaxis.set_major_formatter(dates)
 
     overall = np.percentile(took, PERCENTILES)

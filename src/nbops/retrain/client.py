@@ -139,14 +139,14 @@ def save(nb: Any, location: str, *, masker: Masker = OFF) -> None:
 
         # Such stores show an object when it is complete, and never half of one.
         with fsspec.open(location, "w", encoding="utf-8") as file:
-            file.write(nbformat.writes(nb))  # type: ignore[no-untyped-call]
+            file.write(nbformat.writes(nb))
         return
     path = Path(location)
     path.parent.mkdir(parents=True, exist_ok=True)
     # A name of its own: two processes that write the same notebook must not share the half-written file.
     half = path.with_name(f".{path.name}.{kernels.unique()}")
     try:
-        half.write_text(nbformat.writes(nb), "utf-8")  # type: ignore[no-untyped-call]
+        half.write_text(nbformat.writes(nb), "utf-8")
         half.replace(path)
     finally:
         half.unlink(missing_ok=True)

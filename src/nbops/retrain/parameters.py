@@ -155,7 +155,7 @@ def load(path: Path) -> Any:
             hint=f"ls {path.parent}",
         )
     try:
-        node = nbformat.reads(path.read_text("utf-8"), as_version=4)  # type: ignore[no-untyped-call]
+        node = nbformat.reads(path.read_text("utf-8"), as_version=4)
         nbformat.validate(node, relax_add_props=True)
     except (NotJSONError, UnicodeDecodeError, nbformat.ValidationError, AttributeError, KeyError, TypeError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
@@ -245,7 +245,7 @@ def _parse(source: str, name: str) -> tuple[str, ast.Module]:
         from IPython.core.inputtransformer2 import TransformerManager
 
         try:
-            transformed = TransformerManager().transform_cell(source)  # type: ignore[no-untyped-call]
+            transformed = TransformerManager().transform_cell(source)
             return transformed, ast.parse(transformed)
         except SyntaxError as error:
             raise SourceError(

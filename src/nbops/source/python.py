@@ -89,7 +89,7 @@ def _transformed(source: str) -> tuple[str | None, str]:
     from IPython.core.inputtransformer2 import TransformerManager
 
     try:
-        return TransformerManager().transform_cell(source), ""  # type: ignore[no-untyped-call]
+        return TransformerManager().transform_cell(source), ""
     except (
         SyntaxError,
         ValueError,

@@ -154,7 +154,7 @@ class RemoteRunner:
         variables |= {name: value for name, value in recorded.items() if name not in _OF_A_PLACE}
         return Order(
             run=execution.run,
-            notebook=nbformat.writes(book.node),  # type: ignore[no-untyped-call]
+            notebook=nbformat.writes(book.node),
             source=execution.source,
             parameters={name: values.plain(value) for name, value in given.items()},
             kernel_name=book.kernel_name,

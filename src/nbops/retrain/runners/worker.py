@@ -246,7 +246,7 @@ class _Scene:
     def _execute(self, execution: Execution, store: Store) -> None:
         import nbformat
 
-        node = nbformat.reads(self._order.notebook, as_version=4)  # type: ignore[no-untyped-call]
+        node = nbformat.reads(self._order.notebook, as_version=4)
         executions.execute(
             execution,
             node,
