@@ -91,7 +91,7 @@ def show_deploy_form(namespace: Mapping[str, Any], open_project: Open) -> None:
             samples=_samples(namespace),
             engines=_engines(names_of(workspace.store, "engines")),
         )
-    handle: Any = DisplayHandle()  # type: ignore[no-untyped-call]
+    handle: Any = DisplayHandle()
     form = _Form(open_project, handle)
     form.layer = Layer("deploy", offer, form.hear)
     parts = _static()
