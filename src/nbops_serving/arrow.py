@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from nbops_serving.manifest import Column
 from nbops_serving.problems import Refusal
 from nbops_serving.rows import Note, Reader, Row
+from nbops_serving.table import Coded, Table
 
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3  # of the union MessageHeader in Arrow's Message.fbs
 
 
-def read_arrow(reader: Reader, body: bytes) -> tuple[list[Row], list[Note]]:
+def read_arrow(reader: Reader, body: bytes) -> tuple[Sequence[Row], list[Note]]:
     """Read the rows of an Arrow IPC stream.
 
     Args:
@@ -44,9 +45,8 @@ def read_arrow(reader: Reader, body: bytes) -> tuple[list[Row], list[Note]]:
         names = table.column_names
         if len(set(names)) != len(names):
             raise Refusal(400, "arrow_invalid", "two columns of the stream share a name")
-        if (columns := plain_columns(table, reader.signature.columns)) is not None:
-            rows = list(zip(*columns, strict=True))
-            return rows, reader.notes(rows)
+        if (rows := plain_table(table, reader.signature.columns)) is not None:
+            return rows, reader.notes_by_column(rows)
         values = [json_values(column) for column in table.columns]
     except (pa.ArrowException, OSError, ValueError, struct.error) as error:
         raise Refusal(400, "arrow_invalid", "the body is no Arrow IPC stream") from error
@@ -107,48 +107,89 @@ def _follow(metadata: bytes, place: int) -> int:
     return place + offset
 
 
-def plain_columns(table: Any, columns: Sequence[Column]) -> list[list[Any]] | None:
-    """Return the columns of a signature as lists, where every value is plainly of its kind.
+def plain_table(table: Any, columns: Sequence[Column]) -> Table | None:
+    """Return the columns of a signature, where every value is plainly of its kind.
 
     Args:
         table: an Arrow table or record batch.
         columns: the signature's.
 
     Returns:
-        One list per column; None where a closer look is needed: fields more or less, nulls, NaN, other types.
+        The rows by column; None where a closer look is needed: fields more or less, other types, numbers that are
+        not finite, something missing where it may not be.
     """
-    import pyarrow as pa
-
     names = table.schema.names
     if len(names) != len(columns) or not table.num_rows or {column.name for column in columns} != set(names):
         return None
     found = []
     for column in columns:
-        values = table.column(column.name)
-        if values.null_count or not _is_plain(values, column.kind, pa):
+        plain = _PLAIN[column.kind](table.column(column.name), column)
+        if plain is None:
             return None
-        if column.kind == "number":
-            numbers = (
-                values.to_numpy() if isinstance(values, pa.ChunkedArray) else values.to_numpy(zero_copy_only=False)
-            )
-            numbers = numbers.astype("float64")
-            if not math.isfinite(numbers.sum()):
-                return None
-            found.append(numbers.tolist())
-        else:
-            found.append(values.to_pylist())
-    return found
+        found.append(plain)
+    return Table(found, table.num_rows)
 
 
-def _is_plain(values: Any, kind: str, pa: Any) -> bool:
+def _numbers(values: Any, column: Column) -> Any:
+    import numpy as np
+    import pyarrow as pa
+
     is_a, held = pa.types, values.type
-    if kind == "number":
-        return bool(is_a.is_float32(held) or is_a.is_float64(held) or is_a.is_integer(held))
-    if kind == "integer":
-        return bool(is_a.is_signed_integer(held))
-    if kind == "boolean":
-        return bool(is_a.is_boolean(held))
-    return kind in ("text", "category") and bool(is_a.is_string(held) or is_a.is_large_string(held))
+    if not (is_a.is_float32(held) or is_a.is_float64(held) or is_a.is_integer(held)):
+        return None
+    if values.null_count and not column.optional:
+        return None
+    numbers = _array(values).astype(np.float64)
+    # a sum that is finite has only finite parts; one that is not may still be of numbers that are missing
+    is_plain = math.isfinite(numbers.sum()) or (column.optional and not np.isinf(numbers).any())
+    return numbers if is_plain else None
+
+
+def _array(values: Any) -> Any:
+    import pyarrow as pa
+
+    return values.to_numpy() if isinstance(values, pa.ChunkedArray) else values.to_numpy(zero_copy_only=False)
+
+
+def _integers(values: Any, column: Column) -> Any:
+    import pyarrow as pa
+
+    return _array(values) if pa.types.is_signed_integer(values.type) and not values.null_count else None
+
+
+def _truths(values: Any, column: Column) -> Any:
+    import pyarrow as pa
+
+    return _array(values) if pa.types.is_boolean(values.type) and not values.null_count else None
+
+
+def _texts(values: Any, column: Column) -> Any:
+    import pyarrow as pa
+
+    is_a, held = pa.types, values.type
+    held = held.value_type if is_a.is_dictionary(held) else held
+    if not (is_a.is_string(held) or is_a.is_large_string(held)) or (values.null_count and not column.optional):
+        return None
+    coded = values if is_a.is_dictionary(values.type) else values.dictionary_encode()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.combine_chunks()
+    if coded.dictionary.null_count:
+        return None
+    return Coded(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), coded.dictionary.to_pylist())
+
+
+def _no_plain(values: Any, column: Column) -> Any:
+    return None
+
+
+_PLAIN: dict[str, Callable[[Any, Column], Any]] = {
+    "number": _numbers,
+    "integer": _integers,
+    "boolean": _truths,
+    "text": _texts,
+    "category": _texts,
+    "datetime": _no_plain,
+}
 
 
 def json_values(column: Any) -> list[Any]:

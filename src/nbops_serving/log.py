@@ -15,8 +15,9 @@ Reading (``read``) is for whoever watches the model::
 
 A folder holds parts named by start time and process. A part begins with a magic line; then come frames of
 ``length (u32), crc32 (u32), payload``, little-endian. The first frame is a ``Header``, each other one a block of
-records, both msgpack. A part that was cut off in the middle of a frame (a killed server, a full disk) is read up to
-there. Raise ``MAGIC``'s number when the layout changes, and keep reading the older one.
+records, both msgpack. Rows that came by column are kept so: ``{"columns": …}`` with what ``nbops_serving.table.packed``
+makes. A part that was cut off in the middle of a frame (a killed server, a full disk) is read up to there. Raise
+``MAGIC``'s number when the layout changes, and keep reading the older ones (1 had no rows by column).
 """
 
 from __future__ import annotations
@@ -34,12 +35,17 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-MAGIC = b"nbops predictions 1\n"
+MAGIC = b"nbops predictions 2\n"
+_READABLE = (b"nbops predictions 1\n", MAGIC)
 SUFFIX = ".predictions"
 PART_BYTES = 64 * 2**20
 PART_SECONDS = 3600.0
 MOST_QUEUED = 20_000
-"""Requests that wait to be written; more are dropped and counted."""
+"""Requests that wait to be written, and …"""
+MOST_QUEUED_ROWS = 500_000
+"""… the rows in them; more are dropped and counted."""
+_BLOCK_REQUESTS, _BLOCK_ROWS = 1000, 50_000
+"""How much becomes one frame, unless a single request has more rows."""
 FLUSH_SECONDS = 0.05
 _FRAME = struct.Struct("<II")
 _MOST_FRAME_BYTES = 2**30
@@ -65,7 +71,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     latency_ms: float
     status: int
     rows: Any
-    """Rows as sequences in the order of the header's columns; None for a request that was refused."""
+    """Rows as sequences in the order of the header's columns, or a table; None for a request that was refused."""
     predictions: Any
     probabilities: Any = None
     code: str = ""
@@ -146,7 +152,7 @@ def _read_part(part: Path, since: float, until: float) -> Iterator[Batch]:
 
 def _frames(part: Path) -> Iterator[bytes]:
     with part.open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
+        if file.read(len(MAGIC)) not in _READABLE:
             return
         while len(head := file.read(_FRAME.size)) == _FRAME.size:
             length, checksum = _FRAME.unpack(head)
@@ -163,11 +169,12 @@ def _batch(header: Header, records: list[Record]) -> Batch:
     request_of: list[int] = []
     requests = []
     for place, record in enumerate(records):
-        count = len(record.rows) if record.rows else 0
+        given = _rows_of(record)
+        count = len(given)
         requests.append(Request(record.request_id, record.at, record.latency_ms, record.status, count, record.code))
         if not count:
             continue
-        rows.extend(record.rows)
+        rows.extend(given)
         predictions.extend(record.predictions)
         probabilities.extend(record.probabilities or [None] * count)
         request_of.extend([place] * count)
@@ -185,6 +192,14 @@ def _batch(header: Header, records: list[Record]) -> Batch:
     )
 
 
+def _rows_of(record: Record) -> Sequence[Sequence[Any]]:
+    if not isinstance(record.rows, dict):
+        return record.rows or []
+    from nbops_serving.table import unpacked
+
+    return unpacked(record.rows["columns"])
+
+
 class Writer:
     """Appends records to the log from a thread of its own.
 
@@ -199,11 +214,13 @@ class Writer:
         part_bytes: int = PART_BYTES,
         part_seconds: float = PART_SECONDS,
         most_queued: int = MOST_QUEUED,
+        most_queued_rows: int = MOST_QUEUED_ROWS,
         counted: Callable[[str, int], None] = lambda name, records: None,
     ) -> None:
         self.folder = Path(folder)
         self.header = header
-        self.part_bytes, self.part_seconds, self.most_queued = part_bytes, part_seconds, most_queued
+        self.part_bytes, self.part_seconds = part_bytes, part_seconds
+        self.most_queued, self.most_queued_rows = most_queued, most_queued_rows
         self._counted = counted
         self.written = 0
         """Records that reached the file."""
@@ -214,7 +231,8 @@ class Writer:
         self.problem = ""
         """The last error of the disk; empty when writing works."""
         self._queue: deque[Record] = deque()
-        self._encoder = msgspec.msgpack.Encoder(enc_hook=_as_text)
+        self._rows_in = self._rows_out = 0  # one for each thread, so that neither needs a lock
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=_encodable)
         self._wake = threading.Event()
         self._is_awake = False
         self._is_closing = False
@@ -227,11 +245,12 @@ class Writer:
 
     def add(self, record: Record) -> None:
         """Queue one record; never blocks, never raises."""
-        if len(self._queue) >= self.most_queued:
+        if len(self._queue) >= self.most_queued or self._rows_in - self._rows_out >= self.most_queued_rows:
             self.overflowed += 1
             self._counted("log_overflowed", 1)
             return
         self._queue.append(record)
+        self._rows_in += len(record.rows or ())
         if not self._is_awake:
             self._is_awake = True
             self._wake.set()
@@ -255,7 +274,7 @@ class Writer:
 
     def _drain(self) -> None:
         while self._queue:
-            block = [self._queue.popleft() for _ in range(min(len(self._queue), 1000))]
+            block = self._block()
             try:
                 self._write(self._encoder.encode(block))
             except OSError as error:
@@ -269,6 +288,15 @@ class Writer:
                 self.written += len(block)
                 self._counted("log_written", len(block))
                 self.problem = ""
+            self._rows_out += sum(len(record.rows or ()) for record in block)
+
+    def _block(self) -> list[Record]:
+        block: list[Record] = []
+        rows = 0
+        while self._queue and len(block) < _BLOCK_REQUESTS and rows < _BLOCK_ROWS:
+            block.append(self._queue.popleft())
+            rows += len(block[-1].rows or ())
+        return block
 
     def _write(self, payload: bytes) -> None:
         now = time.time()
@@ -315,5 +343,7 @@ class Writer:
             self.problem = str(error.strerror or error)
 
 
-def _as_text(value: object) -> str:
-    return str(value)
+def _encodable(value: object) -> Any:
+    from nbops_serving.table import Table, packed
+
+    return {"columns": packed(value)} if isinstance(value, Table) else str(value)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbops_serving.rows import Row
+from nbops_serving.table import Table
 
 Floats = NDArray[np.float64]
 Value = str | int | float | bool | None
@@ -316,11 +317,14 @@ def _table_writer(branch: Tables, start: int) -> Callable[[Sequence[Row], Floats
 def _numbers(columns: list[int]) -> Callable[[Sequence[Row]], Floats]:
     if not columns:
         return lambda rows: np.empty((len(rows), 0))
-    if len(columns) == 1:
-        place = columns[0]
-        return lambda rows: np.array([(row[place],) for row in rows], dtype=np.float64)
-    pick = itemgetter(*columns)
-    return lambda rows: np.array([pick(row) for row in rows], dtype=np.float64)  # None becomes NaN
+    pick = itemgetter(*columns) if len(columns) > 1 else lambda row: (row[columns[0]],)
+
+    def numbers(rows: Sequence[Row]) -> Floats:
+        if isinstance(rows, Table):
+            return rows.numbers(columns)
+        return np.array([pick(row) for row in rows], dtype=np.float64)  # None becomes NaN
+
+    return numbers
 
 
 def _tables(branch: Tables) -> Callable[[Sequence[Row]], Floats]:
@@ -329,7 +333,11 @@ def _tables(branch: Tables) -> Callable[[Sequence[Row]], Floats]:
     def compute(rows: Sequence[Row]) -> Floats:
         blocks = []
         for place, index, unseen, missing, vectors in columns:
-            picked = [index.get(row[place], unseen) if row[place] is not None else missing for row in rows]
+            picked: Any
+            if isinstance(rows, Table):
+                picked = rows.places(place, index, unseen=unseen, missing=missing)
+            else:
+                picked = [index.get(row[place], unseen) if row[place] is not None else missing for row in rows]
             if -1 in picked:
                 raise RefusedRowError("the model refuses a category that it has not seen in training")
             blocks.append(vectors[picked])

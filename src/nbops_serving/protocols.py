@@ -38,7 +38,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 class Read(msgspec.Struct, frozen=True):
     """Rows that were checked."""
 
-    rows: list[Row]
+    rows: Sequence[Row]
     notes: list[Note]
     client_id: str = ""
     """The id that the client gave inside the body."""
@@ -46,6 +46,7 @@ class Read(msgspec.Struct, frozen=True):
 
 def read_batch(reader: Reader, asked: Asked, body: bytes) -> Read:
     """Read rows as our own JSON, as CSV or as an Arrow stream, by the media type."""
+    rows: Sequence[Row]
     if asked.media == JSON:
         rows, notes = reader.read(body)
     elif asked.media == CSV:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import msgspec
 
@@ -43,6 +43,18 @@ class Note(msgspec.Struct, frozen=True):
     code: str
     """``unseen``, ``out_of_range`` or ``extra``."""
     message: str
+
+
+class ByColumn(Protocol):
+    """Rows that are held by column, such as ``nbops_serving.table.Table``."""
+
+    def outside(self, place: int, low: float, high: float) -> list[tuple[int, Any]]:
+        """Return the rows in which a column's number is not from ``low`` to ``high``, with the number."""
+        ...
+
+    def unlike(self, place: int, known: Container[str]) -> list[tuple[int, str]]:
+        """Return the rows in which a column's text is none of the known ones, with the text."""
+        ...
 
 
 class Reader:
@@ -178,11 +190,40 @@ class Reader:
             for place, seen in self._tables:
                 value = row[place]
                 if value not in seen and value is not None:
-                    said = f"{_short(value)!r} was not seen in training"
-                    found.append(Note(number, self.names[place], "unseen", said))
+                    found.append(self._unseen(number, place, value))
         if found:
             self._reject(found)
         return found
+
+    def notes_by_column(self, rows: ByColumn) -> list[Note]:
+        """Find what in these rows is unlike training, as ``notes`` does; there are no dates among them.
+
+        Args:
+            rows: rows with every value of its column's kind.
+
+        Returns:
+            One note per value that training never saw, in the order of the rows.
+
+        Raises:
+            Refusal: 422 where the policy rejects such a value.
+        """
+        found = [
+            self._out_of_range(number, place, value, low)
+            for place, low, high in self._ranges
+            for number, value in rows.outside(place, low, high)
+        ]
+        found += [
+            self._unseen(number, place, value)
+            for place, seen in self._tables
+            for number, value in rows.unlike(place, seen)
+        ]
+        if found:
+            found.sort(key=lambda note: note.row)
+            self._reject(found)
+        return found
+
+    def _unseen(self, number: int, place: int, value: str) -> Note:
+        return Note(number, self.names[place], "unseen", f"{_short(value)!r} was not seen in training")
 
     def _out_of_range(self, number: int, place: int, value: float, low: float) -> Note:
         column = self.signature.columns[place]

@@ -17,6 +17,7 @@ from nbops_serving.manifest import Dtype, Manifest, Signature
 from nbops_serving.plan import Answer, CompiledPlan, read_plan
 from nbops_serving.rows import Row, utc
 from nbops_serving.seams import joined
+from nbops_serving.table import columns_of
 
 PLAN_FILE = "plan.msgpack"
 ONNX_FILE = "model.onnx"
@@ -164,9 +165,8 @@ def input_builder(signature: Signature, dtypes: list[Dtype]) -> Callable[[Sequen
     def frame(rows: Sequence[Row]) -> Any:
         import pandas as pd
 
-        columns = zip(*rows, strict=True)
         return pd.DataFrame(
-            {name: _column(values, dtype) for name, dtype, values in zip(names, held, columns, strict=True)}
+            {name: _column(values, dtype) for name, dtype, values in zip(names, held, columns_of(rows), strict=True)}
         )
 
     return frame
@@ -202,10 +202,10 @@ def _array_builder(dtypes: list[Dtype]) -> Callable[[Sequence[Row]], Any]:
     import numpy as np
 
     dtype = np.dtype(dtypes[0].name) if dtypes else np.dtype(np.float64)
-    return lambda rows: np.array(rows, dtype=dtype)
+    return lambda rows: np.array(list(rows), dtype=dtype)
 
 
-def _column(values: tuple[Any, ...], dtype: Dtype) -> Any:
+def _column(values: Sequence[Any], dtype: Dtype) -> Any:
     import numpy as np
     import pandas as pd
 
@@ -266,8 +266,8 @@ class Onnx:
         import numpy as np
 
         if len(self._names) == 1 and len(rows[0]) != 1:
-            return {self._names[0]: np.array(rows, dtype=np.float32)}
-        columns = zip(self._names, self._is_text, zip(*rows, strict=True), strict=True)
+            return {self._names[0]: np.array(list(rows), dtype=np.float32)}
+        columns = zip(self._names, self._is_text, columns_of(rows), strict=True)
         return {
             name: np.array(values, dtype=object if is_text else np.float32).reshape(-1, 1)
             for name, is_text, values in columns

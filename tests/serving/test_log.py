@@ -7,9 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nbops_serving import log
+from nbops_serving.table import Coded, Table
 
 
 def header(pid: int = 1) -> log.Header:
@@ -51,6 +53,28 @@ def test_a_stretch_of_time_is_read(tmp_path):
     assert found == ["r3", "r4"]
 
 
+def test_rows_that_came_by_column_are_read_like_any_others(tmp_path):
+    table = Table([np.array([1.0, np.nan]), Coded(np.array([0, -1]), ["Oslo"])], 2)
+    written(tmp_path, record(1), log.Record("r2", 2.0, 1.5, 200, table, [True, False]))
+    [batch] = log.read(tmp_path)
+    assert batch.inputs == {"age": [1, None, 1.0, None], "city": ["Oslo", "Rome", "Oslo", None]}
+    assert batch.requests[1].rows == 2
+
+
+def test_a_log_of_the_first_format_is_read(tmp_path):
+    written(tmp_path, record(1))
+    [part] = tmp_path.iterdir()
+    part.write_bytes(part.read_bytes().replace(log.MAGIC, b"nbops predictions 1\n"))
+    assert [batch.predictions for batch in log.read(tmp_path)] == [[True, False]]
+
+
+def test_a_frame_holds_no_more_rows_than_fit_into_memory(tmp_path):
+    rows = [(1, "Oslo")] * 30_000
+    written(tmp_path, *(log.Record(f"r{n}", 1.0, 1.0, 200, rows, [1] * 30_000) for n in range(4)))
+    batches = list(log.read(tmp_path))
+    assert [len(batch.predictions) for batch in batches] == [60_000, 60_000]
+
+
 def test_a_torn_tail_is_left_out_and_the_rest_is_read(tmp_path):
     written(tmp_path, record(1))
     time.sleep(0.002)
@@ -83,6 +107,11 @@ def test_parts_are_rotated_by_size(tmp_path):
 
 def test_a_full_queue_drops_and_counts(tmp_path):
     writer = written(tmp_path, *(record(number) for number in range(50)), most_queued=10)
+    assert (writer.written, writer.overflowed) == (10, 40)
+
+
+def test_rows_that_wait_are_bounded_and_not_only_requests(tmp_path):
+    writer = written(tmp_path, *(record(number) for number in range(50)), most_queued_rows=20)
     assert (writer.written, writer.overflowed) == (10, 40)
 
 

@@ -16,7 +16,7 @@ from nbops.errors import BundleError, UsageError
 from nbops.progress import Stage, stage
 from nbops.records import Bundle
 from nbops.score.tables import Source, format_of, open_sink, open_source
-from nbops_serving.arrow import json_values, plain_columns
+from nbops_serving.arrow import json_values, plain_table
 from nbops_serving.batching import REFUSING
 from nbops_serving.bundle import OpenBundle, TamperedError, offer_modules, open_bundle
 from nbops_serving.manifest import Manifest
@@ -226,14 +226,13 @@ _Answers = tuple[list[tuple[Any, list[float] | None]], list[str | None]]
 
 def _answer_plainly(rung: Rung, reader: Reader, batch: Any) -> _Answers | None:
     """Answer a batch column by column; None where some value needs a closer look."""
-    columns = plain_columns(
+    rows = plain_table(
         batch.select([name for name in batch.schema.names if name in reader.names]), reader.signature.columns
     )
-    if columns is None:
+    if rows is None:
         return None
-    rows = list(zip(*columns, strict=True))
     try:
-        reader.notes(rows)  # raises where the policy rejects a value
+        reader.notes_by_column(rows)  # raises where the policy rejects a value
         return _paired(rung.answer(rows), rows), [None] * len(rows)
     except (Refusal, *REFUSING):
         return None
