@@ -28,11 +28,11 @@ BIN = VENV / "bin"
 UV = "uv==0.13.9"
 DEBIAN = (
     "chromium", "cron", "debootstrap", "docker-registry", "docker.io", "fonts-dejavu-core", "git", "haproxy",
-    "postgresql", "systemd", "wrk",
+    "postgresql", "prometheus", "systemd", "wrk",
 )  # fmt: skip
 PROGRAMS = {
     "chromium": "chromium", "cron": "crontab", "debootstrap": "debootstrap", "docker-registry": "docker-registry",
-    "git": "git", "haproxy": "haproxy", "systemd": "systemd-analyze", "wrk": "wrk",
+    "git": "git", "haproxy": "haproxy", "prometheus": "promtool", "systemd": "systemd-analyze", "wrk": "wrk",
 }  # fmt: skip
 
 

@@ -94,6 +94,10 @@ await run(async (tour, args) => {
   await page.locator('.jp-Dialog .nbops-Form input').first().waitFor();
   await tour.shots('deploy-form');
   found.endpoint_offered = await page.locator('.jp-Dialog .nbops-Form input').first().inputValue();
+  await page.getByText('Advanced', { exact: true }).click();
+  found.advanced = await page.locator('.nbops-Form-advanced label').allInnerTexts();
+  await page.getByLabel('Save as').fill('churn.tar');
+  await audit('deploy-form-advanced');
   await page.keyboard.press('Escape');
 
   // Why is this container running? Because of that cell.

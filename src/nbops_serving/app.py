@@ -16,6 +16,7 @@ import msgspec
 from nbops_serving import log, openapi, page, protocols
 from nbops_serving.batching import Batcher, answer_or_refuse
 from nbops_serving.bundle import OpenBundle
+from nbops_serving.encoding import encoding_of, unpack
 from nbops_serving.keys import Keys
 from nbops_serving.manifest import FORMAT, Policy
 from nbops_serving.metrics import Metrics
@@ -32,8 +33,8 @@ Headers = list[tuple[bytes, bytes]]
 
 _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", b"application/problem+json")
+_OCTETS = (b"content-type", b"application/octet-stream")
 _CLOSE = (b"connection", b"close")
-_NOTHING: Headers = []
 _PUBLIC = ("health", "page")
 """What is answered without a key, even where keys are asked for: whether it lives, and the page to try it."""
 _CHECK = (b"x-nbops-check", b"1")
@@ -80,7 +81,8 @@ class Serving:
     ) -> None:
         manifest, limits = bundle.manifest, limits or Limits()
         self.manifest, self.rung, self.metrics, self.writer = manifest, rung, metrics, writer
-        self.reader = Reader(manifest.signature, policy or manifest.policy, most_rows=limits.rows)
+        outputs = protocols.OUTPUTS if manifest.has_probabilities else protocols.OUTPUTS[:1]
+        self.reader = Reader(manifest.signature, policy or manifest.policy, most_rows=limits.rows, outputs=outputs)
         self.label = f"{manifest.model}@{manifest.version}"
         self.classes = manifest.signature.classes if manifest.has_probabilities else None
         self.batcher = Batcher(rung, most_waiting=limits.waiting_rows, in_thread=in_thread, counted=self._count_batch)
@@ -110,20 +112,26 @@ class Door(msgspec.Struct, frozen=True):
 
     route: str
     read: Callable[[Reader, Asked, bytes], Read]
-    write: Callable[[Serving, Answer, str, Read], bytes]
+    write: Callable[[Serving, Answer, str, Read], tuple[bytes, Headers]]
+    """Gives the body and its headers, in a list of its own."""
+    has_error: bool = False
+    """Whether its clients look for a refusal's reason under ``error``."""
 
 
-def _write_reply(serving: Serving, answer: Answer, request_id: str, read: Read) -> bytes:
-    return msgspec.json.encode(serving.reply(answer, request_id, read.notes))
+def _write_reply(serving: Serving, answer: Answer, request_id: str, read: Read) -> tuple[bytes, Headers]:
+    return msgspec.json.encode(serving.reply(answer, request_id, read.notes)), [_JSON]
 
 
-def _write_inference(serving: Serving, answer: Answer, request_id: str, read: Read) -> bytes:
-    return protocols.write_inference(serving.manifest, answer, read.client_id or request_id)
+def _write_inference(serving: Serving, answer: Answer, request_id: str, read: Read) -> tuple[bytes, Headers]:
+    body, json_bytes = protocols.write_inference(serving.manifest, answer, request_id, read)
+    if json_bytes == len(body):
+        return body, [_JSON]
+    return body, [_OCTETS, (b"inference-header-content-length", b"%d" % json_bytes)]
 
 
 PREDICT = Door("predict", protocols.read_batch, _write_reply)
 INVOCATIONS = Door("invocations", protocols.read_invocation, _write_reply)
-INFER = Door("v2", protocols.read_inference, _write_inference)
+INFER = Door("v2", protocols.read_inference, _write_inference, has_error=True)
 
 
 class App:
@@ -148,6 +156,7 @@ class App:
         self._prefix = os.urandom(6).hex()
         self._count = itertools.count(1)
         self._doors: dict[str, Door] = {"/predict": PREDICT, "/invocations": INVOCATIONS}
+        self._doors_at_once: dict[bytes, Door] = {}
         self._routes: dict[str, tuple[str, Callable[[], tuple[int, Headers, bytes]]]] = {
             "/health/live": ("health", self._live),
             "/health/ready": ("health", self._ready),
@@ -170,6 +179,7 @@ class App:
             self._doors[f"{place}/infer"] = INFER
             self._routes[place] = ("v2", lambda: (200, [_JSON], about))
             self._routes[f"{place}/ready"] = ("health", self._ready)
+        self._doors_at_once = {path.encode(): door for path, door in self._doors.items()}
         self.serving = serving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -196,25 +206,76 @@ class App:
             body = await self._body(receive)
             if body is None:
                 return  # the client has gone
-            read = door.read(serving.reader, asked, body)
+            read = door.read(serving.reader, asked, self._unpacked(asked, body))
             answer = await serving.answer(read.rows)
-            status, kind, extra = 200, _JSON, _NOTHING
-            payload = door.write(serving, answer, request_id, read)
-        except Refusal as refusal:
-            status, kind, extra, code = refusal.status, _PROBLEM, refusal.headers, refusal.code
-            request_id = request_id or self._new_id()
-            payload = refusal.document(request_id, has_error=door is INFER)
+            payload, headers = door.write(serving, answer, request_id, read)
+            status = 200
         except Exception as error:  # noqa: BLE001 - around a request in the server: it is answered and logged
-            status, kind, extra, code = 500, _PROBLEM, _NOTHING, "failed"
-            request_id = request_id or self._new_id()
-            report("request_failed", request_id=request_id, error=repr(error))
-            payload = Refusal(500, "failed", "the model failed to answer").document(request_id)
+            request_id = request_id or self._id_of(scope["headers"])
+            status, headers, payload, code = self._refused(door, error, request_id)
         finally:
             self.in_flight -= 1
         seconds = time.perf_counter() - started
-        await self._send(send, status, [kind, (b"x-request-id", request_id.encode()), *extra], payload)
+        headers.append((b"x-request-id", request_id.encode()))
+        await self._send(send, status, headers, payload)
         if self.serving is not None and _CHECK not in scope["headers"]:
             self._note(self.serving, door.route, request_id, at, seconds, status, read, answer, code)
+
+    def door_at_once(self, path: bytes) -> Door | None:
+        """Return where a question is answered without waiting for anybody; None where it cannot be, just now.
+
+        Args:
+            path: as it was asked, with its query.
+        """
+        serving = self.serving
+        if serving is None or not serving.rung.is_light or self.is_draining:
+            return None
+        return self._doors_at_once.get(path)
+
+    def answer_at_once(self, door: Door, given: Headers, body: bytes) -> tuple[int, Headers, bytes]:
+        """Answer a question that has arrived whole, as ``__call__`` does.
+
+        Args:
+            door: what ``door_at_once`` gave.
+            given: the request's headers, their names in lower case.
+            body: the whole body.
+
+        Returns:
+            Status, headers and body of the answer.
+        """
+        serving = self._model()
+        at, started = time.time(), time.perf_counter()
+        self.last_request_at = started
+        request_id, code = "", ""
+        read: Read | None = None
+        answer: Answer | None = None
+        try:
+            asked = self._headers(given)
+            request_id = asked.request_id
+            read = door.read(serving.reader, asked, self._unpacked(asked, body))
+            answer = answer_or_refuse(serving.rung, read.rows)
+            payload, headers = door.write(serving, answer, request_id, read)
+            status = 200
+        except Exception as error:  # noqa: BLE001 - around a request in the server: it is answered and logged
+            request_id = request_id or self._id_of(given)
+            status, headers, payload, code = self._refused(door, error, request_id)
+        seconds = time.perf_counter() - started
+        headers.append((b"x-request-id", request_id.encode()))
+        headers.append((b"content-length", b"%d" % len(payload)))
+        if _CHECK not in given:
+            self._note(serving, door.route, request_id, at, seconds, status, read, answer, code)
+        return status, headers, payload
+
+    def _unpacked(self, asked: Asked, body: bytes) -> bytes:
+        return unpack(body, self.limits.body_bytes) if asked.encoding else body
+
+    def _refused(self, door: Door, error: Exception, request_id: str) -> tuple[int, Headers, bytes, str]:
+        """Return status, headers and body for what went wrong, and its code for the log."""
+        if not isinstance(error, Refusal):
+            report("request_failed", request_id=request_id, error=repr(error))
+            error = Refusal(500, "failed", "the model failed to answer")
+        document = error.document(request_id, has_error=door.has_error)
+        return error.status, [_PROBLEM, *error.headers], document, error.code
 
     def _note(
         self,
@@ -252,7 +313,7 @@ class App:
 
     def _headers(self, headers: Headers) -> Asked:
         """Check what the headers say of the body, and find the request's id."""
-        request_id, length, media, json_bytes = "", 0, "", None
+        request_id, length, media, json_bytes, encoding = "", 0, "", None, ""
         for name, value in headers:
             if name == b"content-type":
                 media = JSON if value == b"application/json" else _media_of(value)
@@ -260,8 +321,8 @@ class App:
                 length = int(value)  # the parser has checked that it is a number
             elif name == b"x-request-id":
                 request_id = _safe_id(value)
-            elif name == b"content-encoding" and value.lower() != b"identity":
-                raise Refusal(415, "encoding", "compressed bodies are not read; send it as it is")
+            elif name == b"content-encoding":
+                encoding = encoding_of(value)
             elif name == b"inference-header-content-length" and value.isdigit():
                 json_bytes = int(value[:12])
         if self.keys is not None:
@@ -271,7 +332,7 @@ class App:
         if self.in_flight > self.limits.in_flight:
             retry = [(b"retry-after", b"1")]
             raise Refusal(503, "too_busy", "too many requests are being answered", headers=retry)
-        return Asked(request_id=request_id or self._new_id(), media=media, json_bytes=json_bytes)
+        return Asked(request_id=request_id or self._new_id(), media=media, json_bytes=json_bytes, encoding=encoding)
 
     async def _body(self, receive: Receive) -> bytes | None:
         """Return the whole body; None when the client has gone.
@@ -326,26 +387,40 @@ class App:
             task.cancel()
 
     async def _other(self, scope: Scope, send: Send) -> None:
-        method, route = scope["method"], "other"
+        method, path, route = scope["method"], scope["path"], "other"
         headers: Headers
         try:
-            if scope["path"] in self._doors:
-                raise _not_allowed(b"POST")
-            found = self._routes.get(scope["path"])
-            if found is None:
-                raise Refusal(404, "not_found", "there is nothing at this path; see /openapi.json")
-            route, answer = found
-            if method not in ("GET", "HEAD"):
-                raise _not_allowed(b"GET, HEAD")
-            if self.keys is not None and route not in _PUBLIC:
-                self.keys.check(scope["headers"])
-            status, headers, payload = answer()
+            found = self._routes.get(path)
+            if found is None and path not in self._doors:
+                raise self._not_found(path)
+            allowed = b"POST, OPTIONS" if found is None else b"GET, HEAD, OPTIONS"
+            if method == "OPTIONS":
+                status, headers, payload = 200, [(b"allow", allowed)], b""
+            elif found is None or method not in ("GET", "HEAD"):
+                raise Refusal(
+                    405, "method", f"use {allowed.removesuffix(b', OPTIONS').decode()}", headers=[(b"allow", allowed)]
+                )
+            else:
+                route, answer = found
+                if self.keys is not None and route not in _PUBLIC:
+                    self.keys.check(scope["headers"])
+                status, headers, payload = answer()
         except Refusal as refusal:
-            status, payload = refusal.status, refusal.document(self._new_id())
-            headers = [_PROBLEM, *refusal.headers]
+            request_id = self._id_of(scope["headers"])
+            status, payload = refusal.status, refusal.document(request_id, has_error=path.startswith("/v2"))
+            headers = [_PROBLEM, (b"x-request-id", request_id.encode()), *refusal.headers]
         await self._send(send, status, headers, payload, is_head=method == "HEAD")
         if self.serving is not None:
             self.serving.metrics.answered(route, status, 0.0)
+
+    def _not_found(self, path: str) -> Refusal:
+        if path.startswith("/v2/models/") and self.serving is not None:
+            return Refusal(404, "not_found", f"this server answers for {self.serving.label} alone")
+        return Refusal(404, "not_found", "there is nothing at this path; see /openapi.json")
+
+    def _id_of(self, headers: Headers) -> str:
+        given = (_safe_id(value) for name, value in headers if name == b"x-request-id")
+        return next(given, "") or self._new_id()
 
     async def _send(self, send: Send, status: int, headers: Headers, payload: bytes, *, is_head: bool = False) -> None:
         headers.append((b"content-length", b"%d" % len(payload)))
@@ -400,10 +475,6 @@ def _safe_id(value: bytes) -> str:
 
 def _too_large(limit: int) -> Refusal:
     return Refusal(413, "body_too_large", f"the body is larger than {limit} bytes", headers=[_CLOSE])
-
-
-def _not_allowed(allowed: bytes) -> Refusal:
-    return Refusal(405, "method", f"use {allowed.decode()}", headers=[(b"allow", allowed)])
 
 
 def report(event: str, **fields: Any) -> None:

@@ -16,15 +16,16 @@ from nbops_serving.problems import Refusal
 from nbops_serving.rows import Note, Reader, Row
 from nbops_serving.table import Coded, Table
 
+_FILE_HEAD = b"ARROW1\0\0"
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3  # of the union MessageHeader in Arrow's Message.fbs
 
 
 def read_arrow(reader: Reader, body: bytes) -> tuple[Sequence[Row], list[Note]]:
-    """Read the rows of an Arrow IPC stream.
+    """Read the rows of an Arrow IPC stream or file.
 
     Args:
         reader: checks them.
-        body: the stream, not compressed.
+        body: the stream, not compressed; or the file, which is a stream between a head and a foot.
 
     Returns:
         The rows, and what their sender should know about them.
@@ -37,6 +38,7 @@ def read_arrow(reader: Reader, body: bytes) -> tuple[Sequence[Row], list[Note]]:
         import pyarrow as pa
     except ImportError as error:
         raise Refusal(415, "media_type", "this server reads no Arrow; send JSON or CSV") from error
+    body = body.removeprefix(_FILE_HEAD)
     try:
         _check_size(body, reader.most_rows)
         with pa.ipc.open_stream(body) as stream:

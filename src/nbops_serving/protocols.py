@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -18,10 +18,11 @@ from nbops_serving.arrow import read_arrow
 from nbops_serving.manifest import Column, Manifest
 from nbops_serving.plan import Answer
 from nbops_serving.problems import Refusal, Violation, invalid_rows
-from nbops_serving.rows import Note, Reader, Row, parse
+from nbops_serving.rows import MOST_LISTED, Note, Reader, Row, parse
 
 CSV = "text/csv"
 ARROW = "application/vnd.apache.arrow.stream"
+ARROW_FILE = "application/vnd.apache.arrow.file"
 JSON = "application/json"
 
 
@@ -33,6 +34,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Media type of the body, in lower case, without parameters."""
     json_bytes: int | None = None
     """Length of the JSON before binary tensors, in the Open Inference Protocol's binary extension."""
+    encoding: str = ""
+    """How the body is compressed: ``gzip``, ``deflate``, or not at all."""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """An output that a client asks for by name."""
+
+    name: str
+    is_binary: bool
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -42,6 +52,8 @@ class Read(msgspec.Struct, frozen=True):
     notes: list[Note]
     client_id: str = ""
     """The id that the client gave inside the body."""
+    wanted: list[Wanted] = []
+    """What the client asks to be given; everything, as JSON, when empty."""
 
 
 def read_batch(reader: Reader, asked: Asked, body: bytes) -> Read:
@@ -51,7 +63,7 @@ def read_batch(reader: Reader, asked: Asked, body: bytes) -> Read:
         rows, notes = reader.read(body)
     elif asked.media == CSV:
         rows, notes = reader.check(csv_rows(body, reader.signature.columns))
-    elif asked.media == ARROW:
+    elif asked.media in (ARROW, ARROW_FILE):
         rows, notes = read_arrow(reader, body)
     else:
         raise Refusal(415, "media_type", f"send the rows as {JSON}, {CSV} or {ARROW}")
@@ -171,10 +183,18 @@ def _instances(content: Any, names: list[str]) -> list[Any]:
             return [content]
         if len(lengths) != 1 or -1 in lengths:
             raise _no_invocation("columns by name must be arrays of one length")
-        return [dict(zip(content, row, strict=True)) for row in zip(*content.values(), strict=True)]
+        columns = [_unwrapped(values) for values in content.values()]
+        return [dict(zip(content, row, strict=True)) for row in zip(*columns, strict=True)]
     if not isinstance(content, list):
         raise _no_invocation("instances must be an array or an object")
     return [row if isinstance(row, dict) else _named(row, names, place) for place, row in enumerate(content)]
+
+
+def _unwrapped(values: list[Any]) -> list[Any]:
+    """Take a named tensor of shape (rows, 1) as the column that it is."""
+    if all(isinstance(value, list) and len(value) == 1 for value in values):
+        return [value[0] for value in values]
+    return values
 
 
 def _named(row: Any, names: list[str], place: int) -> dict[str, Any]:
@@ -193,7 +213,9 @@ _INVOCATIONS: dict[str, Callable[[Any, list[str]], list[Any]]] = {
 }
 
 
-# The Open Inference Protocol, version 2, over REST, with the binary extension for inputs.
+# The Open Inference Protocol, version 2, over REST, with the binary extension.
+
+OUTPUTS = ("predictions", "probabilities")
 
 _DATATYPES = {
     "BOOL": "?", "UINT8": "<u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8", "INT8": "<i1", "INT16": "<i2",
@@ -204,7 +226,7 @@ _DATATYPE_OF = {
 }  # fmt: skip
 
 
-class _Tensor(msgspec.Struct, frozen=True):
+class _Tensor(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     shape: list[int]
     datatype: str
@@ -212,11 +234,16 @@ class _Tensor(msgspec.Struct, frozen=True):
     parameters: dict[str, Any] = {}
 
 
+class _Output(msgspec.Struct, frozen=True):
+    name: str
+    parameters: dict[str, Any] = {}
+
+
 class _Inference(msgspec.Struct, frozen=True):
     inputs: list[_Tensor]
     id: str = ""
     parameters: dict[str, Any] = {}
-    outputs: list[dict[str, Any]] = []
+    outputs: list[_Output] = []
 
 
 def read_inference(reader: Reader, asked: Asked, body: bytes) -> Read:
@@ -230,6 +257,7 @@ def read_inference(reader: Reader, asked: Asked, body: bytes) -> Read:
         request = msgspec.convert(parse(body[:head]), _Inference)
     except msgspec.ValidationError as error:
         raise Refusal(422, "inference_invalid", f"the body is no inference request: {error}") from error
+    wanted = _wanted(request, reader.outputs)
     rest = body[head:]
     columns: dict[str, list[Any]] = {}
     for tensor in request.inputs:
@@ -245,7 +273,20 @@ def read_inference(reader: Reader, asked: Asked, body: bytes) -> Read:
         raise Refusal(422, "inference_invalid", "the inputs have different numbers of rows")
     objects = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     rows, notes = reader.check(objects)
-    return Read(rows, notes, request.id)
+    return Read(rows, notes, request.id, wanted)
+
+
+def _wanted(request: _Inference, known: Sequence[str]) -> list[Wanted]:
+    is_binary = request.parameters.get("binary_data_output") is True
+    if not request.outputs:
+        return [Wanted(name, is_binary) for name in known]
+    for output in request.outputs:
+        if output.name not in known:
+            said = f"the model has no output {output.name[:80]!r}; it has {', '.join(known)}"
+            raise Refusal(422, "inference_invalid", said)
+        if output.parameters.get("classification"):
+            raise Refusal(422, "inference_invalid", "outputs are not ranked by class; ask for probabilities instead")
+    return [Wanted(output.name, output.parameters.get("binary_data", is_binary) is True) for output in request.outputs]
 
 
 def _no_tensor(tensor: _Tensor, said: str) -> Refusal:
@@ -301,20 +342,53 @@ def _by_column(tensor: _Tensor, values: list[Any], names: Sequence[str]) -> dict
     return {name: values[place :: len(names)] for place, name in enumerate(names)}
 
 
-def write_inference(manifest: Manifest, answer: Answer, request_id: str) -> bytes:
-    """Write predictions, and probabilities where there are any, as tensors."""
+def write_inference(manifest: Manifest, answer: Answer, request_id: str, read: Read) -> tuple[bytes, int]:
+    """Write predictions, and probabilities where there are any, as tensors.
+
+    Args:
+        manifest: the model's.
+        answer: what it said.
+        request_id: put in where the client gave no id of its own.
+        read: what was asked: which outputs, and which of them as bytes behind the JSON.
+
+    Returns:
+        The body, and the length of the JSON that it begins with.
+    """
+    tensors = {tensor.name: tensor for tensor in _tensors(answer)}
+    outputs, rest = [], []
+    for wanted in read.wanted:
+        tensor = tensors[wanted.name]
+        if wanted.is_binary:
+            rest.append(_bytes_of(tensor))
+            tensor = msgspec.structs.replace(tensor, data=None, parameters={"binary_data_size": len(rest[-1])})
+        outputs.append(tensor)
+    about: dict[str, Any] = {
+        "model_name": manifest.model, "model_version": str(manifest.version), "id": read.client_id or request_id,
+    }  # fmt: skip
+    if read.notes:  # the protocol's parameters are words and numbers, nothing nested
+        about["parameters"] = {"notes": msgspec.json.encode(read.notes[:MOST_LISTED]).decode()}
+    head = msgspec.json.encode({**about, "outputs": outputs})
+    return b"".join([head, *rest]), len(head)
+
+
+def _tensors(answer: Answer) -> Iterator[_Tensor]:
     count = len(answer.predictions)
     kinds = {type(value) for value in answer.predictions}
     datatype = _datatype_of(kinds.pop() if len(kinds) == 1 else str)
     data = [value if datatype != "BYTES" or isinstance(value, str) else _as_text(value) for value in answer.predictions]
-    outputs: list[dict[str, Any]] = [{"name": "predictions", "shape": [count], "datatype": datatype, "data": data}]
+    yield _Tensor("predictions", [count], datatype, data)
     if answer.probabilities is not None:
         shares = [share for row in answer.probabilities for share in row]
-        width = len(shares) // max(count, 1)
-        outputs.append({"name": "probabilities", "shape": [count, width], "datatype": "FP64", "data": shares})
-    return msgspec.json.encode(
-        {"model_name": manifest.model, "model_version": str(manifest.version), "id": request_id, "outputs": outputs}
-    )
+        yield _Tensor("probabilities", [count, len(shares) // max(count, 1)], "FP64", shares)
+
+
+def _bytes_of(tensor: _Tensor) -> bytes:
+    import numpy as np
+
+    if tensor.datatype != "BYTES":
+        return np.array(tensor.data, dtype=_DATATYPES[tensor.datatype]).tobytes()
+    texts = [text.encode() for text in tensor.data or []]
+    return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
 
 
 def _datatype_of(kind: type) -> str:

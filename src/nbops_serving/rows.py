@@ -67,8 +67,17 @@ class Reader:
         ([(91.0,)], '91.0 is above 90.0, the largest of training')
     """
 
-    def __init__(self, signature: Signature, policy: Policy, *, most_rows: int = 10_000) -> None:
+    def __init__(
+        self,
+        signature: Signature,
+        policy: Policy,
+        *,
+        most_rows: int = 10_000,
+        outputs: Sequence[str] = ("predictions",),
+    ) -> None:
         self.signature = signature
+        self.outputs = outputs
+        """What a client may ask to be given, where its protocol lets it choose."""
         self.policy = policy
         self.most_rows = most_rows
         self.names = tuple(column.name for column in signature.columns)
@@ -146,7 +155,7 @@ class Reader:
 
     def _checked(self, place: int, item: object, wrong: list[Violation], extra: list[Note]) -> Row:
         if not isinstance(item, dict):
-            wrong.append(_wrong(place, None, f"a {_kind_of(item)} is no row", "object with a field per column"))
+            wrong.append(_wrong(place, None, f"{_a(item)} is no row", "object with a field per column"))
             return ()
         if len(item) > len(self.names) or not self._known.issuperset(item):
             ignored = "the model takes no such field; it was ignored"
@@ -325,20 +334,20 @@ def _no_constant(name: str) -> float:
 def _rows_of(document: Any) -> list[Any]:
     shape = 'object {"rows": [{…}, …]}'
     if not isinstance(document, dict):
-        raise invalid_rows([_wrong(None, None, f"the body is a {_kind_of(document)}", shape)])
+        raise invalid_rows([_wrong(None, None, f"the body is {_a(document)}", shape)])
     if "rows" not in document:
         raise invalid_rows([Violation(row=None, field="rows", message="is missing", expected=shape, code="missing")])
     unknown = [name for name in document if name != "rows"]
     if unknown:
         raise invalid_rows([_wrong(None, _short(unknown[0]), "is not a field of a request", shape)])
     if not isinstance(document["rows"], list):
-        raise invalid_rows([_wrong(None, "rows", f"is a {_kind_of(document['rows'])}", "array of objects")])
+        raise invalid_rows([_wrong(None, "rows", f"is {_a(document['rows'])}", "array of objects")])
     return document["rows"]
 
 
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"a {_kind_of(value)} is no number")
+        raise ValueError(f"{_a(value)} is no number")
     try:
         number = float(value)
     except OverflowError:
@@ -360,13 +369,13 @@ def _integer(value: object) -> int:
 
 def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"a {_kind_of(value)} is neither true nor false")
+        raise ValueError(f"{_a(value)} is neither true nor false")
     return value
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"a {_kind_of(value)} is no text")
+        raise ValueError(f"{_a(value)} is no text")
     return value
 
 
@@ -417,11 +426,14 @@ def _violation(note: Note, expected: str) -> Violation:
     return Violation(row=note.row, field=note.field, message=message, expected=expected, code=note.code)
 
 
-def _kind_of(value: object) -> str:
+def _a(value: object) -> str:
+    """Say what kind of JSON value this is."""
     if value is None:
         return "null"
-    names = {bool: "boolean", int: "number", float: "number", str: "text", list: "array", dict: "object"}
-    return names.get(type(value), type(value).__name__)
+    names = {
+        bool: "a boolean", int: "a number", float: "a number", str: "a text", list: "an array", dict: "an object"
+    }  # fmt: skip
+    return names.get(type(value), f"a {type(value).__name__}")
 
 
 def _short(text: object) -> str:

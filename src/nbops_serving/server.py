@@ -19,11 +19,11 @@ from typing import Any, NoReturn
 
 import msgspec
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from nbops_serving import log
 from nbops_serving.app import App, Limits, Serving, report
 from nbops_serving.bundle import OpenBundle, offer_modules, open_bundle
+from nbops_serving.connection import Connection
 from nbops_serving.keys import Keys
 from nbops_serving.manifest import Policy
 from nbops_serving.metrics import Metrics
@@ -35,8 +35,8 @@ QUIET_SECONDS = 0.3
 """A server on its way out leaves once nobody has asked for this long …"""
 DRAIN_SECONDS = 5.0
 """… or when this has passed."""
-MOST_HEAD_BYTES = 65_536
-_HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection may stay without a request."""
 SLOW_SECONDS = 0.05
 """A model that needs longer for one row is called in a thread, so that health checks do not wait for it."""
 
@@ -134,7 +134,7 @@ class Server(uvicorn.Server):
         if counter % 10 == 0:
             self._app.tell()
             self._app.expire(now)
-            self._expire_heads(now)
+            self._expire_connections(now)
         if self._parent is not None and os.getppid() != self._parent:
             return True  # whoever watched over this worker is gone, and nobody else would stop it
         if self._asked_at is None:
@@ -142,40 +142,14 @@ class Server(uvicorn.Server):
         is_quiet = self._app.in_flight == 0 and now - self._app.last_request_at > QUIET_SECONDS
         return is_quiet or now - self._asked_at > DRAIN_SECONDS
 
-    def _expire_heads(self, now: float) -> None:
-        """Close connections whose next request has begun and does not get to the end of its headers."""
+    def _expire_connections(self, now: float) -> None:
+        """Close those whose headers have begun and do not end, and those that nobody uses."""
         limit = self._app.limits.body_seconds
         for connection in list(self.server_state.connections):
-            if isinstance(connection, _Protocol) and connection.has_waited(now) > limit:
-                connection.transport.close()
-
-
-class _Protocol(HttpToolsProtocol):
-    """uvicorn's protocol, with an end to headers that are too long or too slow."""
-
-    _head_bytes = 0
-    _head_since = 0.0
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._is_in_head():
-            self._head_bytes += len(data)
-            if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
-                self.transport.write(_HEAD_TOO_LARGE)
-                self.transport.close()
-        elif self._head_bytes:
-            self._head_bytes, self._head_since = 0, 0.0
-
-    def _is_in_head(self) -> bool:
-        return self.cycle is None or self.cycle.scope is not self.scope
-
-    def has_waited(self, now: float) -> float:
-        """Return for how many seconds the headers of a request have been on their way; asked about once a second."""
-        if not self._is_in_head():
-            self._head_since = 0.0
-            return 0.0
-        self._head_since = self._head_since or now
-        return now - self._head_since
+            if isinstance(connection, Connection):
+                waited, is_in_head = connection.has_waited(now)
+                if waited > (limit if is_in_head else KEEP_ALIVE_SECONDS):
+                    connection.transport.close()
 
 
 def _work(options: Options, bundle: OpenBundle, bound: socket.socket, metrics: Metrics, *, announce: int | None) -> int:
@@ -210,14 +184,15 @@ def configured(app: App, options: Options) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop" if _has_uvloop() else "asyncio",
-        http=_Protocol,
+        http=Connection,
+        proxy_headers=False,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         date_header=False,
-        timeout_keep_alive=75,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=30,
         ssl_certfile=options.tls_certificate,
         ssl_keyfile=options.tls_key,

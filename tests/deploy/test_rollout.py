@@ -95,6 +95,15 @@ def test_a_version_that_answers_otherwise_than_the_notebook_never_takes_traffic(
 
 
 @pytest.mark.haproxy
+@pytest.mark.parametrize("engine", ["process"])
+def test_a_model_of_another_python_is_not_served_by_this_one(workshop: Any) -> None:
+    with pytest.raises(DeployError, match=r"under Python 3\.9, and this interpreter, .*, is Python 3\.") as caught:
+        workshop.deploy(1, python="3.9")
+    assert caught.value.code == "python_mismatch"
+    assert "--engine docker --base-image" in str(caught.value.hint)
+    assert workshop.statuses() == ["1 failed"]
+
+
 def test_a_first_deploy_that_fails_leaves_no_endpoint(workshop: Any) -> None:
     with pytest.raises(DeployError):
         workshop.deploy(1, expected=[0.0, 0.0])

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 import nbops
 from nbops.bundle.signing import make_key
 from nbops.deploy import LiveEndpoint, endpoints, stop
-from nbops.errors import BundleError, DeployError, NotFoundError, UsageError
+from nbops.errors import BundleError, DeployError, MissingError, NotFoundError, UsageError
 from nbops.flows.deploy import deploy_model
 from nbops.records import CheckResult, ModelVersion
 from nbops.settings import Settings, load_settings
@@ -101,6 +101,15 @@ def test_a_model_answers_from_a_container_as_in_the_notebook(
     endpoint = deploy(regressor, name="prices", sample=table, engine="docker")
     assert endpoint.engine == "docker"
     assert endpoint.predict(table)["predictions"] == pytest.approx(regressor.predict(table).tolist(), rel=tolerance)
+
+
+def test_an_engine_that_does_not_answer_is_said_before_anything_is_kept(
+    deploy: Deploy, model: Any, table: pd.DataFrame, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    with pytest.raises(MissingError, match="no Docker engine answers"):
+        deploy(model, name="ages", sample=table, engine="docker")
+    assert store.find(ModelVersion) == []
 
 
 def test_a_red_check_stops_the_release_and_the_live_version_goes_on(

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pickle
+import re
 import shutil
 import signal
 import socket
@@ -126,6 +127,21 @@ def test_a_body_larger_than_allowed_is_refused_before_it_is_read(linear_server):
             b"POST /predict HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 1000000000\r\n\r\n"
         )
         assert client.recv(1000).startswith(b"HTTP/1.1 413")
+
+
+def test_a_body_of_a_gigabyte_is_refused_without_keeping_it(linear_server):
+    def resident() -> int:
+        found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{linear_server.ready['pid']}/status").read_text())
+        assert found
+        return int(found[1])
+
+    before = resident()
+    with connect(linear_server) as client, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        client.sendall(b"POST /predict HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000000\r\n\r\n")
+        for _ in range(1000):
+            client.sendall(b" " * 1_000_000)
+    assert resident() - before < 32_000
+    assert linear_server.get("/health/ready").status_code == 200
 
 
 def test_an_endless_chunked_body_is_cut(linear_server):

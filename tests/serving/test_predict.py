@@ -85,8 +85,8 @@ WRONG = [
     pytest.param({"age": 2**70}, "age", "the integer is too large", "integer", id="integer too large"),
     pytest.param({"age": True}, "age", "a boolean is no number", "integer", id="boolean for a number"),
     pytest.param({"age": None}, "age", "is null", "integer", id="null"),
-    pytest.param({"spent": [1]}, "spent", "a array is no number", "number", id="array for a number"),
-    pytest.param({"spent": {"a": 1}}, "spent", "a object is no number", "number", id="object for a number"),
+    pytest.param({"spent": [1]}, "spent", "an array is no number", "number", id="array for a number"),
+    pytest.param({"spent": {"a": 1}}, "spent", "an object is no number", "number", id="object for a number"),
     pytest.param({"city": 3}, "city", "a number is no text", "text", id="number for a text"),
     pytest.param({"city": None}, "city", "is null", "text", id="null for a text"),
 ]
@@ -165,11 +165,10 @@ def test_too_many_rows_are_refused(linear, start_server):
     [
         ({"content_type": "text/plain"}, 415),
         ({"content_type": "application/json; charset=utf-16"}, 415),
-        ({"content_encoding": "gzip"}, 415),
         ({"content_type": "application/json; charset=UTF-8"}, 200),
         ({"content_type": "application/json;charset=utf-8"}, 200),
     ],
-    ids=["plain text", "UTF-16", "compressed", "UTF-8 said", "UTF-8 said without a space"],
+    ids=["plain text", "UTF-16", "UTF-8 said", "UTF-8 said without a space"],
 )
 def test_the_media_type_is_checked(linear_server, headers, status):
     assert linear_server.post(one(), **headers).status_code == status

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import ssl
 import subprocess
 import sys
 import time
+import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -38,12 +41,30 @@ def expected(linear, customers) -> list[Any]:
         lambda frame: {"instances": frame.to_dict("records")},
         lambda frame: {"instances": frame.values.tolist()},
         lambda frame: {"inputs": frame.to_dict("list")},
+        lambda frame: {"inputs": {name: [[value] for value in frame[name].tolist()] for name in frame}},
     ],
-    ids=["split", "split, columns turned", "records", "instances by name", "instances in order", "inputs by column"],
+    ids=[
+        "split",
+        "split, columns turned",
+        "records",
+        "instances by name",
+        "instances in order",
+        "inputs by column",
+        "inputs as named tensors",
+    ],
 )
 def test_every_form_of_invocation_is_answered(linear_server, customers, expected, shape):
     answer = ask(linear_server, "/invocations", shape(customers.frame.head(5)))
     assert (answer.status_code, answer.json()["predictions"]) == (200, expected)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of its import
+def test_mlflows_own_scoring_client_is_answered(linear_server, customers, expected):
+    from mlflow.pyfunc.scoring_server.client import ScoringServerClient
+
+    client = ScoringServerClient("127.0.0.1", linear_server.ready["port"])
+    client.wait_server_ready(timeout=10)
+    assert client.invoke(customers.frame.head(5)).get_predictions()[0].tolist() == expected
 
 
 def test_one_instance_by_name_is_one_row(linear_server):
@@ -193,6 +214,107 @@ def test_a_triton_client_is_answered(linear_server, customers, linear, binary):
     assert result.as_numpy("predictions").tolist() == linear.model.predict(frame).tolist()
     np.testing.assert_allclose(result.as_numpy("probabilities"), linear.model.predict_proba(frame), rtol=1e-13)
     assert result.get_response()["id"] == "mine"
+
+
+@pytest.fixture
+def triton(linear_server) -> Iterator[Any]:
+    from tritonclient.http import InferenceServerClient
+
+    with InferenceServerClient(linear_server.address.removeprefix("http://")) as client:
+        yield client
+
+
+def filled(frame: Any) -> list[Any]:
+    from tritonclient.http import InferInput
+
+    inputs = []
+    for name, kind, dtype in (("age", "INT64", np.int64), ("spent", "FP64", np.float64), ("city", "BYTES", object)):
+        inputs.append(InferInput(name, [len(frame)], kind))
+        inputs[-1].set_data_from_numpy(frame[name].to_numpy().astype(dtype))
+    return inputs
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["JSON", "binary"])
+def test_a_triton_client_gets_the_outputs_that_it_asks_for(triton, customers, linear, binary):
+    from tritonclient.http import InferRequestedOutput
+
+    frame = customers.frame.head(5)
+    wanted = [InferRequestedOutput("probabilities", binary_data=binary)]
+    result = triton.infer("churn", filled(frame), outputs=wanted)
+    [output] = result.get_response()["outputs"]
+    assert (output["name"], output["shape"], "data" in output) == ("probabilities", [5, 2], not binary)
+    np.testing.assert_allclose(result.as_numpy("probabilities"), linear.model.predict_proba(frame), rtol=1e-13)
+
+
+def test_texts_are_answered_as_bytes_too(bundled, start_server, customers):
+    from sklearn.tree import DecisionTreeClassifier
+    from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
+
+    numbers = customers.frame[["spent"]]
+    model = DecisionTreeClassifier(max_depth=2).fit(numbers, np.where(customers.left, "leaves", "stays é"))
+    server = start_server(bundled(model, numbers, name="texts").path)
+    given = InferInput("spent", [5], "FP64")
+    given.set_data_from_numpy(numbers["spent"].to_numpy()[:5])
+    with InferenceServerClient(server.address.removeprefix("http://")) as client:
+        outputs = [InferRequestedOutput("predictions", binary_data=True), InferRequestedOutput("probabilities")]
+        result = client.infer("texts", [given], outputs=outputs)
+    assert [text.decode() for text in result.as_numpy("predictions")] == model.predict(numbers.head(5)).tolist()
+
+
+@pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
+def test_a_triton_client_may_compress(triton, customers, expected, algorithm):
+    result = triton.infer("churn", filled(customers.frame.head(5)), request_compression_algorithm=algorithm)
+    assert result.as_numpy("predictions").tolist() == expected
+
+
+def test_a_triton_client_is_told_what_is_wrong(triton, customers):
+    from tritonclient.http import InferRequestedOutput
+    from tritonclient.utils import InferenceServerException
+
+    inputs = filled(customers.frame.head(1))
+    with pytest.raises(InferenceServerException, match="no output 'scores'; it has predictions, probabilities"):
+        triton.infer("churn", inputs, outputs=[InferRequestedOutput("scores")])
+    with pytest.raises(InferenceServerException, match="not ranked"):
+        triton.infer("churn", inputs, outputs=[InferRequestedOutput("probabilities", class_count=1)])
+    with pytest.raises(InferenceServerException, match="answers for churn@1 alone"):
+        triton.infer("other", inputs)
+
+
+def test_what_training_never_saw_is_said_in_an_inference_too(linear_server):
+    answer = ask(linear_server, "/v2/models/churn/infer", tensors(city={"data": ["Mars"]})).json()
+    [note] = json.loads(answer["parameters"]["notes"])
+    assert (note["row"], note["field"], note["code"]) == (0, "city", "unseen")
+
+
+def test_a_compressed_body_is_answered(linear_server, expected, customers):
+    body = gzip.compress(json.dumps({"rows": customers.rows(5)}).encode())
+    halves = gzip.compress(b"age,spent,city\n") + gzip.compress(b"30,100.0,Oslo\n")  # as tools write that append
+    assert ask(linear_server, "/predict", body, **{"content-encoding": "gzip"}).json()["predictions"] == expected
+    assert ask(linear_server, "/predict", halves, "text/csv", **{"content-encoding": "gzip"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "status", "code"),
+    [
+        (b'{"rows":[]}', "gzip", 400, "encoding_invalid"),
+        (gzip.compress(b'{"rows":[]}')[:-6], "gzip", 400, "encoding_invalid"),
+        (zlib.compress(b" " * 2**30, 1), "deflate", 413, "body_too_large"),
+        (b"x", "br", 415, "encoding"),
+    ],
+    ids=["not compressed", "cut off", "a gigabyte of blanks", "another one"],
+)
+def test_a_body_that_does_not_unpack_is_refused(linear_server, body, encoding, status, code):
+    answer = ask(linear_server, "/predict", body, **{"content-encoding": encoding})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_an_arrow_file_is_answered(linear_server, customers, expected):
+    sink = io.BytesIO()
+    table = pa.Table.from_pandas(customers.frame.head(5), preserve_index=False)
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    media = "application/vnd.apache.arrow.file"
+    assert ask(linear_server, "/predict", sink.getvalue(), media).json()["predictions"] == expected
 
 
 def tensors(**changes: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ import jsonschema
 import pytest
 
 import nbops_serving
+from nbops_serving import server
+from nbops_serving.app import App, Limits
+from nbops_serving.bundle import open_bundle
 
 
 @pytest.mark.parametrize(
@@ -31,11 +35,73 @@ def test_an_unknown_path_is_not_found(linear_server):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "allowed"), [("GET", "/predict", "POST"), ("POST", "/metrics", "GET, HEAD")]
+    ("method", "path", "allowed"),
+    [("GET", "/predict", "POST, OPTIONS"), ("POST", "/metrics", "GET, HEAD, OPTIONS")],
 )
 def test_another_method_is_told_the_right_one(linear_server, method, path, allowed):
     answer = httpx.request(method, f"{linear_server.address}{path}")
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    asked = httpx.options(f"{linear_server.address}{path}")
+    assert (asked.status_code, asked.headers["allow"], asked.content) == (200, allowed, b"")
+
+
+def test_a_refusal_on_any_path_keeps_the_id_it_came_with(linear_server):
+    answer = httpx.get(f"{linear_server.address}/nowhere", headers={"x-request-id": "mine"})
+    assert (answer.headers["x-request-id"], answer.json()["request_id"]) == ("mine", "mine")
+
+
+def test_prometheus_own_tool_finds_nothing_wrong_with_the_metrics(linear_server, customers):
+    tool = shutil.which("promtool")
+    assert tool, "apt-get install prometheus"
+    strange = [{**row, "city": 'Ma"rs\n', "more": 1} for row in customers.rows(2)]
+    linear_server.post({"rows": strange})
+    linear_server.post("{}")
+    text = linear_server.get("/metrics").text
+    assert 'nbops_unseen_values_total{column="city"}' in text
+    done = subprocess.run([tool, "check", "metrics"], input=text, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def raw(server, sent: bytes, *, until: bytes, count: int = 1) -> bytes:
+    """Send bytes over one connection and return what comes, up to the last of some words."""
+    found = b""
+    with socket.create_connection(("127.0.0.1", server.ready["port"]), timeout=20) as client:
+        client.sendall(sent)
+        while found.count(until) < count:
+            more = client.recv(65536)
+            if not more:
+                break
+            found += more
+    return found
+
+
+HEAD = b"POST /predict HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+
+
+def test_a_body_in_chunks_is_answered(linear_server, customers):
+    body = json.dumps({"rows": customers.rows(1)}).encode()
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:7], body[7:])) + b"0\r\n\r\n"
+    found = raw(linear_server, HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunks, until=b'"classes"')
+    assert found.startswith(b"HTTP/1.1 200")
+
+
+def test_a_client_that_asks_before_it_sends_is_told_to_go_on_or_not(linear_server):
+    expect = b"expect: 100-continue\r\n"
+    on = raw(linear_server, HEAD + expect + b"content-length: 10\r\n\r\n", until=b"\r\n\r\n")
+    off = raw(linear_server, HEAD + expect + b"content-length: 1000000000\r\n\r\n", until=b"}")
+    assert on == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert off.startswith(b"HTTP/1.1 413")
+
+
+async def test_more_requests_than_are_answered_at_once_are_sent_away_for_a_while(linear):
+    opened = open_bundle(linear.path)
+    metrics = server.counters(opened, 1)
+    app = App(limits=Limits(in_flight=0))
+    app.take(server.load(server.Options(bundle=str(linear.path)), opened, metrics))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a") as client:
+        answer = await client.post("/predict", json={"rows": []})
+    assert (answer.status_code, answer.headers["retry-after"], answer.json()["code"]) == (503, "1", "too_busy")
+    assert metrics.total(("predict", 503)) == 1
 
 
 def test_the_openapi_document_describes_what_is_answered(linear_server, customers):

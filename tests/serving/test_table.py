@@ -102,7 +102,17 @@ def test_a_batch_refused_by_the_model_names_its_row(strict_server, customers):
         {"city": pa.DictionaryArray.from_arrays(pa.array([0, 1]), pa.array(["Oslo", None]))},
         {"more": pa.array([1, 2])},
     ],
-    ids=str,
+    ids=[
+        "fractions",
+        "no integer",
+        "not a number",
+        "infinite",
+        "numbers as texts",
+        "texts as numbers",
+        "no text",
+        "no text in a dictionary",
+        "one more",
+    ],
 )
 def test_what_is_not_plainly_of_its_kind_is_looked_at_row_by_row(linear, changed):
     columns = {"age": pa.array([30, 31]), "spent": pa.array([1.0, 2.0]), "city": pa.array(["Oslo", "Rome"])}

@@ -135,15 +135,31 @@ export function deployModel(context: IContext): ICommand {
           },
           {
             name: 'base_image',
+            isAdvanced: true,
             label: trans.__('Base image'),
             placeholder: trans.__('As configured'),
             help: trans.__('What a container is built on: a tag, a digest or an id')
           },
           {
+            name: 'platform',
+            isAdvanced: true,
+            label: trans.__('Platform'),
+            placeholder: trans.__('That of the base image'),
+            help: trans.__('What a container is made for, such as linux/amd64')
+          },
+          {
             name: 'push',
+            isAdvanced: true,
             label: trans.__('Push to'),
             placeholder: 'registry.example.com/team',
             help: trans.__('A registry that gets the proven image; empty for none')
+          },
+          {
+            name: 'save',
+            isAdvanced: true,
+            label: trans.__('Save as'),
+            placeholder: `${model.replace('@', '-')}.tar`,
+            help: trans.__('A file on the server that gets the proven image, for docker load; empty for none')
           }
         ]
       });
@@ -159,7 +175,9 @@ export function deployModel(context: IContext): ICommand {
             engine,
             isolated,
             base_image: answers.base_image || undefined,
-            push: answers.push || undefined
+            platform: answers.platform || undefined,
+            push: answers.push || undefined,
+            save: answers.save || undefined
           },
           {
             doing: trans.__('Deploying %1', model),

@@ -12,6 +12,8 @@ export interface IField {
   placeholder?: string;
   /** Answers to choose from, as value and label; none: any text. */
   choices?: ReadonlyArray<readonly [string, string]>;
+  /** Whether it stands in a part of its own that most people leave closed. */
+  isAdvanced?: boolean;
 }
 
 /** Ask for a few values in a dialogue; null when the user thinks better of it. */
@@ -19,7 +21,7 @@ export async function askForm(
   trans: TranslationBundle,
   options: { title: string; accept: string; fields: ReadonlyArray<IField>; note?: string }
 ): Promise<{ [name: string]: string } | null> {
-  const body = new Form(options.fields, options.note);
+  const body = new Form(trans, options.fields, options.note);
   const { button } = await showDialog({
     title: options.title,
     body,
@@ -34,6 +36,7 @@ export async function askForm(
 
 class Form extends ReactWidget {
   constructor(
+    private readonly _trans: TranslationBundle,
     private readonly _fields: ReadonlyArray<IField>,
     private readonly _note?: string
   ) {
@@ -47,22 +50,33 @@ class Form extends ReactWidget {
   }
 
   protected render(): React.ReactElement {
+    const advanced = this._fields.filter(field => field.isAdvanced);
     return (
       <>
         {this._note && <p className="nbops-Form-note">{this._note}</p>}
-        {this._fields.map(field => (
-          <FieldRow
-            key={field.name}
-            field={field}
-            value={this._values[field.name]}
-            onChange={value => {
-              this._values[field.name] = value;
-              this.update();
-            }}
-          />
-        ))}
+        {this._rows(this._fields.filter(field => !field.isAdvanced))}
+        {advanced.length > 0 && (
+          <details className="nbops-Form-advanced">
+            <summary>{this._trans.__('Advanced')}</summary>
+            {this._rows(advanced)}
+          </details>
+        )}
       </>
     );
+  }
+
+  private _rows(fields: ReadonlyArray<IField>): React.ReactElement[] {
+    return fields.map(field => (
+      <FieldRow
+        key={field.name}
+        field={field}
+        value={this._values[field.name]}
+        onChange={value => {
+          this._values[field.name] = value;
+          this.update();
+        }}
+      />
+    ));
   }
 
   private readonly _values: { [name: string]: string };

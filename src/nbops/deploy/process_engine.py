@@ -17,6 +17,7 @@ from nbops.deploy.engine import Condition, Handle, Launch, Started, server_argum
 from nbops.errors import DeployError, NbopsError
 from nbops.progress import Stage
 from nbops.settings import Settings
+from nbops_serving.manifest import MANIFEST, read_manifest
 
 STOP_TIMEOUT_S = 15.0
 """How long a server may finish what it took before it is killed."""
@@ -38,6 +39,7 @@ class ProcessEngine:
 
     def build(self, launch: Launch, *, now: Stage) -> Handle:
         """Make a venv where one is asked for, or a folder with the lock's packages if this environment has others."""
+        _check_python(launch)
         if self._settings.isolated:
             python = venvs.make(Path(launch.folder), launch.requirements, is_signed=bool(launch.trusted_keys), now=now)
             return {"python": str(python)}
@@ -98,6 +100,19 @@ class ProcessEngine:
 
     def _runs(self, handle: Handle) -> bool:
         return self.condition(handle).state == "running"
+
+
+def _check_python(launch: Launch) -> None:
+    """Refuse a model of another minor version of Python: its pickles and wheels may be another's, too."""
+    fitted = read_manifest((Path(launch.bundle_path) / MANIFEST).read_bytes()).python
+    ours = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if fitted != ours:
+        raise DeployError(
+            f"the model was fitted under Python {fitted}, and this interpreter, {sys.executable}, is Python {ours}",
+            code="python_mismatch",
+            hint=f"install nbops for Python {fitted} and deploy with that, "
+            f"or --engine docker --base-image <an image with Python {fitted}>",
+        )
 
 
 def _other_versions(requirements: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ import msgspec
 from nbops.bundle.evidence import Answers, Evidence
 from nbops.bundle.signing import sign
 from nbops.deploy import LiveEndpoint, Proof, Running, deploy, naming
-from nbops.deploy.engine import engine_named
+from nbops.deploy.engine import choose
 from nbops.deploy.making import Making
 from nbops.errors import DeployError, UsageError
 from nbops.flows.check import measure, release
@@ -61,6 +61,7 @@ def deploy_model(
             before goes on answering.
         BundleError: keys are trusted here, and none of them has signed the bundle.
         NotFoundError: no stored version answers to the reference.
+        MissingError: the engine that was asked for cannot be used here.
         UsageError: a model that is not stored yet was given no name, no engine has the name, or ``making`` asks for
             something that the engine does not make.
     """
@@ -68,8 +69,8 @@ def deploy_model(
     # A slip of the pen is said before anything is packed.
     shipping = making.shipping()
     engine, settings = making.engine_for(engine), making.applied_to(settings)
-    if engine is not None:
-        engine_named(engine, settings)
+    if (engine or settings.engine) and "NBOPS_REPRODUCES" not in os.environ:
+        choose(engine, settings)  # what cannot be used here is said before anything is kept or packed
     version = _version(
         model,
         name=name,
