@@ -961,6 +961,7 @@ export interface Unscheduled {
 export interface Window {
   id: string;
   endpoint: string;
+  scored: string | null;
   model_version_id: string;
   from_at: number;
   to_at: number;
@@ -1103,7 +1104,7 @@ export interface Routes {
   /** Give a model version an alias such as production. */
   promote: { takes: { model?: string; alias?: string; best?: string }; gives: Model };
   /** Predict for every row of a file, batch by batch, resumable. */
-  score: { takes: { model: string; source: string; out: string; jobs?: number }; gives: Scored };
+  score: { takes: { model: string; source: string; out: string; jobs?: number; bad_rows?: 'keep' | 'reject' }; gives: Scored };
   /** Write a model as a folder that answers without nbops, in Python and in the browser. */
   export: { takes: { model: string; format?: 'onnx'; out?: string; precision?: 'float32' | 'float16' | 'int8'; tolerance?: number; page?: boolean; overwrite?: boolean }; gives: Exported };
   /** Put a model behind a stable address, checked before it takes any traffic. */
@@ -1120,8 +1121,8 @@ export interface Routes {
   logs: { takes: { endpoint: string; lines?: number }; gives: string };
   /** Stop an endpoint and everything behind it; its records and logs stay. */
   stop: { takes: { endpoint: string }; gives: Endpoint };
-  /** Measure drift, latency and errors of an endpoint's requests against the training data. */
-  monitor: { takes: { endpoint: string; hours?: number }; gives: Window };
+  /** Measure drift, latency and errors of an endpoint's requests, or of a scored file, against training. */
+  monitor: { takes: { endpoint?: string; hours?: number; scored?: string }; gives: Window };
   /** Count the runs that match an expression. */
   'runs/count': { takes: { where?: string; archived?: boolean; deleted?: boolean }; gives: Count };
   /** Count the cells of a run. */
@@ -1171,7 +1172,7 @@ export interface Routes {
   /** List Endpoint records, newest first, narrowed by their fields. */
   'records/endpoints': { takes: { id?: string; name?: string; engine?: string; address?: string; status?: 'up' | 'down' | 'stopped'; order_by?: string; limit?: number; offset?: number }; gives: Endpoint[] };
   /** List Window records, newest first, narrowed by their fields. */
-  'records/windows': { takes: { id?: string; endpoint?: string; model_version_id?: string; rows?: number; verdict?: 'stable' | 'drifted' | 'too few rows'; requests?: number; errors?: number; order_by?: string; limit?: number; offset?: number }; gives: Window[] };
+  'records/windows': { takes: { id?: string; endpoint?: string; scored?: string; model_version_id?: string; rows?: number; verdict?: 'stable' | 'drifted' | 'too few rows'; requests?: number; errors?: number; order_by?: string; limit?: number; offset?: number }; gives: Window[] };
   /** List Sweep records, newest first, narrowed by their fields. */
   'records/sweeps': { takes: { id?: string; name?: string; notebook?: string; objective?: string; status?: 'running' | 'finished' | 'failed' | 'cancelled'; total?: number; search?: string; jobs?: number; retries?: number; kernel?: string; runner?: string; scheduler?: string; best_run_id?: string; cause?: string; host?: string; pid?: number; process?: string; order_by?: string; limit?: number; offset?: number }; gives: Sweep[] };
   /** List Schedule records, newest first, narrowed by their fields. */

@@ -544,6 +544,9 @@ class Window(Record, frozen=True, kw_only=True):
     """A stretch of an endpoint's prediction log, measured against the profile of the model that answered."""
 
     endpoint: str
+    """Empty for rows of a scored file, which no endpoint answered."""
+    scored: str | None = None
+    """The scored file that was measured instead of a log."""
     model_version_id: str
     from_at: float
     to_at: float

@@ -207,3 +207,100 @@ def test_memory_does_not_grow_with_the_file(bundle, frame, tmp_path):
 
     assert peak(120) < peak(10) + 60
     assert Path(f"{tmp_path}/120.parquet.out.parquet").exists()
+
+
+def test_a_folder_a_pattern_and_a_gzipped_file_are_one_table(bundle, model, frame, tmp_path):
+    folder = tmp_path / "customers"
+    (folder / "_temporary").mkdir(parents=True)
+    (folder / "_SUCCESS").touch()
+    (folder / "_temporary" / "half.parquet").write_bytes(b"")
+    for number, part in enumerate([frame[:300], frame[300:310], frame[310:]]):
+        part.to_parquet(folder / f"part-{number}.parquet")
+    frame.to_csv(tmp_path / "all.csv.gz", index=False)
+    expected = model.predict(frame).tolist()
+    for place, source in enumerate([folder, folder / "part-*.parquet", tmp_path / "all.csv.gz"]):
+        out = tmp_path / f"{place}.csv.gz"
+        assert score(bundle, source, out, batch_rows=150).rows == 1_000
+        found = pd.read_csv(out)
+        assert found["customer"].tolist() == frame["customer"].tolist()
+        assert found["prediction"].tolist() == expected
+
+
+def test_a_part_with_other_columns_is_named(bundle, frame, tmp_path):
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.drop(columns="city").assign(age=pd.Timestamp("2026-01-01"), town="Oslo").to_parquet(tmp_path / "b.parquet")
+    with pytest.raises(UsageError) as caught:
+        score(bundle, tmp_path / "*.parquet", tmp_path / "out" / "x.csv")
+    said = (
+        "b.parquet does not have the columns of a.parquet: lacks city; has town besides; age is timestamp[us] and not"
+    )
+    assert said in caught.value.message
+
+
+def test_columns_of_another_type_are_named_before_a_row_is_read(bundle, frame, tmp_path):
+    frame.assign(age=pd.Timestamp("2026-01-01"), city=3).to_parquet(tmp_path / "in.parquet")
+    with pytest.raises(UsageError) as caught:
+        score(bundle, tmp_path / "in.parquet", tmp_path / "out.parquet")
+    assert (
+        "age is timestamp[us], churn@1 takes an integer; city is int64, churn@1 takes a category"
+        in caught.value.message
+    )
+
+
+def test_texts_that_are_no_numbers_are_bad_rows_of_a_csv(bundle, frame, tmp_path):
+    frame.astype({"age": object}).assign(age=["many", " 30", "31.0", "31.5", *frame["age"][4:]]).to_csv(
+        tmp_path / "in.csv", index=False
+    )
+    scored = score(bundle, tmp_path / "in.csv", tmp_path / "out.parquet", batch_rows=200)
+    found = pd.read_parquet(tmp_path / "out.parquet")
+    assert (scored.rows, scored.refused) == (1_000, 2)
+    assert found["error"].dropna().to_dict() == {
+        0: "field 'age': a text is no number",
+        3: "field 'age': 31.5 is no integer",
+    }
+    assert found["age"][1:3].tolist() == [30, 31]
+    assert pd.isna(found["age"][0])
+
+
+def test_a_bad_row_stops_the_whole_where_it_is_rejected(bundle, frame, tmp_path):
+    broken = frame.astype({"age": float}).copy()
+    broken.loc[503, "age"] = None
+    broken.to_parquet(tmp_path / "in.parquet")
+    with pytest.raises(UsageError, match=r"row 504 of in.parquet cannot be answered by churn@1: field 'age': is null"):
+        score(bundle, tmp_path / "in.parquet", tmp_path / "out.parquet", batch_rows=100, bad_rows="reject")
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_tables_elsewhere_are_read_and_written_at_their_address(bundle, model, frame, s3):
+    import fsspec
+
+    for number, part in enumerate([frame[:300], frame[300:]]):
+        part.to_parquet(f"{s3.address}/in/{number}.parquet")
+    score(bundle, f"{s3.address}/in/", f"{s3.address}/out.csv.gz", batch_rows=150)
+    found = pd.read_csv(f"{s3.address}/out.csv.gz")
+    assert found["prediction"].tolist() == model.predict(frame).tolist()
+
+    with fsspec.open("memory://scoring/in.csv", "w") as file:
+        frame.to_csv(file, index=False)
+    assert score(bundle, "memory://scoring/in.csv", "memory://scoring/out.parquet").rows == 1_000
+    with fsspec.open("memory://scoring/out.parquet", "rb") as file:
+        assert pd.read_parquet(file)["prediction"].tolist() == model.predict(frame).tolist()
+
+
+@pytest.mark.parametrize("address", ["ftq://host/x.csv", "s3://no-such-bucket-here/x.parquet"])
+def test_an_address_that_cannot_be_reached_is_said(bundle, s3, tmp_path, address):
+    with pytest.raises(UsageError) as caught:
+        score(bundle, address, tmp_path / "out.parquet")
+    assert address.partition("://")[2].split("/")[0] in caught.value.message
+
+
+def test_categories_and_decimals_of_a_table_are_what_they_say(bundle, model, frame, tmp_path):
+    typed = frame.astype({"city": "category"})
+    table = pa.Table.from_pandas(typed).set_column(
+        2, "spent", pa.array(frame["spent"].round(2).map("{:.2f}".format)).cast(pa.decimal128(12, 2))
+    )
+    pq.write_table(table, tmp_path / "in.parquet")
+    scored = score(bundle, tmp_path / "in.parquet", tmp_path / "out.parquet")
+    expected = model.predict(frame.assign(spent=frame["spent"].round(2))).tolist()
+    assert scored.refused == 0
+    assert pd.read_parquet(tmp_path / "out.parquet")["prediction"].tolist() == expected

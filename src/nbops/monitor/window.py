@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -59,9 +60,6 @@ def measure(
         if traffic is None:
             traffic = _Traffic(_latest_version_id(endpoint, store))
         columns = traffic.drift(level=level, least_effect=least_effect, fewest_rows=fewest_rows)
-    verdict: Literal["stable", "drifted", "too few rows"] = "too few rows"
-    if traffic.rows >= fewest_rows:
-        verdict = "drifted" if any(column.drifted for column in columns) else "stable"
     window = Window(
         id=new_id(),
         endpoint=endpoint.name,
@@ -70,11 +68,86 @@ def measure(
         to_at=until if until is not None else now,
         rows=traffic.rows,
         columns=columns,
-        verdict=verdict,
+        verdict=_verdict(traffic, columns, fewest_rows),
         requests=len(traffic.times),
         errors=traffic.errors,
         latency_ms=_percentiles(traffic.latencies_ms),
         at=now,
+    )
+    store.put(window)
+    return window
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredRows:
+    """Some rows of a scored file."""
+
+    model_version_id: str
+    inputs: dict[str, list[Any]]
+    """Column → one value per answered row, None where it was missing."""
+    predictions: list[Any]
+    refused: int
+    """Rows that had no answer; they are not among the inputs."""
+
+
+def measure_scored(
+    parts: Iterable[ScoredRows],
+    *,
+    scored: str,
+    at: float,
+    store: Store,
+    blobs: Blobs,
+    level: float = LEVEL,
+    least_effect: float = LEAST_EFFECT,
+    fewest_rows: int = FEWEST_ROWS,
+) -> Window:
+    """Measure the rows of a scored file against the training data of the model that answered, as live traffic is.
+
+    Args:
+        parts: its rows, in pieces; of several models the one with the most rows is measured.
+        scored: the file, as the window names it.
+        at: when it was scored, seconds since the epoch, UTC.
+        store: where models are found, and the window is put.
+        blobs: where the training profile is.
+        level: how often a window without drift may be called drifted.
+        least_effect: smallest effect that is called drift, from 0 to 1.
+        fewest_rows: with fewer rows the verdict is ``too few rows``.
+
+    Returns:
+        The window, already in the store; ``requests`` are rows, ``errors`` those without an answer.
+
+    Raises:
+        MonitorError: the file has no rows, or the model was registered without a sample of its training data.
+    """
+    references = References(store, blobs)
+    found: dict[str, _Traffic] = {}
+    for part in parts:
+        key = part.model_version_id
+        if key not in found:
+            found[key] = _Traffic(key, references.of(key))
+        found[key].errors += part.refused
+        found[key].add_rows(part.inputs, part.predictions)
+    for one in found.values():
+        one.sum_up()
+    traffic = max(found.values(), key=lambda one: (one.rows, one.model_version_id), default=None)
+    if traffic is None:
+        raise MonitorError(
+            f"{scored} has no rows", code="nothing_answered", hint="nbops score MODEL rows.parquet -o out.parquet"
+        )
+    columns = traffic.drift(level=level, least_effect=least_effect, fewest_rows=fewest_rows)
+    window = Window(
+        id=new_id(),
+        endpoint="",
+        scored=scored,
+        model_version_id=traffic.model_version_id,
+        from_at=at,
+        to_at=at,
+        rows=traffic.rows,
+        columns=columns,
+        verdict=_verdict(traffic, columns, fewest_rows),
+        requests=traffic.rows + traffic.errors,
+        errors=traffic.errors,
+        at=time.time(),
     )
     store.put(window)
     return window
@@ -119,9 +192,12 @@ class _Traffic:
                 self.errors += 1
             else:
                 self.latencies_ms.append(request.latency_ms)
-        for name, values in batch.inputs.items():
+        self.add_rows(batch.inputs, batch.predictions)
+
+    def add_rows(self, inputs: Mapping[str, Sequence[Any]], predictions: Sequence[Any]) -> None:
+        for name, values in inputs.items():
             self._inputs.setdefault(name, []).extend(values)
-        self._answers.extend(batch.predictions)
+        self._answers.extend(predictions)
         if len(self._answers) >= CHUNK:
             self.sum_up()
 
@@ -142,6 +218,14 @@ class _Traffic:
         if self.reference is None or self.seen is None:
             return []
         return drift(self.reference, self.seen, **options)
+
+
+def _verdict(
+    traffic: _Traffic, columns: Sequence[ColumnDrift], fewest_rows: int
+) -> Literal["stable", "drifted", "too few rows"]:
+    if traffic.rows < fewest_rows:
+        return "too few rows"
+    return "drifted" if any(column.drifted for column in columns) else "stable"
 
 
 def folders_of(endpoint: Endpoint, store: Store) -> list[Path]:

@@ -6,6 +6,6 @@ same answer either way. The output says of each row which model answered, under 
 
 from __future__ import annotations
 
-from nbops.score.scoring import Scored, score
+from nbops.score.scoring import BAD_ROWS, BadRows, Scored, score
 
-__all__ = ["Scored", "score"]
+__all__ = ["BAD_ROWS", "BadRows", "Scored", "score"]

@@ -6,16 +6,17 @@ import functools
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from nbops.errors import BundleError, UsageError
 from nbops.progress import Stage, stage
 from nbops.records import Bundle
-from nbops.score.tables import Source, format_of, open_sink, open_source
+from nbops.score.columns import article, can_hold, typed
+from nbops.score.tables import Place, Source, format_of, open_sink, open_source, place_of
 from nbops_serving.arrow import json_values, plain_table
 from nbops_serving.batching import REFUSING
 from nbops_serving.bundle import OpenBundle, TamperedError, offer_modules, open_bundle
@@ -26,6 +27,9 @@ from nbops_serving.rows import Reader, Row
 from nbops_serving.rungs import Rung, open_rung
 
 BATCH_ROWS = 20_000
+BadRows = Literal["keep", "reject"]
+"""What becomes of rows that cannot be answered."""
+BAD_ROWS: tuple[str, ...] = get_args(BadRows)
 
 
 class Scored(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +48,9 @@ class _Piece(msgspec.Struct, frozen=True):
 
     rows: int
     refused: int
+    first_refused: int = 0
+    """Place of the first row that could not be answered, and why."""
+    first_error: str = ""
 
 
 def score(
@@ -53,59 +60,85 @@ def score(
     *,
     jobs: int = 1,
     batch_rows: int = BATCH_ROWS,
+    bad_rows: BadRows = "keep",
 ) -> Scored:
-    """Predict for every row of a file.
+    """Predict for every row of a table.
 
     The output has the input's columns, then ``prediction``, ``probability_CLASS`` for each class where the model has
-    probabilities, ``model``, ``request_id`` and ``error``. It appears when it is whole. Answered batches are kept
-    beside it meanwhile: the same call after an interruption goes on with the first batch that is missing.
+    probabilities, ``model``, ``request_id`` and ``error``. It appears when it is whole. Answered batches are kept on
+    this disk meanwhile, beside it or, where it goes to another machine, in ``.nbops``: the same call after an
+    interruption goes on with the first batch that is missing.
 
     Args:
         bundle: the model, as it was packed.
-        source: ``.parquet``, ``.csv``, ``.arrow`` (IPC file) or ``.arrows`` (IPC stream).
-        out: where the answers go; its name says the format.
+        source: a file, a pattern or a folder of ``.parquet``, ``.csv``, ``.csv.gz``, ``.arrow`` (IPC file) or
+            ``.arrows`` (IPC stream), here or at an address such as ``s3://bucket/customers/``.
+        out: where the answers go, here or at such an address; its name says the format.
         jobs: processes that answer.
-        batch_rows: rows answered at a time; memory grows with this, not with the file.
+        batch_rows: rows answered at a time; memory grows with this, not with the table.
+        bad_rows: ``keep`` gives rows that cannot be answered an ``error``; ``reject`` writes nothing when there is one.
 
     Returns:
         How many rows were answered and refused.
 
     Raises:
-        UsageError: the file cannot be read, lacks columns of the model, or has some of the output's names.
+        UsageError: the table cannot be read, lacks columns of the model, has them of another type or has some of the
+            output's names; or a row cannot be answered and is not to be kept.
         BundleError: the bundle was altered.
     """
-    given, target = Path(source), Path(out)
-    format_of(target)
+    target = place_of(out)
+    format_of(target.path)
     opened = _opened(bundle.path, bundle.digest)[0]
-    signature = opened.manifest.signature
-    texts = [column.name for column in signature.columns if column.kind in ("text", "category", "datetime")]
-    table = open_source(given, texts=texts)
-    _check_columns(opened, table, given)
-    pieces = _Pieces(target, given, bundle, batch_rows)
-    with stage(f"Score {given.name}", total=table.rows, unit="rows") as now:
+    table = open_source(source, texts=None)
+    _check_columns(opened, table)
+    pieces = _Pieces(target, table, bundle, batch_rows)
+    with stage(f"Score {table.name}", total=table.rows, unit="rows") as now:
         resumed = sum(piece.rows for piece in pieces.done.values())
         rows, refused = 0, 0
         for piece in pieces.answer(table, jobs=jobs, now=now):
+            if piece.refused and bad_rows == "reject":
+                raise _rejected(table, rows, piece, opened)
             rows, refused = rows + piece.rows, refused + piece.refused
         pieces.join(len(pieces.done))
-    return Scored(path=str(target), rows=rows, refused=refused, resumed=resumed)
+    return Scored(path=os.fspath(out), rows=rows, refused=refused, resumed=resumed)
 
 
-def _check_columns(opened: OpenBundle, table: Source, source: Path) -> None:
-    signature = opened.manifest.signature
-    missing = [column.name for column in signature.columns if column.name not in table.columns and not column.optional]
+def _rejected(table: Source, before: int, piece: _Piece, opened: OpenBundle) -> UsageError:
+    manifest = opened.manifest
+    return UsageError(
+        f"row {before + piece.first_refused + 1:,} of {table.name} cannot be answered by {manifest.model}@"
+        f"{manifest.version}: {piece.first_error}; {piece.refused:,} of the {piece.rows:,} rows around it cannot",
+        code="row_refused",
+        hint="mend the rows, or keep them with --bad-rows keep",
+    )
+
+
+def _check_columns(opened: OpenBundle, table: Source) -> None:
+    manifest = opened.manifest
+    name = f"{manifest.model}@{manifest.version}"
+    columns = manifest.signature.columns
+    missing = [column.name for column in columns if column.name not in table.columns and not column.optional]
     if missing:
         raise UsageError(
-            f"{source.name} lacks {', '.join(missing)}, which {opened.manifest.model} takes",
+            f"{table.name} lacks {', '.join(missing)}, which {name} takes",
             code="columns_missing",
             hint=f"it has: {', '.join(table.columns[:20])}",
         )
     if len(set(table.columns)) != len(table.columns):
-        raise UsageError(f"two columns of {source.name} share a name", code="columns_ambiguous", hint="rename them")
+        raise UsageError(f"two columns of {table.name} share a name", code="columns_ambiguous", hint="rename them")
     taken = sorted(set(table.columns) & set(_added(opened)))
     if taken:
         raise UsageError(
-            f"{source.name} already has {', '.join(taken)}", code="columns_taken", hint=f"rename {' and '.join(taken)}"
+            f"{table.name} already has {', '.join(taken)}", code="columns_taken", hint=f"rename {' and '.join(taken)}"
+        )
+    wrong = [
+        f"{column.name} is {table.schema.field(column.name).type}, {name} takes {article(column.kind)}"
+        for column in columns
+        if column.name in table.columns and not can_hold(table.schema.field(column.name).type, column.kind)
+    ]
+    if wrong:
+        raise UsageError(
+            f"{table.name} has columns of another type: {'; '.join(wrong)}", code="columns_differ", hint="cast them"
         )
 
 
@@ -117,14 +150,15 @@ def _added(opened: OpenBundle) -> list[str]:
 
 
 class _Pieces:
-    """Answered batches beside the output, under a name that says of what: nothing else is ever joined to them."""
+    """Answered batches on this disk, under a name that says of what: nothing else is ever joined to them."""
 
-    def __init__(self, target: Path, source: Path, bundle: Bundle, batch_rows: int) -> None:
+    def __init__(self, target: Place, table: Source, bundle: Bundle, batch_rows: int) -> None:
         self._target, self._bundle, self._batch_rows = target, bundle, batch_rows
-        state = source.stat()
-        key = f"{bundle.digest} {source.resolve()} {state.st_size} {state.st_mtime_ns} {batch_rows} {target.suffix}"
+        self._suffix = format_of(target.path)
+        key = f"{bundle.digest} {table.key} {batch_rows} {self._suffix}"
         self._run = hashlib.sha256(key.encode()).hexdigest()[:16]
-        self._folder = target.with_name(f".{target.name}.{self._run}")
+        beside = Path(target.path).parent if target.is_local else Path(bundle.path).parents[1] / "scoring"
+        self._folder = beside / f".{target.name}.{self._run}"
         self._folder.mkdir(parents=True, exist_ok=True)
         self.done: dict[int, _Piece] = {}
         for file in self._folder.glob("*.json"):
@@ -154,12 +188,15 @@ class _Pieces:
 
     def join(self, count: int) -> None:
         """Write the output from its pieces, then put it in its place at once."""
-        beside = self._folder / f"whole{self._target.suffix}"
+        beside = self._folder / f"whole{self._suffix}"
         schema = self._piece(0).schema
         with open_sink(beside, schema) as write:
             for number in range(count):
                 write(self._piece(number).cast(schema))
-        beside.replace(self._target)
+        if self._target.is_local:
+            beside.replace(self._target.path)
+        else:
+            self._target.files.put_file(str(beside), self._target.path)
         shutil.rmtree(self._folder)
 
     def _piece(self, number: int) -> Any:
@@ -205,7 +242,10 @@ def _answer_batch(path: str, digest: str, folder: str, run: str, number: int, ba
     import pyarrow as pa
 
     opened, rung, reader = _opened(path, digest)
-    answers, errors = _answer_plainly(rung, reader, batch) or _answers(rung, reader, _objects(reader, batch))
+    batch, as_written = typed(batch, reader.signature.columns)
+    answers, errors = (None if as_written else _answer_plainly(rung, reader, batch)) or _answers(
+        rung, reader, _objects(reader, batch, as_written)
+    )
     table = pa.Table.from_batches([batch])
     for name, values in _results(opened, answers, errors, run, number):
         table = table.append_column(name, values)
@@ -214,7 +254,8 @@ def _answer_batch(path: str, digest: str, folder: str, run: str, number: int, ba
     with pa.ipc.new_file(written, table.schema) as writer:
         writer.write_table(table)
     written.replace(place / f"{number}.arrow")
-    piece = _Piece(len(errors), sum(error is not None for error in errors))
+    bad = [(row, error) for row, error in enumerate(errors) if error is not None]
+    piece = _Piece(len(errors), len(bad), *(bad[0] if bad else ()))
     noted = place / f"{number}.{os.getpid()}.note"
     noted.write_bytes(msgspec.json.encode(piece))
     noted.replace(place / f"{number}.json")
@@ -238,9 +279,12 @@ def _answer_plainly(rung: Rung, reader: Reader, batch: Any) -> _Answers | None:
         return None
 
 
-def _objects(reader: Reader, batch: Any) -> list[dict[str, Any]]:
+def _objects(reader: Reader, batch: Any, as_written: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+    """Rows as a client would send them; a text that is no number is one here, for the check to say so."""
     known = set(reader.names)
-    columns = {name: json_values(batch.column(name)) for name in batch.schema.names if name in known}
+    columns = {
+        name: as_written.get(name) or json_values(batch.column(name)) for name in batch.schema.names if name in known
+    }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 

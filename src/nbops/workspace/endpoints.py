@@ -112,11 +112,19 @@ class Endpoints(Opened):
 
         return stop(self.store.resolve(Endpoint, endpoint).name, store=self.store, settings=self.settings)
 
-    def monitor(self, endpoint: str, hours: float | None = None) -> Window:
-        """Measure drift, latency and errors of an endpoint's requests against the training data."""
+    def monitor(self, endpoint: str | None = None, hours: float | None = None, scored: str | None = None) -> Window:
+        """Measure drift, latency and errors of an endpoint's requests, or of a scored file, against training."""
         import time
 
-        from nbops.flows.watch import watch
+        from nbops.flows.watch import watch, watch_scored
 
+        if (endpoint is None) == (scored is None) or (scored is not None and hours is not None):
+            raise UsageError(
+                "monitor takes an endpoint, or --scored FILE; --hours belongs to an endpoint",
+                hint="nbops monitor churn",
+            )
+        if scored is not None:
+            return watch_scored(scored, store=self.store, blobs=self.blobs)
+        assert endpoint is not None
         since = None if hours is None else time.time() - hours * 3600
         return watch(self.store.resolve(Endpoint, endpoint), store=self.store, blobs=self.blobs, since=since)

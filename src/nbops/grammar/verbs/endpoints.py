@@ -128,18 +128,19 @@ ENDPOINTS: tuple[Verb, ...] = (
     Verb(
         name="monitor",
         topic="watching",
-        summary="Measure drift, latency and errors of an endpoint's requests against the training data.",
+        summary="Measure drift, latency and errors of an endpoint's requests, or of a scored file, against training.",
         gives=Window,
         changes=True,
         options=(
-            ENDPOINT,
+            Option(name="endpoint", is_argument=True, completes="endpoints", help="The endpoint's name."),
             Option(
                 name="hours",
                 kind="number",
                 minimum=0,
                 help="Only the last hours; everything since the deploy when not given.",
             ),
+            Option(name="scored", kind="path", metavar="FILE", help="What score wrote, instead of an endpoint."),
         ),
-        examples=("monitor churn", "monitor churn --hours 24"),
+        examples=("monitor churn", "monitor churn --hours 24", "monitor --scored scored.parquet"),
     ),
 )

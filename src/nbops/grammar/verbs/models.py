@@ -14,7 +14,7 @@ from nbops.records import (
     Model,
     ModelVersion,
 )
-from nbops.score import Scored
+from nbops.score import BAD_ROWS, Scored
 
 MODELS: tuple[Verb, ...] = (
     Verb(
@@ -70,12 +70,23 @@ MODELS: tuple[Verb, ...] = (
                 is_required=True,
                 kind="path",
                 metavar="FILE",
-                help="Rows as .parquet, .csv, .arrow or .arrows.",
+                help="Rows as .parquet, .csv, .csv.gz, .arrow or .arrows: a file, a folder, a pattern, or s3://….",
             ),
             Option(name="out", short="-o", is_required=True, kind="path", metavar="FILE", help="Where the answers go."),
-            Option(name="jobs", short="-j", kind="integer", minimum=1, default=1, help="How many processes answer."),
+            Option(name="jobs", short="-j", kind="integer", minimum=1, default=1, help="How many batches at a time."),
+            Option(
+                name="bad_rows",
+                kind="choice",
+                choices=BAD_ROWS,
+                default="keep",
+                help="Keep rows without an answer, with their error, or reject the whole for one of them.",
+            ),
         ),
-        examples=("score churn@3 customers.parquet -o scored.parquet",),
+        examples=(
+            "score churn@3 customers.parquet -o scored.parquet",
+            "score churn 'customers/*.csv.gz' -o scored.csv --jobs 2",
+            "score churn s3://bucket/customers/ -o s3://bucket/scored.parquet --bad-rows reject",
+        ),
     ),
     Verb(
         name="export",

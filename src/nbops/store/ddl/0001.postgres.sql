@@ -335,6 +335,7 @@ CREATE TRIGGER endpoints_changed AFTER INSERT OR UPDATE OR DELETE ON endpoints
 CREATE TABLE windows (
     "id" TEXT COLLATE "C" PRIMARY KEY NOT NULL,
     "endpoint" TEXT COLLATE "C" NOT NULL,
+    "scored" TEXT COLLATE "C",
     "model_version_id" TEXT COLLATE "C" NOT NULL,
     "from_at" DOUBLE PRECISION NOT NULL,
     "to_at" DOUBLE PRECISION NOT NULL,

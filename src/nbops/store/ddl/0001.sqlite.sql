@@ -597,6 +597,7 @@ END;
 CREATE TABLE windows (
     "id" TEXT PRIMARY KEY NOT NULL,
     "endpoint" TEXT NOT NULL,
+    "scored" TEXT,
     "model_version_id" TEXT NOT NULL,
     "from_at" REAL NOT NULL,
     "to_at" REAL NOT NULL,
@@ -617,6 +618,7 @@ END;
 CREATE TRIGGER windows_set AFTER UPDATE ON windows BEGIN
     INSERT INTO changes (noun, id, what) VALUES ('windows', new.id,
         CASE WHEN new."endpoint" IS NOT old."endpoint" THEN ',endpoint' ELSE '' END ||
+        CASE WHEN new."scored" IS NOT old."scored" THEN ',scored' ELSE '' END ||
         CASE WHEN new."model_version_id" IS NOT old."model_version_id" THEN ',model_version_id' ELSE '' END ||
         CASE WHEN new."from_at" IS NOT old."from_at" THEN ',from_at' ELSE '' END ||
         CASE WHEN new."to_at" IS NOT old."to_at" THEN ',to_at' ELSE '' END ||

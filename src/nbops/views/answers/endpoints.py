@@ -107,16 +107,20 @@ def _(answer: Window) -> list[Part]:
     ]
     latency = ", ".join(f"{name} {number(value)} ms" for name, value in answer.latency_ms.items())
     facts = [
+        ("file", answer.scored or ""),
         ("verdict", answer.verdict),
         ("rows", str(answer.rows)),
-        ("requests", f"{answer.requests}, of which {answer.errors} failed"),
+        (
+            "requests" if answer.scored is None else "rows in all",
+            f"{answer.requests}, of which {answer.errors} failed",
+        ),
         ("latency", latency),
         ("from", when(answer.from_at)),
         ("to", when(answer.to_at)),
     ]
     columns = ["column", "verdict", "test", "effect", "p", "what was found"]
     return [
-        Heading(f"Endpoint {answer.endpoint}", short(answer.id)),
+        Heading(f"Endpoint {answer.endpoint}" if answer.scored is None else "Scored file", short(answer.id)),
         Facts([fact for fact in facts if fact[1]]),
         Table(columns, rows, frozenset({3, 4}), frozenset({1})),
     ]
