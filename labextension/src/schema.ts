@@ -1104,7 +1104,7 @@ export interface Routes {
   /** Give a model version an alias such as production. */
   promote: { takes: { model?: string; alias?: string; best?: string }; gives: Model };
   /** Predict for every row of a file, batch by batch, resumable. */
-  score: { takes: { model: string; source: string; out: string; jobs?: number; bad_rows?: 'keep' | 'reject' }; gives: Scored };
+  score: { takes: { model: string; source: string; out: string; jobs?: number; bad_rows?: 'keep' | 'reject'; runner?: 'local' | 'dask'; scheduler?: string }; gives: Scored };
   /** Write a model as a folder that answers without nbops, in Python and in the browser. */
   export: { takes: { model: string; format?: 'onnx'; out?: string; precision?: 'float32' | 'float16' | 'int8'; tolerance?: number; page?: boolean; overwrite?: boolean }; gives: Exported };
   /** Put a model behind a stable address, checked before it takes any traffic. */

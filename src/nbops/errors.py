@@ -16,6 +16,7 @@
     ├── ExtractError           definitions that cannot honestly leave the notebook
     ├── RetrainError           a notebook run that failed
     ├── BundleError            a model that cannot be packed, or a bundle that was altered
+    ├── ScoreError             a table that could not be scored to its end
     ├── DeployError            an engine that could not start, reach or stop a container
     ├── MonitorError           a prediction log that cannot be measured
     ├── ScheduleError          a schedule that cannot be installed or looked at
@@ -143,6 +144,12 @@ class BundleError(NbopsError):
     """A model that cannot be packed, or a bundle that was altered."""
 
     code = "bundle"
+
+
+class ScoreError(NbopsError):
+    """A table that could not be scored to its end."""
+
+    code = "score"
 
 
 class DeployError(NbopsError):

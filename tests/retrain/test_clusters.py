@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 from clusters import Dask, dask_cluster
 
+from nbops import clusters
 from nbops.errors import MissingError, RetrainError, UsageError
 from nbops.records import Run, Sweep
 from nbops.retrain import resume, sweep
-from nbops.retrain.runners import on_dask, worker
+from nbops.retrain.runners import worker
 from nbops.retrain.runners.worker import News, Order, Word
 from nbops.settings import Settings
 from nbops.store.interface import Store
@@ -147,7 +148,7 @@ PYTHON = ".".join(map(str, sys.version_info))
 )
 def test_workers_that_cannot_run_notebooks_of_this_project_are_refused(told: Told, said: str) -> None:
     with pytest.raises(RetrainError, match=said) as caught:
-        on_dask._refuse_others(told)
+        clusters.refuse_others(told, RetrainError)
     assert caught.value.code == "worker_mismatch"
     assert caught.value.hint is not None
 
@@ -155,7 +156,7 @@ def test_workers_that_cannot_run_notebooks_of_this_project_are_refused(told: Tol
 def test_a_scheduler_that_does_not_answer_is_refused_before_anything_is_recorded(
     store: Store, settings: Settings, write_notebook: Any, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(on_dask, "_CONNECT_S", 1)
+    monkeypatch.setattr(clusters, "CONNECT_S", 1)
     notebook = write_notebook("1", parameters="n = 1")
 
     with pytest.raises(RetrainError, match=f"no dask scheduler answers at tcp://127.0.0.1:{free_port}"):

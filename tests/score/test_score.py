@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -19,7 +20,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from nbops.bundle import pack, register
-from nbops.errors import BundleError, UsageError
+from nbops.errors import BundleError, ScoreError, UsageError
 from nbops.records import Bundle
 from nbops.score import score
 from nbops.settings import load_settings
@@ -110,22 +111,20 @@ def test_two_processes_answer_as_one(bundle, frame, tmp_path):
 STOPPED = """
 import os, sys, msgspec
 from nbops.records import Bundle
-from nbops.score import score, scoring
-ask, asked = scoring._answer_batch, []
+from nbops.score import score, workers
+ask, asked = workers.answer_batch, []
 def answer(*given):
     if len(asked) == 4:
         os._exit(9)
     asked.append(1)
     return ask(*given)
-scoring._answer_batch = answer
+workers.answer_batch = answer
 bundle = msgspec.json.decode(sys.argv[1], type=Bundle)
 score(bundle, sys.argv[2], sys.argv[3], batch_rows=100)
 """
 
 
 def test_a_killed_run_goes_on_where_it_stood(bundle, model, frame, tmp_path):
-    import msgspec
-
     given, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
     frame.to_parquet(given)
     command = [sys.executable, "-c", STOPPED, msgspec.json.encode(bundle).decode(), str(given), str(out)]
@@ -137,8 +136,6 @@ def test_a_killed_run_goes_on_where_it_stood(bundle, model, frame, tmp_path):
 
 
 def test_another_input_is_never_joined_to_what_was_left(bundle, frame, tmp_path):
-    import msgspec
-
     given, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
     frame.to_parquet(given)
     command = [sys.executable, "-c", STOPPED, msgspec.json.encode(bundle).decode(), str(given), str(out)]
@@ -176,8 +173,6 @@ def test_an_empty_table_gives_an_empty_table(bundle, frame, tmp_path):
 
 
 def test_an_altered_bundle_answers_nothing(bundle, frame, tmp_path):
-    import msgspec
-
     frame.to_parquet(tmp_path / "in.parquet")
     with pytest.raises(BundleError, match="cannot be used"):
         score(msgspec.structs.replace(bundle, digest="0" * 64), tmp_path / "in.parquet", tmp_path / "out.parquet")
@@ -194,8 +189,6 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
 def test_memory_does_not_grow_with_the_file(bundle, frame, tmp_path):
-    import msgspec
-
     def peak(times: int) -> int:
         given = tmp_path / f"{times}.parquet"
         table = pa.Table.from_pandas(frame)
@@ -304,3 +297,37 @@ def test_categories_and_decimals_of_a_table_are_what_they_say(bundle, model, fra
     expected = model.predict(frame.assign(spent=frame["spent"].round(2))).tolist()
     assert scored.refused == 0
     assert pd.read_parquet(tmp_path / "out.parquet")["prediction"].tolist() == expected
+
+
+def test_many_bad_rows_are_found_without_asking_the_model_about_each(bundle, model, frame, tmp_path):
+    broken = frame.astype({"age": float}).copy()
+    broken.loc[::2, "age"] = None
+    broken.to_parquet(tmp_path / "in.parquet")
+    assert score(bundle, tmp_path / "in.parquet", tmp_path / "out.parquet").refused == 500
+    found = pd.read_parquet(tmp_path / "out.parquet")
+    assert found["prediction"][1::2].tolist() == model.predict(frame[1::2]).tolist()
+    assert set(found["error"][::2]) == {"field 'age': is null"}
+
+
+def test_workers_of_a_cluster_answer_as_this_machine_does(bundle, frame, dask, tmp_path):
+    frame.to_parquet(tmp_path / "in.parquet")
+    options = {"runner": "dask", "scheduler": dask.address}
+    score(bundle, tmp_path / "in.parquet", tmp_path / "here.parquet", batch_rows=100)
+    score(bundle, tmp_path / "in.parquet", tmp_path / "there.parquet", batch_rows=100, **options)
+    assert pq.read_table(tmp_path / "here.parquet").equals(pq.read_table(tmp_path / "there.parquet"))
+
+    command = [sys.executable, "-c", STOPPED, msgspec.json.encode(bundle).decode(), str(tmp_path / "in.parquet")]
+    subprocess.run([*command, str(tmp_path / "again.parquet")], check=False)
+    again = score(bundle, tmp_path / "in.parquet", tmp_path / "again.parquet", batch_rows=100, **options)
+    assert (again.rows, again.resumed) == (1_000, 400)
+    assert pq.read_table(tmp_path / "here.parquet").equals(pq.read_table(tmp_path / "again.parquet"))
+
+
+def test_a_cluster_that_does_not_answer_is_named(bundle, frame, free_port, tmp_path, monkeypatch):
+    frame.to_parquet(tmp_path / "in.parquet")
+    monkeypatch.setattr("nbops.clusters.CONNECT_S", 0.5)
+    address = f"tcp://127.0.0.1:{free_port}"
+    with pytest.raises(ScoreError, match=f"no dask scheduler answers at {address}"):
+        score(bundle, tmp_path / "in.parquet", tmp_path / "out.parquet", runner="dask", scheduler=address)
+    with pytest.raises(UsageError, match="the local runner has no scheduler"):
+        score(bundle, tmp_path / "in.parquet", tmp_path / "out.parquet", scheduler=address)

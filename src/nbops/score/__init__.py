@@ -7,5 +7,6 @@ same answer either way. The output says of each row which model answered, under 
 from __future__ import annotations
 
 from nbops.score.scoring import BAD_ROWS, BadRows, Scored, score
+from nbops.score.workers import RUNNERS, RunnerName
 
-__all__ = ["BAD_ROWS", "BadRows", "Scored", "score"]
+__all__ = ["BAD_ROWS", "RUNNERS", "BadRows", "RunnerName", "Scored", "score"]

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import msgspec
 
-from nbops.errors import BundleError, UsageError
+from nbops.errors import UsageError
 from nbops.progress import Stage, stage
 from nbops.records import Bundle
-from nbops.score.columns import article, can_hold, typed
+from nbops.score.answering import Piece, added_columns, opened
+from nbops.score.columns import article, can_hold
 from nbops.score.tables import Place, Source, format_of, open_sink, open_source, place_of
-from nbops_serving.arrow import json_values, plain_table
-from nbops_serving.batching import REFUSING
-from nbops_serving.bundle import OpenBundle, TamperedError, offer_modules, open_bundle
-from nbops_serving.manifest import Manifest
-from nbops_serving.plan import Answer
-from nbops_serving.problems import Refusal
-from nbops_serving.rows import Reader, Row
-from nbops_serving.rungs import Rung, open_rung
+from nbops.score.workers import RunnerName, Task, Worker, worker_of
+from nbops_serving.bundle import OpenBundle
 
 BATCH_ROWS = 20_000
 BadRows = Literal["keep", "reject"]
@@ -43,16 +37,6 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that an earlier run had already answered."""
 
 
-class _Piece(msgspec.Struct, frozen=True):
-    """One answered batch, as it lies on the disk until all are there."""
-
-    rows: int
-    refused: int
-    first_refused: int = 0
-    """Place of the first row that could not be answered, and why."""
-    first_error: str = ""
-
-
 def score(
     bundle: Bundle,
     source: str | os.PathLike[str],
@@ -61,6 +45,8 @@ def score(
     jobs: int = 1,
     batch_rows: int = BATCH_ROWS,
     bad_rows: BadRows = "keep",
+    runner: RunnerName = "local",
+    scheduler: str | None = None,
 ) -> Scored:
     """Predict for every row of a table.
 
@@ -74,9 +60,11 @@ def score(
         source: a file, a pattern or a folder of ``.parquet``, ``.csv``, ``.csv.gz``, ``.arrow`` (IPC file) or
             ``.arrows`` (IPC stream), here or at an address such as ``s3://bucket/customers/``.
         out: where the answers go, here or at such an address; its name says the format.
-        jobs: processes that answer.
+        jobs: batches that are answered at a time: processes here, threads of a dask cluster that is started here.
         batch_rows: rows answered at a time; memory grows with this, not with the table.
         bad_rows: ``keep`` gives rows that cannot be answered an ``error``; ``reject`` writes nothing when there is one.
+        runner: ``local``, or ``dask`` for the workers of a cluster, which need nbops and no shared disk.
+        scheduler: address of dask's scheduler, ``tcp://10.0.0.5:8786``; dask's own configuration when not given.
 
     Returns:
         How many rows were answered and refused.
@@ -85,25 +73,28 @@ def score(
         UsageError: the table cannot be read, lacks columns of the model, has them of another type or has some of the
             output's names; or a row cannot be answered and is not to be kept.
         BundleError: the bundle was altered.
+        ScoreError: the cluster cannot be reached, or its workers cannot answer.
+        MissingError: dask is not installed.
     """
     target = place_of(out)
     format_of(target.path)
-    opened = _opened(bundle.path, bundle.digest)[0]
+    model = opened(bundle.path, bundle.digest)[0]
     table = open_source(source, texts=None)
-    _check_columns(opened, table)
+    _check_columns(model, table)
     pieces = _Pieces(target, table, bundle, batch_rows)
     with stage(f"Score {table.name}", total=table.rows, unit="rows") as now:
         resumed = sum(piece.rows for piece in pieces.done.values())
         rows, refused = 0, 0
-        for piece in pieces.answer(table, jobs=jobs, now=now):
-            if piece.refused and bad_rows == "reject":
-                raise _rejected(table, rows, piece, opened)
-            rows, refused = rows + piece.rows, refused + piece.refused
+        with worker_of(runner, scheduler=scheduler, jobs=jobs) as worker:
+            for piece in pieces.answer(table, worker, now=now):
+                if piece.refused and bad_rows == "reject":
+                    raise _rejected(table, rows, piece, model)
+                rows, refused = rows + piece.rows, refused + piece.refused
         pieces.join(len(pieces.done))
     return Scored(path=os.fspath(out), rows=rows, refused=refused, resumed=resumed)
 
 
-def _rejected(table: Source, before: int, piece: _Piece, opened: OpenBundle) -> UsageError:
+def _rejected(table: Source, before: int, piece: Piece, opened: OpenBundle) -> UsageError:
     manifest = opened.manifest
     return UsageError(
         f"row {before + piece.first_refused + 1:,} of {table.name} cannot be answered by {manifest.model}@"
@@ -126,7 +117,7 @@ def _check_columns(opened: OpenBundle, table: Source) -> None:
         )
     if len(set(table.columns)) != len(table.columns):
         raise UsageError(f"two columns of {table.name} share a name", code="columns_ambiguous", hint="rename them")
-    taken = sorted(set(table.columns) & set(_added(opened)))
+    taken = sorted(set(table.columns) & set(added_columns(opened)))
     if taken:
         raise UsageError(
             f"{table.name} already has {', '.join(taken)}", code="columns_taken", hint=f"rename {' and '.join(taken)}"
@@ -142,13 +133,6 @@ def _check_columns(opened: OpenBundle, table: Source) -> None:
         )
 
 
-def _added(opened: OpenBundle) -> list[str]:
-    """Names of the columns that scoring adds."""
-    manifest = opened.manifest
-    classes = (manifest.signature.classes or []) if manifest.has_probabilities else []
-    return ["prediction", *(f"probability_{name}" for name in classes), "model", "request_id", "error"]
-
-
 class _Pieces:
     """Answered batches on this disk, under a name that says of what: nothing else is ever joined to them."""
 
@@ -160,28 +144,21 @@ class _Pieces:
         beside = Path(target.path).parent if target.is_local else Path(bundle.path).parents[1] / "scoring"
         self._folder = beside / f".{target.name}.{self._run}"
         self._folder.mkdir(parents=True, exist_ok=True)
-        self.done: dict[int, _Piece] = {}
+        self.done: dict[int, Piece] = {}
         for file in self._folder.glob("*.json"):
-            self.done[int(file.stem)] = msgspec.json.decode(file.read_bytes(), type=_Piece)
+            self.done[int(file.stem)] = msgspec.json.decode(file.read_bytes(), type=Piece)
 
-    def answer(self, table: Source, *, jobs: int, now: Stage) -> Iterator[_Piece]:
-        """Answer what is missing, in any order of completion, and give every piece in the file's order."""
-        ask = functools.partial(_answer_batch, self._bundle.path, self._bundle.digest, str(self._folder), self._run)
-        if jobs == 1:
-            for number, batch in enumerate(_batches(table, self._batch_rows)):
-                yield self._keep(number, self.done.get(number) or ask(number, batch), now)
-            return
-        import joblib
-
-        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=2 * jobs)
-        tasks = (
-            joblib.delayed(_known_or_asked)(self.done.get(number), ask, number, batch)
+    def answer(self, table: Source, worker: Worker, *, now: Stage) -> Iterator[Piece]:
+        """Answer what is missing, in any order of completion, and give every piece in the table's order."""
+        batches = (
+            (number, None if number in self.done else batch)
             for number, batch in enumerate(_batches(table, self._batch_rows))
         )
-        for number, piece in enumerate(parallel(tasks)):
-            yield self._keep(number, piece, now)
+        task = Task(self._bundle.path, self._bundle.digest, str(self._folder), self._run)
+        for number, piece in worker.answer(task, batches):
+            yield self._keep(number, piece or self.done[number], now)
 
-    def _keep(self, number: int, piece: _Piece, now: Stage) -> _Piece:
+    def _keep(self, number: int, piece: Piece, now: Stage) -> Piece:
         self.done[number] = piece
         now.advance(piece.rows, note=f"{piece.refused:,} refused" if piece.refused else None)
         return piece
@@ -216,132 +193,3 @@ def _batches(table: Source, rows: int) -> Iterator[Any]:
         yield batch
     if is_empty:
         yield pa.RecordBatch.from_pylist([], schema=table.schema)
-
-
-def _known_or_asked(known: _Piece | None, ask: Any, number: int, batch: Any) -> _Piece:
-    piece: _Piece = known or ask(number, batch)
-    return piece
-
-
-@functools.lru_cache(maxsize=2)
-def _opened(path: str, digest: str) -> tuple[OpenBundle, Rung, Reader]:
-    """Open a bundle once per process."""
-    try:
-        opened = open_bundle(path, digest=digest)
-    except (TamperedError, OSError, ValueError) as error:
-        raise BundleError(
-            f"the bundle {digest[:12]} cannot be used: {error}", code="bundle_altered", hint="deploy or pack it again"
-        ) from error
-    offer_modules(opened)
-    manifest = opened.manifest
-    return opened, open_rung(opened), Reader(manifest.signature, manifest.policy, most_rows=2**31)
-
-
-def _answer_batch(path: str, digest: str, folder: str, run: str, number: int, batch: Any) -> _Piece:
-    """Answer one batch and leave it on the disk: its table first, then the note that it is whole."""
-    import pyarrow as pa
-
-    opened, rung, reader = _opened(path, digest)
-    batch, as_written = typed(batch, reader.signature.columns)
-    answers, errors = (None if as_written else _answer_plainly(rung, reader, batch)) or _answers(
-        rung, reader, _objects(reader, batch, as_written)
-    )
-    table = pa.Table.from_batches([batch])
-    for name, values in _results(opened, answers, errors, run, number):
-        table = table.append_column(name, values)
-    place = Path(folder)
-    written = place / f"{number}.{os.getpid()}"
-    with pa.ipc.new_file(written, table.schema) as writer:
-        writer.write_table(table)
-    written.replace(place / f"{number}.arrow")
-    bad = [(row, error) for row, error in enumerate(errors) if error is not None]
-    piece = _Piece(len(errors), len(bad), *(bad[0] if bad else ()))
-    noted = place / f"{number}.{os.getpid()}.note"
-    noted.write_bytes(msgspec.json.encode(piece))
-    noted.replace(place / f"{number}.json")
-    return piece
-
-
-_Answers = tuple[list[tuple[Any, list[float] | None]], list[str | None]]
-
-
-def _answer_plainly(rung: Rung, reader: Reader, batch: Any) -> _Answers | None:
-    """Answer a batch column by column; None where some value needs a closer look."""
-    rows = plain_table(
-        batch.select([name for name in batch.schema.names if name in reader.names]), reader.signature.columns
-    )
-    if rows is None:
-        return None
-    try:
-        reader.notes_by_column(rows)  # raises where the policy rejects a value
-        return _paired(rung.answer(rows), rows), [None] * len(rows)
-    except (Refusal, *REFUSING):
-        return None
-
-
-def _objects(reader: Reader, batch: Any, as_written: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
-    """Rows as a client would send them; a text that is no number is one here, for the check to say so."""
-    known = set(reader.names)
-    columns = {
-        name: as_written.get(name) or json_values(batch.column(name)) for name in batch.schema.names if name in known
-    }
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _answers(rung: Rung, reader: Reader, objects: list[dict[str, Any]]) -> _Answers:
-    """Answer all rows together; where that fails, halve until only the rows that fail are left alone."""
-    if not objects:
-        return [], []
-    try:
-        rows, _ = reader.check(objects)
-        whole = rung.answer(rows)
-    except (Refusal, *REFUSING) as error:
-        if len(objects) == 1:
-            said = error.title if isinstance(error, Refusal) else f"the model has no answer ({type(error).__name__})"
-            return [(None, None)], [said.removeprefix("row 0, ")]
-        middle = len(objects) // 2
-        first, second = _answers(rung, reader, objects[:middle]), _answers(rung, reader, objects[middle:])
-        return [*first[0], *second[0]], [*first[1], *second[1]]
-    return _paired(whole, rows), [None] * len(rows)
-
-
-def _paired(whole: Answer, rows: Sequence[Row]) -> list[tuple[Any, list[float] | None]]:
-    shares: Sequence[list[float] | None] = whole.probabilities or [None] * len(rows)
-    return list(zip(whole.predictions, shares, strict=True))
-
-
-def _results(
-    opened: OpenBundle,
-    answers: list[tuple[Any, list[float] | None]],
-    errors: list[str | None],
-    run: str,
-    number: int,
-) -> Iterator[tuple[str, Any]]:
-    import pyarrow as pa
-
-    manifest = opened.manifest
-    yield "prediction", _array([prediction for prediction, _ in answers], manifest)
-    if manifest.has_probabilities:
-        for place, name in enumerate(manifest.signature.classes or []):
-            shares = [None if each is None else each[place] for _, each in answers]
-            yield f"probability_{name}", pa.array(shares, pa.float64())
-    yield "model", pa.array([f"{manifest.model}@{manifest.version}"] * len(answers), pa.string())
-    yield "request_id", pa.array([f"{run}-{number}-{place}" for place in range(len(answers))], pa.string())
-    yield "error", pa.array(errors, pa.string())
-
-
-def _array(values: list[Any], manifest: Manifest) -> Any:
-    """Predictions as one Arrow column, whose type follows from the model and not from the batch."""
-    import pyarrow as pa
-
-    kinds = {type(value) for value in manifest.signature.classes or manifest.expected}
-    if manifest.signature.classes and kinds <= {bool}:
-        return pa.array(values, pa.bool_())
-    if manifest.signature.classes and kinds <= {int}:
-        return pa.array(values, pa.int64())
-    if manifest.signature.output == "number" or (kinds and kinds <= {int, float}):
-        return pa.array([None if value is None else float(value) for value in values], pa.float64())
-    said = [
-        value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode() for value in values
-    ]
-    return pa.array(said, pa.string())

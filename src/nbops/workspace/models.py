@@ -15,7 +15,7 @@ from nbops.workspace.opened import Opened
 
 if TYPE_CHECKING:
     from nbops.bundle.portable import Exported, Precision
-    from nbops.score import BadRows, Scored
+    from nbops.score import BadRows, RunnerName, Scored
 
 
 class Models(Opened):
@@ -58,14 +58,23 @@ class Models(Opened):
         self.store.update(Model, named.id, aliases={**named.aliases, alias: version.number})
         return self.store.get(Model, named.id)
 
-    def score(self, model: str, source: str, out: str, jobs: int = 1, bad_rows: BadRows = "keep") -> Scored:
+    def score(
+        self,
+        model: str,
+        source: str,
+        out: str,
+        jobs: int = 1,
+        bad_rows: BadRows = "keep",
+        runner: RunnerName = "local",
+        scheduler: str | None = None,
+    ) -> Scored:
         """Predict for every row of a file, batch by batch, resumable."""
         from nbops.bundle import pack
         from nbops.score import score
 
         version = self.store.resolve(ModelVersion, model)
         bundle = pack(version, store=self.store, blobs=self.blobs, root=self.root, rung=self.settings.rung or None)
-        return score(bundle, source, out, jobs=jobs, bad_rows=bad_rows)
+        return score(bundle, source, out, jobs=jobs, bad_rows=bad_rows, runner=runner, scheduler=scheduler)
 
     def export(
         self,

@@ -7,6 +7,7 @@ from nbops.grammar.language import Option, Verb
 from nbops.grammar.verbs.options import (
     LIMIT,
     OFFSET,
+    SCHEDULER,
     STORED_MODEL,
 )
 from nbops.records import (
@@ -14,7 +15,7 @@ from nbops.records import (
     Model,
     ModelVersion,
 )
-from nbops.score import BAD_ROWS, Scored
+from nbops.score import BAD_ROWS, RUNNERS, Scored
 
 MODELS: tuple[Verb, ...] = (
     Verb(
@@ -81,8 +82,17 @@ MODELS: tuple[Verb, ...] = (
                 default="keep",
                 help="Keep rows without an answer, with their error, or reject the whole for one of them.",
             ),
+            Option(
+                name="runner",
+                kind="choice",
+                choices=RUNNERS,
+                default="local",
+                help="Who answers: processes of this machine, or the workers of a dask cluster.",
+            ),
+            SCHEDULER,
         ),
         examples=(
+            "score churn events/ -o scored.parquet --runner dask --scheduler tcp://10.0.0.5:8786",
             "score churn@3 customers.parquet -o scored.parquet",
             "score churn 'customers/*.csv.gz' -o scored.csv --jobs 2",
             "score churn s3://bucket/customers/ -o s3://bucket/scored.parquet --bad-rows reject",

@@ -7,7 +7,6 @@ does. What a run tells travels as events of the scheduler; what it is told, the 
 from __future__ import annotations
 
 import math
-import sys
 import threading
 import time
 import uuid
@@ -17,17 +16,15 @@ from dataclasses import asdict
 from typing import Any
 
 from nbops import __version__
-from nbops.errors import MissingError, RetrainError
-from nbops.optional import need
+from nbops.clusters import Dask
+from nbops.errors import RetrainError
 from nbops.retrain.runners import Site, worker
 from nbops.retrain.runners.luggage import Luggage
 from nbops.retrain.runners.remote import NOBODY, RemoteRunner
 from nbops.retrain.runners.worker import News, Order, Word
 
-_CONNECT_S = 15.0
 # So often the driver says that it is there, even if it has nothing to say.
 _BEAT_S = 5.0
-_INSTALL = "pip install 'nbops[dask]'"
 
 
 def runner(site: Site) -> RemoteRunner:
@@ -50,24 +47,15 @@ class DaskCluster:
     """A client of a dask.distributed scheduler."""
 
     def __init__(self, scheduler: str | None, *, jobs: int, heard: Callable[[News], None]) -> None:
-        try:
-            # Its classes are half typed; what comes from them is checked where it enters.
-            distributed: Any = need("distributed", to="retrain on dask")
-        except MissingError as error:
-            raise MissingError(error.message, code=error.code, hint=_INSTALL) from error
+        self._dask = Dask(scheduler, threads=jobs, to="retrain on dask", error=RetrainError)
+        self._client = self._dask.client
         self._id = uuid.uuid4().hex
         self._topic = f"nbops-{self._id}"
         self._words: dict[str, Word] = {}
         self._changed = threading.Event()
         self._is_closed = False
-        self._client, self._own = _connected(distributed, scheduler, jobs)
         self._packed: Any = None
         self._tasks: dict[str, Any] = {}
-        try:
-            _refuse_others(self._client)
-        except RetrainError:
-            self._let_go()
-            raise
         self._client.subscribe_topic(self._topic, lambda event: heard(_news(event[1]["news"])))
         self._beat = threading.Thread(target=self._go_on_telling, name="nbops-dask", daemon=True)
         self._beat.start()
@@ -106,12 +94,7 @@ class DaskCluster:
         self._is_closed = True
         self._changed.set()
         self._beat.join()
-        self._let_go()
-
-    def _let_go(self) -> None:
-        self._client.close()
-        if self._own is not None:
-            self._own.close()
+        self._dask.close()
 
     def _go_on_telling(self) -> None:
         while True:
@@ -136,47 +119,6 @@ def _log() -> Any:
     import logging
 
     return logging.getLogger(__name__)
-
-
-def _connected(distributed: Any, scheduler: str | None, jobs: int) -> tuple[Any, Any]:
-    """A client, and the cluster that was started for it, if one was."""
-    import dask
-
-    address = scheduler or dask.config.get("scheduler-address", None)
-    if address is None:
-        # Kernels are processes already; a nanny would also change this process's environment for good.
-        own = distributed.LocalCluster(
-            n_workers=1, processes=False, threads_per_worker=jobs, dashboard_address=None, protocol="inproc"
-        )
-        return distributed.Client(own, set_as_default=False), own
-    try:
-        return distributed.Client(address, timeout=_CONNECT_S, set_as_default=False), None
-    except (OSError, ValueError, TimeoutError) as error:
-        raise RetrainError(
-            f"no dask scheduler answers at {address}: {error}",
-            code="cluster_unreachable",
-            hint="dask scheduler, dask worker ADDRESS; then --scheduler ADDRESS",
-        ) from error
-
-
-def _refuse_others(client: Any) -> None:
-    """Refuse workers that cannot run notebooks of this project, before any run begins."""
-    here = ".".join(map(str, sys.version_info[:2]))
-    for address, told in client.get_versions(packages=["nbops"])["workers"].items():
-        versions = (told or {}).get("packages", {})
-        python = ".".join(str(versions.get("python", "")).split(".")[:2])
-        if python != here:
-            raise RetrainError(
-                f"the worker {address} has Python {python or 'unknown'}, and this is Python {here}",
-                code="worker_mismatch",
-                hint="start the workers with the Python of this environment",
-            )
-        if versions.get("nbops") != __version__:
-            raise RetrainError(
-                f"the worker {address} has nbops {versions.get('nbops') or 'not installed'}, and this is {__version__}",
-                code="worker_mismatch",
-                hint=f"pip install nbops=={__version__}, where the workers run",
-            )
 
 
 def _settle(result: Future[bytes], task: Any) -> None:
