@@ -39,7 +39,7 @@ await run(async (tour, args) => {
   found.sweep = await sweep.innerText();
   await tour.shot('swept');
 
-  await tour.execute('nbops:open-sweep', { sweep: await sweep.getAttribute('data-nbops-sweep') });
+  await tour.execute('nbops:list-sweep-runs', { sweep: await sweep.getAttribute('data-nbops-sweep') });
   await page.waitForFunction(() => document.querySelector('.nbops-Count').innerText === '2 runs');
   const first = page.locator('.nbops-Runs .nbops-Row').first();
   const id = await first.getAttribute('data-nbops-run');

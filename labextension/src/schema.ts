@@ -775,6 +775,9 @@ export interface Schedule {
   retries: number;
   timeout_s: number | null;
   kernel: string | null;
+  runner: string;
+  scheduler: string | null;
+  ship: string[];
   notify: string[];
   overlap: 'allow' | 'forbid';
   debounce_s: number;
@@ -928,6 +931,13 @@ export interface Synced {
   message: string;
 }
 
+/** The last lines that a run has printed. */
+export interface Tail {
+  run: Run;
+  text: string;
+  left_out: number;
+}
+
 /** What replaying a module's recorded calls gave. */
 export interface TestReport {
   module: string;
@@ -1079,12 +1089,14 @@ export interface Routes {
   resume: { takes: { sweep: string; jobs?: number; cold?: boolean; total_timeout?: number; runner?: string; scheduler?: string; notify?: string[] }; gives: Sweep };
   /** Cancel a sweep or a run that is under way, in whatever process. */
   cancel: { takes: { id: string }; gives: Cancelled };
+  /** Show the end of what a run has printed, also while it goes on, and how it failed. */
+  tail: { takes: { run?: string; lines?: number }; gives: Tail };
   /** List sweeps with their best run. */
   sweeps: { takes: { limit?: number; offset?: number }; gives: Sweep[] };
   /** List what the runs of a sweep tried and reached, the best first, and which parameters mattered. */
   results: { takes: { sweep: string; limit?: number; offset?: number }; gives: SweepResults };
   /** Run a notebook again by itself, at times or when a condition holds. */
-  schedule: { takes: { notebook: string; cron?: string; when?: string[]; param?: { [name: string]: unknown }; to?: 'systemd' | 'cron' | 'github' | 'kubernetes'; output?: string; name?: string; timezone?: string; kernel?: string; timeout?: number; retries?: number; notify?: string[]; overlap?: 'forbid' | 'allow'; debounce?: string; cooldown?: string; image?: string; replace?: boolean }; gives: Scheduled };
+  schedule: { takes: { notebook: string; cron?: string; when?: string[]; param?: { [name: string]: unknown }; to?: 'systemd' | 'cron' | 'github' | 'kubernetes'; output?: string; name?: string; timezone?: string; kernel?: string; timeout?: number; retries?: number; runner?: string; scheduler?: string; ship?: string[]; notify?: string[]; overlap?: 'forbid' | 'allow'; debounce?: string; cooldown?: string; image?: string; replace?: boolean }; gives: Scheduled };
   /** List schedules with when they are due next and how they went last. */
   schedules: { takes: { limit?: number; offset?: number }; gives: ScheduleState[] };
   /** List what fired, newest first, or only what one schedule fired. */
@@ -1176,7 +1188,7 @@ export interface Routes {
   /** List Sweep records, newest first, narrowed by their fields. */
   'records/sweeps': { takes: { id?: string; name?: string; notebook?: string; objective?: string; status?: 'running' | 'finished' | 'failed' | 'cancelled'; total?: number; search?: string; jobs?: number; retries?: number; kernel?: string; runner?: string; scheduler?: string; best_run_id?: string; cause?: string; host?: string; pid?: number; process?: string; order_by?: string; limit?: number; offset?: number }; gives: Sweep[] };
   /** List Schedule records, newest first, narrowed by their fields. */
-  'records/schedules': { takes: { id?: string; name?: string; notebook?: string; cron?: string; timezone?: string; retries?: number; kernel?: string; overlap?: 'forbid' | 'allow'; image?: string; order_by?: string; limit?: number; offset?: number }; gives: Schedule[] };
+  'records/schedules': { takes: { id?: string; name?: string; notebook?: string; cron?: string; timezone?: string; retries?: number; kernel?: string; runner?: string; scheduler?: string; overlap?: 'forbid' | 'allow'; image?: string; order_by?: string; limit?: number; offset?: number }; gives: Schedule[] };
   /** List Firing records, newest first, narrowed by their fields. */
   'records/firings': { takes: { id?: string; schedule_id?: string; schedule?: string; cause?: 'schedule' | 'trigger' | 'person'; reason?: string; status?: 'running' | 'finished' | 'failed' | 'cancelled' | 'interrupted' | 'skipped'; attempt?: number; run_id?: string; error?: string; host?: string; pid?: number; process?: string; order_by?: string; limit?: number; offset?: number }; gives: Firing[] };
   /** List Reproduction records, newest first, narrowed by their fields. */
@@ -1221,6 +1233,7 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   retrain: 'POST',
   resume: 'POST',
   cancel: 'POST',
+  tail: 'GET',
   sweeps: 'GET',
   results: 'GET',
   schedule: 'POST',

@@ -621,6 +621,12 @@ class Schedule(Record, frozen=True, kw_only=True):
     timeout_s: float | None = None
     """How long one run may take, in seconds."""
     kernel: str | None = None
+    runner: str = "local"
+    """Where its runs are executed: ``local``, ``dask``, ``ray``, or another that is installed."""
+    scheduler: str | None = None
+    """Address of the runner's cluster; None for what the engine itself takes then."""
+    ship: list[str] = []
+    """What travels to workers besides what the notebook names, relative to the notebook's folder."""
     notify: list[str] = []
     """Channels that hear how each firing ended."""
     overlap: Literal["forbid", "allow"] = "forbid"

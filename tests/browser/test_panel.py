@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import runpy
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING
 import nbformat
 import pytest
 
-from nbops.records import Firing, Run
+from nbops.records import Firing, Model, ModelVersion, Run
+from nbops.retrain import sweep
 from nbops.settings import load_settings
 from nbops.store import open_store
 
@@ -173,14 +175,69 @@ def test_what_the_panel_sets_going_is_done(lab: Lab) -> None:
         assert [(firing.cause, firing.status) for firing in store.find(Firing)] == [("person", "finished")]
 
 
-SLOW = ("n = 1", "import nbops, time\nnbops.log_metric('score', n)\ntime.sleep(600 if n > 1 else 0)")
+DONE = """n = 1
+---
+print('training with', n)
+assert n != 3, 'three is no number of trees'
+---
+import nbops, numpy
+from sklearn.linear_model import LinearRegression
+line = LinearRegression().fit([[0.0], [1.0]], [0.0, n])
+nbops.log_model(line, 'line', sample=numpy.array([[0.5]]))
+nbops.log_metric('score', n / 2)"""
+LONG = """n = 1
+---
+import nbops, pathlib, time
+print(f'epoch 1 of {n}', flush=True)
+nbops.log_metric('score', n)
+while n > 1 and not pathlib.Path('gate').exists():
+    time.sleep(0.1)"""
+SLOW = """n = 1
+---
+import nbops, time
+nbops.log_metric('score', n)
+time.sleep(600 if n > 1 else 0)"""
+
+
+def write_parameterized(path: Path, cells: str) -> None:
+    """Write a notebook whose first cell has the parameters."""
+    write_notebook(path, *cells.split("\n---\n"))
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].metadata.tags = ["parameters"]
+    nbformat.write(notebook, path)
+
+
+def test_a_sweep_is_opened_explained_promoted_cancelled_and_resumed(lab: Lab) -> None:
+    write_parameterized(lab.folder / "done.ipynb", DONE)
+    write_parameterized(lab.folder / "long.ipynb", LONG)
+    (lab.folder / ".nbops").mkdir()
+    settings = load_settings(lab.folder, env={})
+    with contextlib.closing(open_store(settings)) as store:
+        options = {"objective": "max:score", "store": store, "settings": settings}
+        sweep(lab.folder / "done.ipynb", grid={"n": [1, 2, 3, 4, 5]}, jobs=2, **options)
+        long = threading.Thread(target=lambda: sweep(lab.folder / "long.ipynb", grid={"n": [1, 2, 3]}, **options))
+        long.start()
+        try:
+            found = lab.journey("sweep", timeout_s=200, gate=str(lab.folder / "gate"))
+        finally:
+            (lab.folder / "gate").touch()
+            long.join(60)
+        assert not long.is_alive()
+        [model] = store.find(Model)
+        best = store.get(ModelVersion, store.find(ModelVersion, number=model.aliases["production"])[0].id)
+
+    assert found["violations"] == {}
+    assert [row[2:] for row in found["results"]][:2] == [["2.5", "5"], ["2", "4"]]
+    assert "training with 3" in found["printed"]
+    assert "three is no number of trees" in found["traceback"]
+    assert [caption.split(" ")[0] for caption in found["plots"]] == ["What", "Parameters", "4"]
+    assert best.run_id is not None
+    assert found["cells"] == "cell 3 of 3"
+    assert found["resumed"] == "finished"
 
 
 def test_a_sweep_is_watched_below_its_cell_and_cancelled_there_while_the_kernel_is_busy(lab: Lab) -> None:
-    write_notebook(lab.folder / "slow.ipynb", *SLOW)
-    slow = nbformat.read(lab.folder / "slow.ipynb", as_version=4)
-    slow.cells[0].metadata.tags = ["parameters"]
-    nbformat.write(slow, lab.folder / "slow.ipynb")
+    write_parameterized(lab.folder / "slow.ipynb", SLOW)
     write_notebook(
         lab.folder / "work.ipynb",
         "%load_ext nbops",

@@ -15,11 +15,12 @@ import msgspec
 import nbformat
 import pytest
 
-from nbops.errors import ConflictError, NotFoundError, StoreError, UsageError
+from nbops.errors import ConflictError, NbopsError, NotFoundError, StoreError, UsageError
 from nbops.flows.fire import fire
 from nbops.records import Firing, Run, Schedule, new_id
 from nbops.schedule import firings
 from nbops.store.process import this_host
+from nbops.views import bundle_of
 from nbops.workspace import Workspace
 
 MINUTELY = "* * * * *"
@@ -81,6 +82,39 @@ def test_a_time_is_fired_once_with_its_cause_and_its_parameters(workspace: Works
     (firing,) = workspace.firings("train")
     assert (firing.run_id, firing.status) == (run.id, "finished")
     assert YEARLY in firing.reason
+
+
+@pytest.mark.kernel
+@pytest.mark.xdist_group("cluster-dask")
+def test_a_firing_runs_on_an_engine(workspace: Workspace, notebook: Callable[..., str], dask: Any) -> None:
+    path = notebook("import pathlib\npathlib.Path('made.txt').write_text(pathlib.Path('rows.csv').read_text())")
+    Path(path).with_name("rows.csv").write_text("1,2")
+    schedule = workspace.schedule(
+        path, cron=YEARLY, runner="dask", scheduler=dask.address, ship=["rows.csv"]
+    ).schedule  # fmt: skip
+    assert (schedule.runner, schedule.scheduler, schedule.ship) == ("dask", dask.address, ["rows.csv"])
+    assert f"dask {dask.address}" in bundle_of(schedule)["text/plain"]
+
+    fired = fire(schedule, now=True, wait=False, store=workspace.store, settings=workspace.settings)
+
+    assert fired.run is not None
+    assert (fired.run.status, fired.run.error) == ("finished", None)
+    # What a worker wrote comes home beside the run, not into the project.
+    files = Path(workspace.settings.folder, "runs", fired.run.id, "files")
+    assert (files / "made.txt").read_text() == "1,2"
+
+
+def test_a_runner_that_does_not_fit_is_refused_when_the_schedule_is_made(
+    workspace: Workspace, notebook: Callable[..., str]
+) -> None:
+    path = notebook("1")
+    with pytest.raises(UsageError, match="no scheduler"):
+        workspace.schedule(path, cron=YEARLY, scheduler="tcp://10.0.0.5:8786")
+    with pytest.raises(UsageError, match="ships nothing"):
+        workspace.schedule(path, cron=YEARLY, ship=["rows.csv"])
+    with pytest.raises(NbopsError, match="slurm"):
+        workspace.schedule(path, cron=YEARLY, runner="slurm")
+    assert workspace.store.find(Schedule) == []
 
 
 def test_times_before_it_was_made_are_not_owed(workspace: Workspace, notebook: Any) -> None:

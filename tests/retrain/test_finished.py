@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -18,8 +19,8 @@ import msgspec
 import pytest
 
 from nbops.errors import ConflictError, NotFoundError
-from nbops.records import Run, Sweep
-from nbops.retrain import inputs, recipe, resume, run_notebook, sweep
+from nbops.records import CellExecution, Run, Sweep
+from nbops.retrain import cancel, inputs, recipe, resume, run_notebook, sweep
 from nbops.settings import Settings
 from nbops.store import open_store
 from nbops.store.interface import Store
@@ -231,6 +232,31 @@ def test_a_cancelled_sweep_goes_on_without_those_that_failed_for_good(
     assert done.status == "finished"
     assert counts["1", "failed"] == 1
     assert counts["3", "finished"] == 1
+
+
+def test_a_sweep_goes_on_right_after_it_was_cancelled(
+    search: Any, store: Store, settings: Settings, write_notebook: Any, project: Path
+) -> None:
+    gate = project / "gate"
+    notebook = write_notebook(
+        f"import pathlib, time\nwhile not pathlib.Path({str(gate)!r}).exists(): time.sleep(0.05)", parameters="n = 1"
+    )
+    thread = threading.Thread(target=lambda: search(notebook, grid={"n": [1]}))
+    thread.start()
+    while not store.count(CellExecution):
+        time.sleep(0.05)
+    [under_way] = store.find(Sweep)
+
+    cancel(under_way.id, store=store)
+    resumed: list[Sweep] = []
+    second = threading.Thread(target=lambda: resumed.append(resume(under_way.id, store=store, settings=settings)))
+    second.start()
+    thread.join(30)
+    gate.touch()
+    second.join(30)
+
+    assert [done.status for done in resumed] == ["finished"]
+    assert [run.status for run in store.find(Run, order_by="id")] == ["cancelled", "finished"]
 
 
 def test_two_drivers_cannot_drive_one_sweep(search: Any, store: Store, settings: Settings, notebook: Path) -> None:

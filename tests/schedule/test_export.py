@@ -244,6 +244,31 @@ def test_nothing_a_person_typed_is_evaluated_by_github(hostile: Timer) -> None:
     assert shown.stdout.splitlines() == github.retrain(hostile.schedule)[1:]
 
 
+ON_DASK = {"runner": "dask", "scheduler": f"tcp://10.0.0.5:8786/{HOSTILE}", "ship": [f"{HOSTILE}.csv", "data/*"]}
+
+
+def test_a_workflow_without_the_store_says_where_its_runs_are_executed(timer: Callable[..., Timer]) -> None:
+    made = timer(is_shared=False, **ON_DASK)
+    words = github.retrain(made.schedule)
+    assert words[words.index("--runner") + 1 :][:1] == ["dask"]
+    assert words[words.index("--scheduler") + 1] == ON_DASK["scheduler"]
+    assert [words[i + 1] for i, word in enumerate(words) if word == "--ship"] == ON_DASK["ship"]
+    steps = workflow_of(made)["jobs"]["fire"]["steps"]
+    assert any("'nbops[dask]'" in step.get("run", "") for step in steps)
+
+
+@pytest.mark.parametrize("target", export.TARGETS)
+def test_every_timer_of_a_schedule_on_an_engine_fires_it_and_its_record_says_where(
+    timer: Callable[..., Timer], target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cron, "local_zone", lambda: "Europe/Berlin")
+    made = timer(is_shared=True, **ON_DASK)
+    modules = {"systemd": systemd, "cron": cron, "github": github, "kubernetes": kubernetes}
+    texts = "".join(modules[target].files(made).values())
+    assert f"fire {made.schedule.id}" in texts.replace('"', "").replace(", ", " ")
+    assert "10.0.0.5" not in texts, "the address stands in one place, where it can be changed"
+
+
 def test_a_project_below_the_repository_works_in_its_folder(timer: Callable[..., Timer], tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     made = timer(root=tmp_path / "models" / "churn")

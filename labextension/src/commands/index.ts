@@ -28,7 +28,7 @@ import {
   scheduleNotebook,
   unpauseSchedule
 } from './schedules';
-import { cancel, openSweep, resumeSweep } from './sweeps';
+import { cancel, listSweepRuns, openSweep, promoteBest, resumeSweep } from './sweeps';
 import { tidyRuns } from './tidy-runs';
 
 /** Every command, in the order the palette lists them. */
@@ -54,6 +54,8 @@ const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand
   pullModule,
   retrainNotebook,
   openSweep,
+  listSweepRuns,
+  promoteBest,
   resumeSweep,
   cancel,
   scheduleNotebook,

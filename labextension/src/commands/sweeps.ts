@@ -1,14 +1,32 @@
-import { stopIcon } from '@jupyterlab/ui-components';
+import { launchIcon, stopIcon } from '@jupyterlab/ui-components';
 
 import { act } from '../act';
 import { text } from '../format';
 import { IContext } from '../tokens';
 import { ICommand, meant, textArgs } from './command';
 
-export function openSweep(context: IContext, panel: { reveal(id: string): void }): ICommand {
+export function openSweep(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:open-sweep',
+    label: trans.__('Open Sweep'),
+    caption: trans.__('Open a sweep with its results, its plots and what goes on'),
+    icon: launchIcon,
+    describedBy: textArgs({ sweep: trans.__('Id of the sweep') }),
+    execute: async args => {
+      const sweep = meant(context, args, 'sweep', 'sweep');
+      if (sweep !== undefined) {
+        const { openSweepDocument } = await import('../documents');
+        openSweepDocument(context, sweep);
+      }
+    }
+  };
+}
+
+export function listSweepRuns(context: IContext, panel: { reveal(id: string): void }): ICommand {
+  const { trans } = context;
+  return {
+    id: 'nbops:list-sweep-runs',
     label: trans.__('Show Runs of Sweep'),
     caption: trans.__('List the runs of a sweep'),
     describedBy: textArgs({ sweep: trans.__('Id of the sweep') }),
@@ -20,6 +38,51 @@ export function openSweep(context: IContext, panel: { reveal(id: string): void }
       }
     }
   };
+}
+
+export function promoteBest(context: IContext): ICommand {
+  const { trans } = context;
+  return {
+    id: 'nbops:promote-best',
+    label: trans.__('Promote Best of Sweep…'),
+    caption: trans.__('Give the model of a sweep’s best run an alias such as production'),
+    describedBy: textArgs({
+      sweep: trans.__('Id of the sweep'),
+      alias: trans.__('The alias, such as production')
+    }),
+    execute: async args => {
+      const sweep = meant(context, args, 'sweep', 'sweep');
+      const alias = typeof args.alias === 'string' ? args.alias : await askAlias(trans);
+      if (sweep !== undefined && alias) {
+        await act(
+          context,
+          'promote',
+          { best: sweep, alias },
+          {
+            doing: trans.__('Promoting the best of the sweep'),
+            done: model => trans.__('%1@%2 is now %3', model.name, model.aliases[alias], alias)
+          }
+        );
+      }
+    }
+  };
+}
+
+async function askAlias(trans: IContext['trans']): Promise<string | undefined> {
+  const { askForm } = await import('../parts/form');
+  const answers = await askForm(trans, {
+    title: trans.__('Promote the best of the sweep'),
+    accept: trans.__('Promote'),
+    fields: [
+      {
+        name: 'alias',
+        label: trans.__('Alias'),
+        value: 'production',
+        help: trans.__('Another version that has it loses it')
+      }
+    ]
+  });
+  return answers?.alias;
 }
 
 export function resumeSweep(context: IContext): ICommand {

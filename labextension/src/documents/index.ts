@@ -6,3 +6,4 @@ export { openModelDocument } from './model';
 export { openModuleDocument } from './module';
 export { openRunDocument } from './run';
 export { openSweepForm } from './sweep-form';
+export { openSweepDocument } from './sweep';

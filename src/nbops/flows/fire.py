@@ -207,6 +207,9 @@ def _run(schedule: Schedule, firing: Firing, store: Store, settings: Settings) -
         kernel=schedule.kernel,
         timeout_s=schedule.timeout_s,
         retries=schedule.retries,
+        runner=schedule.runner,
+        scheduler=schedule.scheduler,
+        ship=schedule.ship,
     )
 
 

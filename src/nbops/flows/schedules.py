@@ -66,6 +66,9 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     retries: int = 0
     timeout_s: float | None = None
     kernel: str | None = None
+    runner: str = "local"
+    scheduler: str | None = None
+    ship: Sequence[str] = ()
     notify: Sequence[str] = ()
     overlap: Literal["forbid", "allow"] = "forbid"
     debounce: str = "60s"
@@ -119,7 +122,7 @@ def schedule_notebook(
 
 
 def _made(wish: Wish, settings: Settings) -> Schedule:
-    from nbops.retrain import kernels
+    from nbops.retrain import kernels, runners
     from nbops.retrain.parameters import from_text, inspect, load
 
     if wish.cron is None and not wish.when:
@@ -130,6 +133,7 @@ def _made(wish: Wish, settings: Settings) -> Schedule:
     path = Path(wish.notebook).absolute()
     from_text(inspect(path), wish.params)
     kernels.name_of(load(path), wish.kernel)
+    runners.check(wish.runner, scheduler=wish.scheduler, ship=wish.ship)
     for condition in wish.when:
         parse(condition)
     channels(settings.root).named(wish.notify)
@@ -149,6 +153,9 @@ def _made(wish: Wish, settings: Settings) -> Schedule:
         retries=wish.retries,
         timeout_s=wish.timeout_s,
         kernel=wish.kernel,
+        runner=wish.runner,
+        scheduler=wish.scheduler,
+        ship=list(wish.ship),
         notify=list(wish.notify),
         overlap=wish.overlap,
         debounce_s=_seconds("debounce", wish.debounce),

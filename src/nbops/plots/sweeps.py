@@ -16,6 +16,8 @@ MOST_SCALES = 8
 MOST_MARKS = 2_000
 """Points of a scatter; evenly spread ones of more."""
 _MOST_LABELS = 12
+_FEW = 60
+"""So many lines can be told apart without the lesser ones fading."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def parallel(points: Sequence[Tried], goals: Sequence[Goal], *, of: str, log: Co
         for place, point in reversed(list(enumerate(drawn))):
             values = [*(point.params[name] for name in names), *point.reached]
             heights = [scale.at(value) for scale, value in zip(scales, values, strict=True)]
-            axes.plot(range(len(scales)), heights, **_line(point, place / len(drawn)))
+            axes.plot(range(len(scales)), heights, **_line(point, place / max(len(drawn), _FEW)))
         _upright(axes, scales, titles)
 
     some = f"the best {len(drawn)} of {len(points)}" if len(drawn) < len(points) else str(len(points))
@@ -83,7 +85,7 @@ def parallel(points: Sequence[Tried], goals: Sequence[Goal], *, of: str, log: Co
 def _line(point: Tried, rank: float) -> dict[str, Any]:
     if point.is_best:
         return {"color": PALETTE[1], "linewidth": 2.4, "zorder": 3}
-    return {"color": PALETTE[0], "linewidth": 1.4, "alpha": 0.75 - 0.5 * rank}
+    return {"color": PALETTE[0], "linewidth": 1.4, "alpha": 0.85 - 0.6 * rank}
 
 
 def _upright(axes: Any, scales: Sequence[_Scale], titles: Sequence[str]) -> None:

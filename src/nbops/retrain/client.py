@@ -5,6 +5,7 @@ Imported by functions only, because it builds on classes of papermill and jupyte
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from pathlib import Path
@@ -90,6 +91,19 @@ class _BoundedSaves(NotebookExecutionManager):  # type: ignore[misc] # papermill
         self._execution = execution
         self._is_remote = output_path is not None and "://" in output_path
         self._next_save = 0.0
+        self._later: asyncio.TimerHandle | None = None
+
+    def autosave_cell(self) -> None:
+        """Save what a cell has shown so far: at once, or as soon as the bound allows."""
+        wait = self._next_save - time.monotonic()
+        if wait <= 0:
+            self.save()
+        elif self._later is None:
+            self._later = asyncio.get_running_loop().call_later(wait, self._save_late)
+
+    def _save_late(self) -> None:
+        self._later = None
+        self.save()
 
     def save(self, **kwargs: Any) -> None:
         if "nb" in kwargs:
@@ -117,6 +131,8 @@ class _BoundedSaves(NotebookExecutionManager):  # type: ignore[misc] # papermill
 
     def notebook_complete(self, **kwargs: Any) -> None:
         self._next_save = 0.0
+        if self._later is not None:
+            self._later.cancel()
         super().notebook_complete(**kwargs)
 
 
@@ -291,8 +307,6 @@ class _RecordedClient(PapermillNotebookClient):  # type: ignore[misc] # papermil
 @contextlib.contextmanager
 def own_event_loop() -> Any:
     """Give this thread an event loop of its own and close it after, with whatever still waits in it."""
-    import asyncio
-
     from jupyter_core.utils import ensure_event_loop
 
     loop = ensure_event_loop()

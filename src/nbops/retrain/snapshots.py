@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,16 +77,24 @@ def _restore(node: Any, notebook: Path | None) -> None:
 
 
 @contextlib.contextmanager
-def driving(sweep_id: str, settings: Settings) -> Iterator[None]:
+def driving(sweep_id: str, settings: Settings, *, patience_s: float = 0) -> Iterator[None]:
     """Be the only process that drives a sweep.
+
+    Args:
+        sweep_id: the sweep.
+        settings: the project's.
+        patience_s: how long to wait for another one that is about to let go of it, in seconds.
 
     Raises:
         ConflictError: another one does.
     """
+    until = time.monotonic() + patience_s
     folder = _folder(sweep_id, settings)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "driver").open("a+") as file:
-        if not locked(file):
+        while not (is_ours := locked(file)) and time.monotonic() < until:
+            time.sleep(0.1)
+        if not is_ours:
             file.seek(0)
             raise ConflictError(
                 f"sweep {sweep_id[:13]} is driven by process {file.read().strip() or 'unknown'} already",

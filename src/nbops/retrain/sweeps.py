@@ -33,6 +33,8 @@ from nbops.store.process import this_host, this_process
 if TYPE_CHECKING:
     from nbops.store.interface import Store
 
+_LETTING_GO_S = 15.0
+
 
 def run_notebook(
     notebook: str | Path,
@@ -299,7 +301,8 @@ def _driven(
     pruner: str | None = None,
 ) -> Sweep:
     """Run what is left of a sweep, from this process alone."""
-    with snapshots.driving(record.id, settings):
+    # One that was cancelled a moment ago is still being ended by its driver.
+    with snapshots.driving(record.id, settings, patience_s=0 if record.status == "running" else _LETTING_GO_S):
         done = _done(store.find(Run, sweep_id=record.id, order_by="id"), limits.retries)
         goals = Objective.parse_all(record.objective)
         driver = Driver(

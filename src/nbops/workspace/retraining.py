@@ -18,6 +18,7 @@ from nbops.workspace.opened import Opened
 if TYPE_CHECKING:
     from nbops.retrain.parameters import Parameter
     from nbops.retrain.results import SweepResults
+    from nbops.retrain.tail import Tail
 
 
 class Cancelled(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +134,12 @@ class Retraining(Opened):
 
         ended = cancel(id, store=self.store)
         return Cancelled(sweep=ended) if isinstance(ended, Sweep) else Cancelled(run=ended)
+
+    def tail(self, run: str = "last", lines: int = 40) -> Tail:
+        """Show the end of what a run has printed, also while it goes on, and how it failed."""
+        from nbops.retrain.tail import tail_of
+
+        return tail_of(self._run(run), store=self.store, lines=lines)
 
     def sweeps(self, limit: int | None = 50, offset: int = 0) -> list[Sweep]:
         """List sweeps with their best run."""

@@ -66,6 +66,15 @@ FILE = Option(name="notebook", is_argument=True, kind="path", is_required=True, 
 
 COLD = Option(name="cold", kind="flag", help="Start each kernel from nothing instead of forking a warm one.")
 
+RUNNER = Option(name="runner", default="local", help="Where runs are executed: local, dask, ray.")
+
+SHIP = Option(
+    name="ship",
+    is_many=True,
+    metavar="PATH",
+    help="Send this file or folder to workers too, besides what the notebook names.",
+)
+
 SCHEDULER = Option(
     name="scheduler",
     metavar="ADDRESS",

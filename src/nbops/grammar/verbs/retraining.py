@@ -9,7 +9,10 @@ from nbops.grammar.verbs.options import (
     LIMIT,
     NOTIFY,
     OFFSET,
+    RUN,
+    RUNNER,
     SCHEDULER,
+    SHIP,
     TOTAL_TIMEOUT,
 )
 from nbops.records import (
@@ -18,6 +21,7 @@ from nbops.records import (
 from nbops.retrain.parameters import Parameter
 from nbops.retrain.results import SweepResults
 from nbops.retrain.study import SAMPLERS
+from nbops.retrain.tail import Tail
 from nbops.workspace import Cancelled
 
 RETRAINING: tuple[Verb, ...] = (
@@ -74,14 +78,9 @@ RETRAINING: tuple[Verb, ...] = (
             TOTAL_TIMEOUT,
             Option(name="retries", kind="integer", minimum=0, default=0, help="How often a failed run is tried again."),
             Option(name="again", kind="flag", help="Run every point, even where an equal finished run stands."),
-            Option(name="runner", default="local", help="Where runs are executed: local, dask, ray."),
+            RUNNER,
             SCHEDULER,
-            Option(
-                name="ship",
-                is_many=True,
-                metavar="PATH",
-                help="Send this file or folder to workers too, besides what the notebook names.",
-            ),
+            SHIP,
             NOTIFY,
         ),
         examples=(
@@ -124,6 +123,17 @@ RETRAINING: tuple[Verb, ...] = (
         changes=True,
         options=(Option(name="id", is_argument=True, is_required=True, completes="sweeps", help="A sweep or a run."),),
         examples=("cancel churn",),
+    ),
+    Verb(
+        name="tail",
+        topic="retraining",
+        summary="Show the end of what a run has printed, also while it goes on, and how it failed.",
+        gives=Tail,
+        options=(
+            RUN,
+            Option(name="lines", short="-n", kind="integer", minimum=1, default=40, help="How many lines at most."),
+        ),
+        examples=("tail 01a2274701de", "tail last --lines 100"),
     ),
     Verb(
         name="sweeps",

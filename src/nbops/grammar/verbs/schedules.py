@@ -10,7 +10,10 @@ from nbops.grammar.verbs.options import (
     LIMIT,
     NOTIFY,
     OFFSET,
+    RUNNER,
     SCHEDULE,
+    SCHEDULER,
+    SHIP,
 )
 from nbops.records import (
     Firing,
@@ -56,6 +59,9 @@ SCHEDULES: tuple[Verb, ...] = (
             Option(name="kernel", help="The kernel spec; the one the notebook asks for when not given."),
             Option(name="timeout", kind="number", minimum=0, metavar="SECONDS", help="How long one run may take."),
             Option(name="retries", kind="integer", minimum=0, default=0, help="How often a failed run is tried again."),
+            RUNNER,
+            SCHEDULER,
+            SHIP,
             NOTIFY,
             Option(
                 name="overlap",
@@ -82,6 +88,7 @@ SCHEDULES: tuple[Verb, ...] = (
         examples=(
             'schedule churn.ipynb --cron "0 3 * * *" -p days=30 --to systemd --notify team',
             "schedule churn.ipynb --when 'new-data:data/*.parquet' --when 'metric:accuracy<0.9'",
+            "schedule churn.ipynb --cron @daily --runner dask --scheduler tcp://10.0.0.5:8786",
             "schedule churn.ipynb --cron @daily --when 'model-age:churn@production>30d' --retries 1 --timeout 3600",
         ),
     ),

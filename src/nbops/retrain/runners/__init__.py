@@ -73,12 +73,7 @@ class LocalRunner:
     """Runs in kernels of this machine, each in the thread that asks."""
 
     def __init__(self, site: Site) -> None:
-        if site.scheduler is not None:
-            raise UsageError(
-                f"the local runner has no scheduler, and {site.scheduler} was given", hint="--runner dask, or ray"
-            )
-        if site.ship:
-            raise UsageError("the local runner ships nothing: runs work in the project", hint="leave out --ship")
+        check("local", scheduler=site.scheduler, ship=site.ship)
         self._site = site
 
     def execute(self, execution: Execution, given: Mapping[str, Any]) -> Run:
@@ -96,6 +91,19 @@ class LocalRunner:
 
     def close(self) -> None:
         """Nothing is left: every kernel has ended with its run."""
+
+
+def check(name: str, *, scheduler: str | None, ship: Sequence[str]) -> None:
+    """Refuse a runner that there is not, or options that do not fit it, without reaching its cluster.
+
+    Raises:
+        UsageError: and which of them.
+    """
+    look_up("runners", name, built_in=RUNNERS)
+    if name == "local" and scheduler is not None:
+        raise UsageError(f"the local runner has no scheduler, and {scheduler} was given", hint="--runner dask, or ray")
+    if name == "local" and ship:
+        raise UsageError("the local runner ships nothing: runs work in the project", hint="leave out --ship")
 
 
 def opened(name: str, site: Site) -> Runner:

@@ -33,7 +33,7 @@ def files(timer: Timer) -> dict[str, str]:
         minutes=minutes,
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         folder=root.relative_to(repository).as_posix() if root != repository else None,
-        install=_install(root),
+        install=_install(root, schedule),
         command=["nbops", "fire", schedule.id] if timer.is_shared else retrain(schedule),
         is_shared=timer.is_shared,
         secrets=timer.secrets,
@@ -51,6 +51,12 @@ def retrain(schedule: Schedule) -> list[str]:
         words += ["--timeout", f"{schedule.timeout_s:g}"]
     if schedule.kernel is not None:
         words += ["--kernel", schedule.kernel]
+    if schedule.runner != "local":
+        words += ["--runner", schedule.runner]
+    if schedule.scheduler is not None:
+        words += ["--scheduler", schedule.scheduler]
+    for path in schedule.ship:
+        words += ["--ship", path]
     for channel in schedule.notify:
         words += ["--notify", channel]
     return [*words, "--", schedule.notebook]
@@ -93,8 +99,10 @@ def _repository(root: Path) -> Path:
     return next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
 
 
-def _install(root: Path) -> list[str]:
-    words = ["python", "-m", "pip", "install", "nbops"]
+def _install(root: Path, schedule: Schedule) -> list[str]:
+    # Those that come with nbops have their library as the extra of their name; others are the project's to require.
+    extra = f"[{schedule.runner}]" if schedule.runner in ("dask", "ray") else ""
+    words = ["python", "-m", "pip", "install", f"nbops{extra}"]
     if (root / "requirements.txt").is_file():
         return [*words, "-r", "requirements.txt"]
     return [*words, "."] if _is_package(root) else words

@@ -705,6 +705,9 @@ CREATE TABLE schedules (
     "retries" INTEGER NOT NULL,
     "timeout_s" REAL,
     "kernel" TEXT,
+    "runner" TEXT NOT NULL,
+    "scheduler" TEXT,
+    "ship" TEXT NOT NULL,
     "notify" TEXT NOT NULL,
     "overlap" TEXT NOT NULL,
     "debounce_s" REAL NOT NULL,
@@ -733,6 +736,9 @@ CREATE TRIGGER schedules_set AFTER UPDATE ON schedules BEGIN
         CASE WHEN new."retries" IS NOT old."retries" THEN ',retries' ELSE '' END ||
         CASE WHEN new."timeout_s" IS NOT old."timeout_s" THEN ',timeout_s' ELSE '' END ||
         CASE WHEN new."kernel" IS NOT old."kernel" THEN ',kernel' ELSE '' END ||
+        CASE WHEN new."runner" IS NOT old."runner" THEN ',runner' ELSE '' END ||
+        CASE WHEN new."scheduler" IS NOT old."scheduler" THEN ',scheduler' ELSE '' END ||
+        CASE WHEN new."ship" IS NOT old."ship" THEN ',ship' ELSE '' END ||
         CASE WHEN new."notify" IS NOT old."notify" THEN ',notify' ELSE '' END ||
         CASE WHEN new."overlap" IS NOT old."overlap" THEN ',overlap' ELSE '' END ||
         CASE WHEN new."debounce_s" IS NOT old."debounce_s" THEN ',debounce_s' ELSE '' END ||

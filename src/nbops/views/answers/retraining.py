@@ -9,9 +9,10 @@ from nbops.records import (
 )
 from nbops.retrain.parameters import Parameter
 from nbops.retrain.results import SweepResults
+from nbops.retrain.tail import Tail
 from nbops.views.answers.dispatch import list_of, view_of
 from nbops.views.answers.values import bounded, bounded_params, first_line, number, seconds, short, took, when
-from nbops.views.parts import Facts, Heading, Note, Part, Table
+from nbops.views.parts import Code, Facts, Heading, Note, Part, Table
 from nbops.workspace import Cancelled
 
 _MOST_NAMES = 8
@@ -138,6 +139,20 @@ def _cut(answer: SweepResults) -> list[Part]:
 
 def _brief(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+@view_of.register
+def _(answer: Tail) -> list[Part]:
+    run = answer.run
+    parts: list[Part] = [Heading(f"Run {run.name}", f"{short(run.id)}, {run.status}")]
+    if answer.left_out:
+        parts.append(Note(f"{answer.left_out} lines before these: nbops tail {short(run.id)} --lines 1000"))
+    parts.append(Code(answer.text) if answer.text else Note("nothing printed yet"))
+    if run.error is not None:
+        where = "" if run.error.cell_index is None else f"cell {run.error.cell_index + 1} of the executed notebook"
+        parts.append(Heading(f"{run.error.name}: {first_line(run.error.message)}", where))
+        parts += [Code(run.error.traceback)] if run.error.traceback else []
+    return parts
 
 
 @view_of.register

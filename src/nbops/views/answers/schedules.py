@@ -59,6 +59,7 @@ def _(answer: Schedule) -> list[Part]:
         ("when", f"{answer.cron} ({answer.timezone})"),
         ("only if", " or ".join(answer.conditions)),
         ("parameters", ", ".join(f"{name}={value}" for name, value in answer.params.items())),
+        ("runner", " ".join(filter(None, (answer.runner, answer.scheduler))) if answer.runner != "local" else ""),
         ("status", "paused" if answer.paused_at is not None else ""),
     ]
     return [Heading(f"Schedule {answer.name}", short(answer.id)), Facts([fact for fact in facts if fact[1]])]
