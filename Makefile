@@ -19,14 +19,16 @@ lint: ## style, types and the direction of imports
 	@$(PY) tools/run_tests.py --only lint
 
 bench: ## measure against the bars, with peers and the machine's floor in the same run
-	@python3 tools/provision.py python panel system peers
+	@python3 tools/provision.py python panel system peers serving-peers
 	@$(PY) -m benchmarks
 
 setup: ## set up without running anything
 	@python3 tools/provision.py python panel
 
-lock: ## resolve requirements.lock and tools/peers.lock anew
+lock: ## resolve requirements.lock and the peers' locks anew
 	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
 		--extra audit --extra dask --extra kubernetes --extra mlflow --extra onnx --extra postgres --extra ray --extra s3 --extra search --extra sign --group dev --output-file requirements.lock pyproject.toml
 	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
 		--python-version 3.11 --output-file tools/peers.lock tools/peers.in
+	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
+		--python-version 3.11 --output-file tools/serving_peers.lock tools/serving_peers.in

@@ -11,7 +11,7 @@ import pytest
 
 from nbops import surroundings
 from nbops.capture import place
-from nbops.surroundings import GitState
+from nbops.surroundings import GitState, Installed, installed
 
 
 def git(folder: Path, *words: str) -> str:
@@ -89,3 +89,13 @@ def test_copies_that_a_package_brings_along_are_not_installed(tmp_path: Path) ->
     (site / "numpy-2.0.dist-info").mkdir(parents=True)
     (site / "ray" / "thirdparty_files" / "colorama-0.4.6.dist-info").mkdir(parents=True)
     assert surroundings.packages([str(site), str(site / "ray" / "thirdparty_files")]) == {"numpy": "2.0"}
+
+
+def test_what_is_installed_later_is_found_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert installed("late-comer") is None
+    about = tmp_path / "late_comer-1.2.dist-info"
+    about.mkdir()
+    said = "Metadata-Version: 2.1\nName: late-comer\nVersion: 1.2\nRequires-Dist: msgspec>=0.18\n"
+    (about / "METADATA").write_text(said)
+    assert installed("late-comer") == Installed("1.2", ("msgspec>=0.18",))

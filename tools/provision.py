@@ -8,7 +8,8 @@ leaves a stamp in ``.cache/`` that names its inputs.
 - ``system``: Debian packages, the Docker daemon and the containers' base image, which only tests need. Where this is
   not Debian, or the user is not root, it says what is missing and goes on: the tests that need it say so too;
 - ``peers``: an environment of its own from ``tools/peers.lock``, with the MLflow server that tests start and the
-  trackers that benchmarks measure.
+  trackers that benchmarks measure;
+- ``serving-peers``: another one from ``tools/serving_peers.lock``, with the model servers that benchmarks measure.
 """
 
 from __future__ import annotations
@@ -213,11 +214,20 @@ def _start_docker() -> None:
 
 def peers() -> None:
     """Make the environment of the MLflow server and the other trackers; without it, tests say that they need it."""
-    lock, folder = ROOT / "tools" / "peers.lock", CACHE / "peers"
+    _environment("peers", "peers.lock", "the MLflow server that tests start", "the tests that need it will say so")
+
+
+def serving_peers() -> None:
+    """Make the environment of the model servers that benchmarks measure; without it, they measure nbops alone."""
+    _environment("serving-peers", "serving_peers.lock", "the model servers to measure", "nbops is measured alone")
+
+
+def _environment(name: str, lock_name: str, what: str, otherwise: str) -> None:
+    lock, folder = ROOT / "tools" / lock_name, CACHE / name
     key = digest(lock, sys.version, str(ROOT), UV)
-    if is_done("peers", key) and (folder / "bin" / "mlflow").exists():
+    if is_done(name, key) and (folder / "bin" / "mlflow").exists():
         return
-    say("installing the MLflow server that tests start (once)")
+    say(f"installing {what} (once)")
     run(sys.executable, "-m", "venv", "--clear", folder)
     install = ["--quiet", "--require-hashes", "-r", str(lock)]
     if (BIN / "uv").exists():
@@ -225,12 +235,12 @@ def peers() -> None:
     else:
         command = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", *install]
     if subprocess.run(command, cwd=ROOT, env={**os.environ, "VIRTUAL_ENV": str(folder)}, check=False).returncode:
-        say("it could not be installed, and the tests that need it will say so")
+        say(f"it could not be installed, and {otherwise}")
         return
-    done("peers", key)
+    done(name, key)
 
 
-PARTS = {"python": python, "panel": panel, "system": system, "peers": peers}
+PARTS = {"python": python, "panel": panel, "system": system, "peers": peers, "serving-peers": serving_peers}
 
 if __name__ == "__main__":
     for wanted in sys.argv[1:]:

@@ -6,6 +6,7 @@ All of it is collected away from the user's cells. Nothing but the settings name
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import re
@@ -13,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -114,6 +116,48 @@ def packages(path: Iterable[str]) -> dict[str, str]:
                 distribution, _, version = name.rpartition(".")[0].partition("-")
                 found.setdefault(_normalised(distribution), version.partition("-py")[0])
     return dict(sorted(found.items()))
+
+
+class Installed(NamedTuple):
+    """A distribution that is installed here."""
+
+    version: str
+    requires: tuple[str, ...]
+    """What it needs, as its metadata says."""
+
+
+def installed(name: str) -> Installed | None:
+    """Read what an installed distribution says of itself, once for as long as nothing is installed or removed.
+
+    Args:
+        name: of the distribution.
+
+    Returns:
+        Its version and needs; None when it is not installed.
+
+    Example:
+        >>> installed("no-such-distribution") is None
+        True
+    """
+    return _installed(name, tuple((entry, _changed_at(entry)) for entry in sys.path))
+
+
+def _changed_at(folder: str) -> int:
+    try:
+        return os.stat(folder or ".").st_mtime_ns  # noqa: PTH116 - asked for every folder and every name
+    except OSError:
+        return 0
+
+
+@functools.lru_cache(maxsize=4096)
+def _installed(name: str, path: tuple[tuple[str, int], ...]) -> Installed | None:
+    import importlib.metadata  # it brings a mail parser along, which recording does without
+
+    try:
+        found = importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return Installed(found.version, tuple(found.requires or ()))
 
 
 def git_state(folder: str | os.PathLike[str]) -> GitState:

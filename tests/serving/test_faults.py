@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -250,6 +251,22 @@ def wait_until(is_true, seconds: float = 20.0) -> None:
     while not is_true():
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+async def test_good_requests_are_not_hurt_by_a_bad_one_beside_them(strict_server, customers):
+    """Its batch raises: the model has no answer for the category, and the check of the row cannot know."""
+    rows = customers.rows(15)
+    bad = {**rows[0], "city": "Mars"}
+    expected = strict_server.post({"rows": rows}).json()["predictions"]
+    limits = httpx.Limits(max_connections=16)
+    async with httpx.AsyncClient(base_url=strict_server.address, limits=limits, timeout=60) as client:
+        for round_ in range(100):
+            place = round_ % 16
+            asked = [*rows[:place], bad, *rows[place:]]
+            answers = await asyncio.gather(*(client.post("/predict", json={"rows": [row]}) for row in asked))
+            refused = answers.pop(place)
+            assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "city")
+            assert [answer.json()["predictions"] for answer in answers] == [[said] for said in expected]
 
 
 def test_a_stop_under_load_drops_nothing(strict, start_server, customers):

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
 
+from nbops.surroundings import installed
+
 SERVING = ("msgspec", "numpy", "uvicorn", "httptools", "uvloop")
 """What the server itself needs on every rung."""
 OURSELVES = "nbops"
@@ -40,9 +42,7 @@ _KNOWN = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn", "dateutil":
 
 def _provider(module: str) -> str | None:
     name = _KNOWN.get(module, module)
-    try:
-        importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
+    if installed(name) is None:
         return next(iter(_providers().get(module, [])), None)
     return name
 
@@ -55,16 +55,16 @@ def pins_of(distributions: Iterable[str]) -> list[str]:
         name = waiting.pop()
         if name in found or name == OURSELVES:
             continue
-        try:
-            distribution = importlib.metadata.distribution(name)
-        except importlib.metadata.PackageNotFoundError:
+        distribution = installed(name)
+        if distribution is None:
             continue  # not installed here, so nothing that works here needs it
         found[name] = distribution.version
-        waiting.extend(_needs(distribution.requires or []))
+        waiting.extend(_needs(distribution.requires))
     return sorted(f"{name}=={version.partition('+')[0]}" for name, version in found.items())
 
 
-def _needs(requires: Iterable[str]) -> list[str]:
+@functools.lru_cache(maxsize=1024)
+def _needs(requires: tuple[str, ...]) -> list[str]:
     environment: dict[str, str] = {**default_environment(), "extra": ""}  # type: ignore[dict-item]
     names = []
     for text in requires:

@@ -23,6 +23,9 @@ _SOCKET = "unix:///var/run/docker.sock"
 _SYSTEM_PATH = "/usr/sbin:/usr/local/sbin"
 _LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
 
+_SPOKEN: dict[str, str] = {}
+"""By engine, the version of its interface: the SDK would ask for it with each connection, and a deploy makes dozens."""
+
 PROJECT_LABEL, ENDPOINT_LABEL, DEPLOYMENT_LABEL = "nbops.project", "nbops.endpoint", "nbops.deployment"
 
 
@@ -37,7 +40,9 @@ def connected() -> Iterator[DockerClient]:
     docker = need("docker", to="deploy into a container")
     try:
         _knock()
-        client = docker.from_env()
+        host = os.environ.get("DOCKER_HOST", "")
+        client = docker.from_env(version=_SPOKEN.get(host))
+        _SPOKEN[host] = client.api.api_version
     except (docker.errors.DockerException, OSError) as error:
         raise unreachable(error) from error
     try:

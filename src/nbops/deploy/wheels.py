@@ -10,6 +10,7 @@ folder of wheels (``--find-links``) or the installer's cache all work, the last 
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import platform
@@ -19,7 +20,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import distribution
 from pathlib import Path
 
 import msgspec
@@ -27,6 +28,7 @@ import msgspec
 from nbops.errors import DeployError, MissingError
 from nbops.optional import need
 from nbops.progress import Stage
+from nbops.surroundings import Installed, installed
 
 SERVER_PACKAGES = ("httptools", "msgspec", "numpy", "uvicorn", "uvloop")
 """What ``nbops_serving`` itself imports."""
@@ -137,18 +139,27 @@ def _walk(requirements: Sequence[str], target: Target) -> Iterator[tuple[str, st
         if found is None or (name, extras) in seen:
             continue
         seen.add((name, extras))
-        for line in found.requires or []:
-            needed = Requirement(line)
-            environments = [target.environment() | {"extra": extra} for extra in extras | {""}]
-            if needed.marker is not None and not any(needed.marker.evaluate(each) for each in environments):
-                continue
-            key = canonicalize_name(needed.name)
-            here = _version(key)
+        for key, more in _needs(found.requires, extras, target):
+            here = installed(key)
             # What joins one of our seams may require nbops, whose own part of a server is there anyway.
             if here is not None and key != "nbops":
                 if key not in asked_for:
-                    yield key, here
-                waiting.append((key, here, frozenset(needed.extras)))
+                    yield key, here.version
+                waiting.append((key, here.version, more))
+
+
+@functools.lru_cache(maxsize=1024)
+def _needs(requires: tuple[str, ...], extras: frozenset[str], target: Target) -> list[tuple[str, frozenset[str]]]:
+    """The names among some requirements that a target needs, with their extras: reading them takes a while."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    environments = [target.environment() | {"extra": extra} for extra in extras | {""}]
+    return [
+        (canonicalize_name(needed.name), frozenset(needed.extras))
+        for needed in map(Requirement, requires)
+        if needed.marker is None or any(needed.marker.evaluate(each) for each in environments)
+    ]
 
 
 def _pinned(requirement: object, text: str) -> str:
@@ -157,13 +168,6 @@ def _pinned(requirement: object, text: str) -> str:
         raise DeployError(f"a bundle's requirements are pinned; {text!r} is not", hint=f"{text.split()[0]}==VERSION")
     version: str = specifiers[0].version
     return version
-
-
-def _version(name: str) -> str | None:
-    try:
-        return distribution(name).version
-    except PackageNotFoundError:
-        return None
 
 
 def is_installed(name: str, version: str) -> bool:
@@ -189,13 +193,10 @@ def own_target() -> Target:
     return Target(python=python, machine=platform.machine(), glibc=int(version.split(".")[1]))
 
 
-def _installed(name: str, version: str) -> Distribution | None:
-    try:
-        found = distribution(name)
-    except PackageNotFoundError:
-        return None
+def _installed(name: str, version: str) -> Installed | None:
+    found = installed(name)
     # An index without local versions ("+cpu") has the same package without that word.
-    return found if version in (found.version, found.version.partition("+")[0]) else None
+    return found if found and version in (found.version, found.version.partition("+")[0]) else None
 
 
 def site_key(pins: Sequence[str], target: Target, *, complete: bool) -> str:
