@@ -4,141 +4,155 @@ from __future__ import annotations
 
 import ast
 import functools
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from nbops.extract.effects import Reader
 from nbops.extract.log import Log, Step
-from nbops.extract.purity import SAFE_METHODS, ValueKind
+from nbops.extract.references import NOTHING, Path, Reference, References, Shape, seen_through, shape_of
+from nbops.extract.summaries import summaries_of
 from nbops.source import Touch
-from nbops.source.touches import CHANGING_CALLS, MUTATORS
-from nbops.source.trees import root_name
+from nbops.source.touches import MUTATORS
+from nbops.source.trees import FUNCTIONS, functions_in
 
-ObjectKind = ValueKind | Literal["definition"]
+_IT = "*"
+"""The origin of references to the object that is followed."""
+
+
+@dataclass
+class Followed:
+    """What became of an object after it was made."""
+
+    changes: list[Step] = field(default_factory=list)
+    """Statements that change it, or may well do."""
+    doubtful: list[Step] = field(default_factory=list)
+    """Statements that hand it to something nobody knows."""
+    names: dict[str, References] = field(default_factory=dict)
+    """Names through which it could be reached at one time or another."""
 
 
 class Changes:
-    """Answers who changes what in a log of executed statements."""
+    """Answers who changes what in a log of executed statements.
 
-    def __init__(self, log: Log) -> None:
+    Args:
+        log: what ran.
+        path: dotted path of what an expression names at a statement, if it is imported or built in.
+    """
+
+    def __init__(self, log: Log, path: Path) -> None:
         self.log = log
-        self._places: dict[tuple[Step, bool], frozenset[int | str]] = {}
+        self.path = path
+        self.summaries = summaries_of(log)
 
     @functools.cached_property
     def _definitions(self) -> list[Step]:
         return [s for s in self.log.steps if s.unit.kind in {"function", "class"} and self.log.is_counted(s)]
 
-    @functools.cached_property
-    def _methods(self) -> dict[str, bool]:
-        """Methods of the notebook's own classes, by name → whether one of that name changes what it is called on."""
-        touches: dict[str, list[Touch]] = {}
-        for step in self.log.steps:
-            if step.unit.kind == "class":
-                for name, found in step.unit.method_touches.items():
-                    touches.setdefault(name, []).extend(found)
-        changing: set[str] = set()
-        grown = True
-        while grown:  # a method that calls a changing method of its own object is one itself
-            more = {name for name, found in touches.items() if any(self._changes_object(t, changing) for t in found)}
-            grown, changing = more != changing, more
-        return {name: name in changing for name in touches}
+    # What an object is.
 
-    def _changes_object(self, touch: Touch, changing: set[str]) -> bool:
-        if touch.how == "store":
-            return True
-        if touch.how == "method":
-            return touch.detail in changing or touch.detail in MUTATORS
-        return touch.place == 0 and touch.detail in CHANGING_CALLS
+    def shape(self, name: str, steps: list[Step]) -> Shape:
+        """What the object is that statements give a name, level by level."""
+        shapes = [self._made(name, step) for step in steps]
+        return max(shapes, key=lambda shape: len(shape.levels)) if shapes else Shape()
 
-    def after(self, name: str, base: Step, steps: list[Step], kind: ObjectKind) -> list[Step]:
-        """Statements after ``base`` that change the object behind ``name`` before it is bound anew."""
-        end = self._rebound_after(name, max(step.position for step in steps))
-        names = {name} | _beside(base.unit.node, name)
-        by_call = self._is_made_here(base)
-        found: list[Step] = []
-        for step in self.log.steps[base.position + 1 : end]:
+    def _made(self, name: str, step: Step, depth: int = 0) -> Shape:
+        node = step.unit.node
+        if step.unit.kind == "import":
+            return Shape()
+        if step.unit.kind in {"function", "class"}:
+            shared = _shared(node) if isinstance(node, ast.ClassDef) else frozenset()
+            return Shape(("definition", "unknown") if shared else ("definition",), shared=shared)
+        if not isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) or node.value is None:
+            return Shape(("object",))
+
+        def resolved(inner: str, at: Step) -> Shape | None:
+            made = self.log.bindings(inner, at.position) if depth < 4 else []
+            return self._made(inner, made[-1], depth + 1) if made else None
+
+        value, unpacked = _given_to(name, node)
+        shape = shape_of(value, step, self.path, resolved)
+        if unpacked:
+            return Shape(shape.levels[1:] if len(shape.levels) > 1 else () if shape.kind(1) == "fixed" else ("unknown",))
+        if isinstance(value, ast.Call) and self._keeps_state(value, step):
+            return Shape(("object",))
+        return shape
+
+    def _keeps_state(self, call: ast.Call, step: Step) -> bool:
+        """Whether an object is a function that another one returned, which changes what it has captured."""
+        made_by = self.summaries.definitions(call.func.id, step.position) if isinstance(call.func, ast.Name) else []
+        return any(s.unit.kind == "function" and _has_stateful_closure(s.unit.node) for s in made_by)
+
+    # What became of it.
+
+    def after(self, name: str, base: Step, steps: list[Step], shape: Shape, *, until: int | None = None) -> Followed:
+        """Follow an object through the statements after the one that made it.
+
+        Args:
+            name: one name of it.
+            base: the statement that made it.
+            steps: all statements that together make what the name stands for.
+            shape: what it is.
+            until: position of the last statement that matters; the end when not given.
+        """
+        names: dict[str, References] = dict.fromkeys({name} | _beside(base.unit.node, name), frozenset({Reference(_IT)}))
+        found = Followed(names=dict(names))
+        words = self._words_reaching(set(names))
+        for step in self.log.steps[base.position + 1 : until]:
             unit = step.unit
-            if not self.log.is_counted(step) or not any(alias in unit.bare for alias in names):
+            if words.isdisjoint(unit.words) or not self.log.is_counted(step) or unit.kind == "import":
+                if not names.keys().isdisjoint(unit.surely_binds) and step not in steps:
+                    for bound in unit.surely_binds:
+                        names.pop(bound, None)
                 continue
-            touches = [touch for touch in unit.touches if touch.name in names] if step not in steps else []
-            if any(self._is_change(touch, kind, step, by_call=by_call) for touch in touches):
-                found.append(step)
-            names = self._renamed(names, name, step) if base.unit.kind == "value" else names
+            reader = Reader(self.summaries, names, at=step.position, shape=shape)
+            kept = names.get(name)
+            reader.statement(unit.node)
+            if step in steps:
+                names[name] = kept or NOTHING
+            else:
+                self._judge(step, reader, shape, found)
+            if any(values and not values <= found.names.get(n, NOTHING) for n, values in names.items()):
+                for n, values in names.items():
+                    found.names[n] = found.names.get(n, NOTHING) | values
+                words = self._words_reaching({n for n, values in names.items() if values})
+            if not any(names.values()):
+                break
         return found
 
-    def _rebound_after(self, name: str, position: int) -> int:
-        later = [s.position for s in self.log.binders[name] if s.position > position and name in s.unit.surely_binds]
-        return min(later, default=len(self.log.steps))
+    def _judge(self, step: Step, reader: Reader, shape: Shape, found: Followed) -> None:
+        effects = reader.effects
+        if any(_leads_to_it(ref, shape) for ref in effects.own):
+            found.changes.append(step)
+        elif any(_leads_to_it(ref, shape) for ref in effects.foreign) or (
+            any(_leads_to_it(ref, shape) for ref in effects.unknown) and self.summaries.hands_on_changers()
+        ):
+            found.doubtful.append(step)
 
-    def _renamed(self, names: set[str], name: str, step: Step) -> set[str]:
-        """Names of an object, or of parts of it, after a step: ``v = w``, ``v = w[0]``, ``v = w.T`` give it another."""
-        value = getattr(step.unit.node, "value", None)
-        is_alias = step.unit.kind == "value" and isinstance(value, ast.expr) and root_name(value) in names
-        return names | step.unit.surely_binds if is_alias else names - (step.unit.surely_binds - {name})
+    def _words_reaching(self, names: set[str]) -> frozenset[str]:
+        """Names, and those of definitions that mention them, by way of others too."""
+        words = set(names)
+        waiting = [s for s in self._definitions if not words.issuperset(s.unit.binds)]
+        grown = True
+        while grown:
+            reached = [s for s in waiting if not words.isdisjoint(s.unit.words)]
+            grown = bool(reached)
+            words.update(*(s.unit.binds for s in reached))
+            waiting = [s for s in waiting if s not in reached]
+        return frozenset(words)
 
-    def _is_made_here(self, base: Step) -> bool:
-        """Whether an object is made by the notebook's own code, so that calling it may change it."""
-        value = getattr(base.unit.node, "value", None)
-        maker = root_name(value.func) if isinstance(value, ast.Call) else None
-        made_by = self.log.bindings(maker, base.position) if maker is not None else []
-        return any(step.unit.kind in {"function", "class"} for step in made_by)
+    # What functions do to it.
 
-    def _is_change(self, touch: Touch, kind: ObjectKind, step: Step, *, by_call: bool) -> bool:
-        how, detail = touch.how, touch.detail
-        if how == "store":
-            return True
-        if how == "method":
-            if kind == "container":
-                return detail in MUTATORS
-            if detail == "__call__" and not by_call:
-                return False
-            if detail in self._methods:
-                return self._methods[detail]
-            if kind == "definition" or detail == "__call__":
-                return detail in MUTATORS
-            return detail not in SAFE_METHODS
-        return self._changes_argument(touch, step.position, by_call=by_call)
-
-    def _changes_argument(self, touch: Touch, position: int | None, *, by_call: bool) -> bool:
-        """Whether what is called changes what it is handed."""
-        if touch.detail in CHANGING_CALLS:
-            return touch.place == 0
-        callee = self.log.bindings(touch.detail.partition(".")[0], position) if touch.detail else []
-        changed = [self._changed_places(s, by_call=by_call) for s in callee if s.unit.kind in {"function", "class"}]
-        return any(bool(places) if touch.place is None else touch.place in places for places in changed)
-
-    def _changed_places(self, step: Step, *, by_call: bool) -> frozenset[int | str]:
-        """Parameters of a definition, by position and by name, whose object a call of it may change."""
-        key = (step, by_call)
-        if key not in self._places:
-            self._places[key] = frozenset()  # recursion is judged by the rest of the body
-            touches = step.unit.parameter_touches
-            self._places[key] = frozenset().union(
-                *(places for places, touch in touches if self._may_change(touch, by_call=by_call))
-            )
-        return self._places[key]
-
-    def _may_change(self, touch: Touch, *, by_call: bool) -> bool:
-        if touch.how == "store":
-            return True
-        if touch.how == "passed":
-            return self._changes_argument(touch, None, by_call=by_call)
-        if touch.detail == "__call__" and not by_call:
-            return False
-        return self._methods.get(touch.detail, touch.detail in MUTATORS)
-
-    def when_called(self, name: str, base: Step) -> list[Step]:
-        """Functions and classes that change the object behind a global name, made by ``base``, when they are called."""
-        by_call = self._is_made_here(base)
-        mentions = [step for step in self._definitions if name in step.unit.bare]
-        changers = [step for step in mentions if self._changes_when_called(step, name, by_call=by_call)]
+    def when_called(self, name: str, shape: Shape, names: Mapping[str, References]) -> list[Step]:
+        """Functions and classes that change an object when they are called, by any of its names."""
+        mentions = [s for s in self._definitions if not s.unit.words.isdisjoint(names) or name in s.unit.words]
+        changers = [s for s in mentions if self._changes_when_called(s, name, shape, names)]
         return [s for s in changers if any(s in self.log.bindings(n) for n in s.unit.surely_binds)]
 
-    def _changes_when_called(self, step: Step, name: str, *, by_call: bool) -> bool:
+    def _changes_when_called(self, step: Step, name: str, shape: Shape, names: Mapping[str, References]) -> bool:
         if name in step.unit.reads.written:
             return True
-        if name not in step.unit.reads.later:
-            return False
-        touches = [touch for touch in step.unit.later_touches if touch.name == name]
-        return any(self._may_change(touch, by_call=by_call) for touch in touches)
+        own = (ref for ref in self.summaries.when_called(step).own if ref.origin in names)
+        return any(_leads_to_it(r, shape) for ref in own for r in seen_through(ref, names[ref.origin]))
 
     def callers(self, changers: list[Step]) -> list[Step]:
         """Statements that call a changer, or anything that does."""
@@ -158,6 +172,56 @@ class Changes:
             for step in self.log.steps
             if self.log.is_counted(step) and any(n in step.unit.bare for n in names) and step.unit.reads.now & names
         ]
+
+
+def _leads_to_it(ref: Reference, shape: Shape) -> bool:
+    return ref.origin == _IT and not ref.ahead and shape.can_change(ref)
+
+
+def _given_to(name: str, node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> tuple[ast.expr, bool]:
+    """The expression that a name gets, and whether the name only gets a part of it."""
+    assert node.value is not None
+    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+        if isinstance(target, (ast.Tuple, ast.List)):
+            places = [i for i, t in enumerate(target.elts) if isinstance(t, ast.Name) and t.id == name]
+            is_even = isinstance(node.value, (ast.Tuple, ast.List)) and len(node.value.elts) == len(target.elts)
+            if places and is_even:
+                return node.value.elts[places[0]], False  # type: ignore[attr-defined]
+            if any(isinstance(t, ast.Name) and t.id == name for t in ast.walk(target)):
+                return node.value, True
+    return node.value, False
+
+
+def _shared(node: ast.ClassDef) -> frozenset[str]:
+    """Attributes of a class that can be changed in place and that its instances do not replace by their own."""
+    fixed = (ast.Constant, ast.JoinedStr, ast.UnaryOp, ast.Compare, ast.Lambda)
+    own = {
+        target.id
+        for s in node.body
+        if isinstance(s, (ast.Assign, ast.AnnAssign)) and s.value is not None and not isinstance(s.value, fixed)
+        for target in (s.targets if isinstance(s, ast.Assign) else [s.target])
+        if isinstance(target, ast.Name)
+    }
+    makers = [m for m in node.body if isinstance(m, ast.FunctionDef) and m.name == "__init__"]
+    replaced = {
+        p.attr for m in makers for p in ast.walk(m) if isinstance(p, ast.Attribute) and isinstance(p.ctx, ast.Store)
+    }
+    return frozenset(own - replaced)
+
+
+def _has_stateful_closure(node: ast.stmt) -> bool:
+    for outer in functions_in(node):
+        for inner in ast.walk(outer):
+            if inner is outer or not isinstance(inner, FUNCTIONS):
+                continue
+            for part in ast.walk(inner):
+                if isinstance(part, ast.Nonlocal):
+                    return True
+                if isinstance(part, ast.Subscript) and not isinstance(part.ctx, ast.Load):
+                    return True
+                if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in MUTATORS:
+                    return True
+    return False
 
 
 def _beside(node: ast.stmt, name: str) -> set[str]:

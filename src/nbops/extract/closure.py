@@ -19,7 +19,8 @@ from nbops.extract.changes import Changes, is_setting
 from nbops.extract.live import agrees, alias_of_object, described_value, unit_from_object
 from nbops.extract.log import Log, Step
 from nbops.extract.needs import Blocker, Closure, Imported
-from nbops.extract.purity import Judge, Meaning, value_kind
+from nbops.extract.purity import Judge, Meaning
+from nbops.extract.references import NOTHING, Reference, References
 from nbops.extract.registries import Registries, answers, entered_by_hooks, reads_registry
 from nbops.masking.marks import marks_in
 from nbops.source import Alias, SourceCell, Unit
@@ -101,7 +102,7 @@ class _Walk:
         self.elsewhere: dict[Step, str] = {}
         self.closure = Closure()
         self.judge = Judge(self._meaning)
-        self.changes = Changes(log)
+        self.changes = Changes(log, self.judge.path)
         self.registries = Registries(log)
         self._todo: list[_Need] = []
         self._seen: set[tuple[str, int | None, bool, bool]] = set()
@@ -345,7 +346,9 @@ class _Walk:
         return [self._chosen[name]]
 
     def _is_changed_since(self, name: str, step: Step) -> bool:
-        return bool(self.changes.after(name, step, [step], "definition") or self.changes.when_called(name, step))
+        shape = self.changes.shape(name, [step])
+        followed = self.changes.after(name, step, [step], shape)
+        return bool(followed.changes or self.changes.when_called(name, shape, followed.names))
 
     def _made_it(self, name: str, value: object) -> list[Step]:
         earlier = [s for s in reversed(self.log.binders.get(name, [])) if agrees(s.unit, name, value) is True]
@@ -595,22 +598,49 @@ class _Walk:
 
     def _follow_changes(self, need: _Need, steps: list[Step]) -> None:
         base = steps[0]
-        kind = "definition" if base.unit.kind in {"function", "class"} else value_kind(base, self.judge.path)
-        if kind != "fixed":
-            for step in self.changes.after(need.name, base, steps, kind):
-                self._take_change(need, step)
+        shape = self.changes.shape(need.name, steps)
+        names: Mapping[str, References] = {need.name: NOTHING}
+        if shape.can_change(Reference("*")):
+            until = need.at if self._keeps_nothing(need.by) else None
+            followed = self.changes.after(need.name, base, steps, shape, until=until)
+            names = followed.names
+            for step in followed.changes:
+                self._take_change(need, base, step)
+            for step in followed.doubtful:
+                self._doubt(need, step)
         if base.unit.kind != "import" and need.name not in self._state:
-            changers = self.changes.when_called(need.name, base)
+            changers = self.changes.when_called(need.name, shape, names)
             if changers:
                 self._state[need.name] = (base, changers)
                 self.closure.shared.add(need.name)
 
-    def _take_change(self, need: _Need, step: Step) -> None:
+    def _keeps_nothing(self, step: Step | None) -> bool:
+        """Whether a statement only looks at an object: ``n = len(rows)`` does not care what becomes of the rows."""
+        if step is None or step.unit.kind != "value" or len(step.unit.binds) != 1:
+            return False
+        return not self.changes.shape(next(iter(step.unit.binds)), [step]).levels
+
+    def _doubt(self, need: _Need, step: Step) -> None:
+        """Remember that something unknown may have changed a value, unless it turns out to be what its text makes."""
+        if need.soft or step in self.closure.steps:
+            return
+        line = step.unit.bare.split("\n")[0]
+        self.closure.doubts.setdefault(
+            need.name,
+            Blocker(
+                name=need.name, kind="changed", reason=f"may be changed by `{line}`", cell=step.cell.label,
+                needed_by=_by(need), cures=self._cures(need),
+            ),
+        )  # fmt: skip
+
+    def _take_change(self, need: _Need, base: Step, step: Step) -> None:
         if step in self.closure.steps:
             return
         problem = self.judge.objection(step)
         if problem is None:
             self._include(step)
+            return
+        if self._is_as_written(need.name, base):
             return
         if need.soft:
             self._note_soft(need)
@@ -619,6 +649,11 @@ class _Walk:
         self._block(
             need.name, "changed", f"is changed by `{line}`, which {problem}", step, need, cures=self._cures(need)
         )
+
+    def _is_as_written(self, name: str, base: Step) -> bool:
+        """Whether the live value is what its literal says, whatever statements seemed to do to it."""
+        namespace = self.log.namespace
+        return namespace is not None and name in namespace and agrees(base.unit, name, namespace[name]) is True
 
     # Module state that functions change when they are called.
 

@@ -15,8 +15,6 @@ from nbops.extract.log import Step
 from nbops.source.touches import MUTATORS
 from nbops.source.trees import dotted_name, root_name
 
-ValueKind = Literal["fixed", "container", "object"]
-
 _BUILTINS = frozenset(
     {"abs", "all", "any", "ascii", "bin", "bool", "bytearray", "bytes", "callable", "chr", "classmethod", "complex"}
     | {"dict", "divmod", "enumerate", "filter", "float", "format", "frozenset", "getattr", "hasattr", "hex", "int"}
@@ -25,10 +23,6 @@ _BUILTINS = frozenset(
     | {"super", "tuple", "type", "zip"}
 )
 _ITERATORS = frozenset({"enumerate", "filter", "iter", "map", "reversed", "zip"})
-_FIXED_BUILTINS = frozenset(
-    {"bool", "bytes", "chr", "complex", "float", "frozenset", "hex", "int", "len", "max", "min", "ord", "range", "repr"}
-    | {"round", "str", "sum", "tuple", "abs", "type", "bin", "oct", "object"}
-)
 _PURE_MODULES = (
     "abc.", "argparse.Namespace", "array.array", "asyncio.Event", "asyncio.Lock", "asyncio.Queue", "asyncio.Semaphore",
     "base64.", "binascii.", "bisect.", "calendar.", "cmath.", "collections.", "colorsys.", "contextvars.ContextVar",
@@ -55,11 +49,6 @@ _IMPURE = (
     "decimal.setcontext", "decimal.localcontext", "calendar.pr", "calendar.TextCalendar", "numpy.info",
 )  # fmt: skip
 _ENVIRONMENT = ("os.environ", "os.getcwd", "sys.argv", "sys.path", "sys.stdin", "sys.modules", "os.getenv")
-_FIXED_CALLS = (
-    "re.compile", "pathlib.", "collections.namedtuple", "datetime.", "decimal.", "fractions.", "functools.", "math.",
-    "operator.", "string.", "typing.", "uuid.", "enum.", "struct.", "os.path.", "logging.", "numpy.dtype",
-    "numpy.float", "numpy.int", "pandas.", "torch.device", "textwrap.", "sympy.", "json.dumps", "scipy.stats.",
-)  # fmt: skip
 SAFE_METHODS = frozenset(
     # text, bytes
     {"capitalize", "casefold", "center", "count", "decode", "encode", "endswith", "expandtabs", "find", "format"}
@@ -560,38 +549,6 @@ def _is_pure_path(path: str) -> bool:
     if path.partition(".")[0] in {"str", "dict", "bytes", "int", "float", "list", "tuple", "set", "object", "type"}:
         return True
     return path.startswith(_PURE_MODULES) and not path.startswith(_IMPURE)
-
-
-def value_kind(step: Step, path: Callable[[ast.expr, Step], str | None]) -> ValueKind:
-    """Tell what may change the object that a statement makes.
-
-    Returns:
-        ``fixed`` for what cannot change, ``container`` for what only its own methods change, ``object`` for the rest.
-    """
-    value = getattr(step.unit.node, "value", None)
-    return _kind_of(value, step, path) if isinstance(value, ast.expr) else "object"
-
-
-def _kind_of(node: ast.expr, step: Step, path: Callable[[ast.expr, Step], str | None]) -> ValueKind:
-    match node:
-        case ast.Constant() | ast.JoinedStr() | ast.Compare() | ast.Lambda() | ast.UnaryOp():
-            return "fixed"
-        case ast.Tuple(elts=elements):
-            kinds = {_kind_of(element, step, path) for element in elements}
-            return "fixed" if kinds <= {"fixed"} else "container"
-        case ast.BinOp(left=left, right=right):
-            return "fixed" if {_kind_of(left, step, path), _kind_of(right, step, path)} == {"fixed"} else "container"
-        case ast.List() | ast.Dict() | ast.Set() | ast.ListComp() | ast.SetComp() | ast.DictComp():
-            return "container"
-        case ast.Call(func=function):
-            called = path(function, step) or ""
-            if called in _FIXED_BUILTINS or called.startswith(_FIXED_CALLS):
-                return "fixed"
-            if called in _BUILTINS or called.startswith("collections."):
-                return "container"
-            if isinstance(function, ast.Attribute) and function.attr in {"split", "splitlines", "keys", "copy"}:
-                return "container"
-    return "object"
 
 
 def _is_super(node: ast.expr) -> bool:

@@ -10,6 +10,7 @@ import ast
 import dis
 import functools
 import importlib
+import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from nbops.source.touches import MAKERS, Touch, maker_of, places_of, touches_in
 from nbops.source.trees import DEFINITIONS, chains_in, functions_in, nested, own_nodes
 
 Kind = Literal["function", "class", "import", "value", "effect"]
+
+_WORD = re.compile(r"\w+")
 
 FUTURE_ANNOTATIONS = importlib.import_module("__future__").annotations.compiler_flag
 
@@ -251,6 +254,11 @@ class Unit:
                 touches = [] if is_static else [t for t in touches_in(ast.walk(member), None) if t.name in own]
                 found.setdefault(member.name, []).extend(touches)
         return found
+
+    @functools.cached_property
+    def words(self) -> frozenset[str]:
+        """Every word of its text, so that most statements can be passed over without looking into their trees."""
+        return frozenset(_WORD.findall(self.bare))
 
     @functools.cached_property
     def chains(self) -> frozenset[tuple[str, ...]]:

@@ -1,0 +1,174 @@
+"""Notebooks in which something changes what a function reads, in every way that people and libraries have for it.
+
+Of each, the last cell defines ``f``; ``is_carried`` tells whether the change can come along, or has to be refused where
+there is no kernel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ROWS = "rows = [{'k': 0}, {'k': 1}]"
+CFG = "cfg = {'a': {'b': [1]}, 'c': [3, 2]}"
+READ_ROWS = "def f(): return rows"
+READ_CFG = "def f(): return cfg"
+STORE = (
+    "class Store:\n    def __init__(self, data):\n        self.data = data\n"
+    "    def set(self, key, value):\n        self.data[key] = value\n    def inner(self):\n        return self.data\n"
+)
+
+
+@dataclass(frozen=True)
+class Planted:
+    id: str
+    cells: tuple[str, ...]
+    is_carried: bool = True
+
+
+def carried(name: str, *cells: str) -> Planted:
+    return Planted(name, cells)
+
+
+def refused(name: str, *cells: str) -> Planted:
+    return Planted(name, cells, is_carried=False)
+
+
+PLANTED = [
+    # On the object itself.
+    carried("item", CFG, "cfg['a']['b'] = 2", READ_CFG),
+    carried("append_inside", CFG, "cfg['a']['b'].append(3)", READ_CFG),
+    carried("update", CFG, "cfg.update(z=1)", READ_CFG),
+    carried("delete", CFG, "del cfg['c']", READ_CFG),
+    carried("augmented_item", CFG, "cfg['c'] += [9]", READ_CFG),
+    carried("update_operator", CFG, "cfg |= {'z': 1}", READ_CFG),
+    carried("setdefault", CFG, "cfg.setdefault('n', []).append(1)", READ_CFG),
+    carried("slice", "xs = [1, 2, 3]", "xs[1:] = [9]", "def f(): return xs"),
+    carried("sort", "xs = [3, 1, 2]", "xs.sort()", "def f(): return xs"),
+    # Through another name.
+    carried("alias", CFG, "alias = cfg", "alias['k'] = 2", READ_CFG),
+    carried("alias_of_alias", CFG, "alias = cfg", "other = alias", "other['k'] = 2", READ_CFG),
+    carried("alias_of_part", CFG, "part = cfg['a']", "part['k'] = 2", READ_CFG),
+    carried("alias_augmented", "xs = [1]", "ys = xs", "ys += [2]", "def f(): return xs"),
+    carried("alias_before_rebinding", CFG, "alias = cfg", "holder = {'c': alias}\ncfg = 5", "alias['k'] = 1",
+            "def f(): return holder"),
+    carried("two_names", "a = b = [1]", "b.append(2)", "def f(): return a"),
+    carried("unpacked", ROWS, "first, second = rows", "first['k'] = 9", READ_ROWS),
+    carried("starred", ROWS, "first, *others = rows", "others[0]['k'] = 9", READ_ROWS),
+    carried("walrus", CFG, "(alias := cfg)['k'] = 1", READ_CFG),
+    carried("swapped", "a, b = [1], [2]", "a, b = b, a", "b.append(3)", "def f(): return a, b"),
+    carried("conditional_alias", CFG, "alias = cfg if len(cfg) else {}", "alias['k'] = 1", READ_CFG),
+    carried("loop_variable_later", ROWS, "for row in rows:\n    pass", "row['k'] = 7", READ_ROWS),
+    # Through an element.
+    carried("loop", ROWS, "for row in rows:\n    row['k'] += 1", READ_ROWS),
+    carried("loop_over_values", CFG, "for value in cfg.values():\n    if isinstance(value, list):\n        value.append(1)",
+            READ_CFG),
+    carried("loop_over_items", CFG, "for key, value in cfg.items():\n    if key == 'c':\n        value.append(1)", READ_CFG),
+    carried("loop_with_enumerate", ROWS, "for i, row in enumerate(rows):\n    row['i'] = i", READ_ROWS),
+    carried("loop_with_zip", ROWS, "for row, n in zip(rows, [5, 6]):\n    row['n'] = n", READ_ROWS),
+    carried("nested_loops", "grid = [[0, 0], [0, 0]]", "for line in grid:\n    for i in range(2):\n        line[i] = i",
+            "def f(): return grid"),
+    carried("while", ROWS, "i = 0\nwhile i < 2:\n    rows[i]['k'] = 5\n    i += 1", READ_ROWS),
+    carried("get", CFG, "cfg.get('a')['b'] = 7", READ_CFG),
+    carried("values_as_list", CFG, "list(cfg.values())[1].append(5)", READ_CFG),
+    carried("next_of_iter", ROWS, "next(iter(rows))['k'] = 5", READ_ROWS),
+    carried("largest", "lists = [[1], [1, 2]]", "max(lists, key=len).append(5)", "def f(): return lists"),
+    carried("sorted_elements", ROWS, "for row in sorted(rows, key=lambda r: r['k']):\n    row['s'] = 1", READ_ROWS),
+    carried("comprehension", ROWS, "[row.update(k=9) for row in rows]", READ_ROWS),
+    carried("comprehension_kept", ROWS, "chosen = [row for row in rows if row['k']]", "chosen[0]['k'] = 9", READ_ROWS),
+    carried("dict_comprehension", ROWS, "index = {row['k']: row for row in rows}", "index[1]['k'] = 9", READ_ROWS),
+    carried("filter", ROWS, "chosen = list(filter(lambda row: row['k'], rows))", "chosen[0]['k'] = 9", READ_ROWS),
+    carried("reversed", ROWS, "for row in reversed(rows):\n    row['k'] = 3", READ_ROWS),
+    carried("shallow_copy", CFG, "other = cfg.copy()", "other['a']['b'] = 5", READ_CFG),
+    carried("dict_of", CFG, "other = dict(cfg)", "other['c'].append(5)", READ_CFG),
+    carried("list_of", ROWS, "other = list(rows)", "other[0]['k'] = 5", READ_ROWS),
+    carried("spread", CFG, "other = {**cfg, 'z': 1}", "other['a']['b'] = 5", READ_CFG),
+    carried("joined", ROWS, "both = rows + [{}]", "both[0]['k'] = 5", READ_ROWS),
+    carried("copied_part_augmented", CFG, "other = dict(cfg)", "other['c'] += [1]", READ_CFG),
+    refused("match", CFG, "match cfg:\n    case {'a': inner}:\n        inner['b'] = 4", READ_CFG),
+    carried("try", CFG, "try:\n    part = cfg['a']\nexcept KeyError:\n    part = {}\npart['z'] = 1", READ_CFG),
+    # Through something that holds it.
+    carried("held_in_dict", CFG, "holder = {'cfg': cfg}", "holder['cfg']['k'] = 2", READ_CFG),
+    carried("held_in_list", CFG, "holder = []\nholder.append(cfg)", "holder[0]['k'] = 2", READ_CFG),
+    carried("held_in_tuple", CFG, "pair = (cfg, 1)", "pair[0]['k'] = 2", READ_CFG),
+    carried("stored_in_item", CFG, "holder = {}\nholder['x'] = cfg", "holder['x']['k'] = 2", READ_CFG),
+    carried("made_of_parts", "inner = [1]\ncfg = {'i': inner}", "inner.append(2)", READ_CFG),
+    carried("held_by_object", STORE, CFG, "store = Store(cfg)", "store.set('k', 2)", READ_CFG),
+    carried("taken_from_object", STORE, CFG, "store = Store(cfg)", "store.inner()['k'] = 2", READ_CFG),
+    carried("attribute_of_object", STORE, CFG, "store = Store(cfg)", "store.data['k'] = 2", READ_CFG),
+    carried("namespace", "from types import SimpleNamespace", CFG, "space = SimpleNamespace(c=cfg)", "space.c['k'] = 1",
+            READ_CFG),
+    # Through functions.
+    carried("function_with_argument", CFG, "def tweak(d): d['k'] = 1", "tweak(cfg)", READ_CFG),
+    carried("function_with_keyword", CFG, "def tweak(*, d): d['k'] = 1", "tweak(d=cfg)", READ_CFG),
+    carried("function_with_part", CFG, "def tweak(d): d['k'] = 1", "tweak(cfg['a'])", READ_CFG),
+    carried("function_over_rows", ROWS, "def number(table):\n    for i, row in enumerate(table):\n        row['n'] = i",
+            "number(rows)", READ_ROWS),
+    carried("function_by_local_name", CFG, "def tweak(d):\n    inner = d['a']\n    inner['k'] = 1", "tweak(cfg)", READ_CFG),
+    carried("function_by_another", CFG, "def inner(d): d['k'] = 1\ndef outer(d): inner(d['a'])", "outer(cfg)", READ_CFG),
+    carried("function_with_star", CFG, "def tweak(*ds):\n    for d in ds:\n        d['k'] = 1", "tweak(cfg, {})", READ_CFG),
+    carried("function_that_gives_it", CFG, "def get(): return cfg['a']", "get()['k'] = 1", READ_CFG),
+    carried("function_that_gives_argument", CFG, "def same(d): return d", "other = same(cfg)", "other['k'] = 1", READ_CFG),
+    carried("function_that_gives_part", ROWS, "def first(table): return table[0]", "row = first(rows)", "row['k'] = 8",
+            READ_ROWS),
+    carried("function_with_default", CFG, "def tweak(d=cfg):\n    d['k'] = 1", "tweak()", READ_CFG),
+    carried("function_on_global", CFG, "def setup():\n    part = cfg['a']\n    part['k'] = 1", "setup()", READ_CFG),
+    carried("function_that_stores", CFG, "kept = []\ndef keep(d): kept.append(d)", "keep(cfg)", "kept[0]['k'] = 1", READ_CFG),
+    refused("function_in_table", CFG, "def tweak(d): d['k'] = 1", "jobs = {'t': tweak}", "jobs['t'](cfg)", READ_CFG),
+    refused("function_handed_on", CFG, "def tweak(d): d['k'] = 1\ndef call(g, d): g(d)", "call(tweak, cfg)", READ_CFG),
+    carried("mapped", ROWS, "def tweak(row): row['k'] = 4", "list(map(tweak, rows))", READ_ROWS),
+    carried("mapped_lambda", ROWS, "list(map(lambda row: row.update(k=4), rows))", READ_ROWS),
+    carried("partial", CFG, "from functools import partial\ndef tweak(d, k): d[k] = 1", "job = partial(tweak, cfg)",
+            "job('z')", READ_CFG),
+    carried("lambda_by_name", CFG, "put = lambda d, k: d.update({k: 1})", "put(cfg, 'z')", READ_CFG),
+    carried("bound_method", "xs = [1]", "add = xs.append", "add(2)", "def f(): return xs"),
+    refused("decorated", CFG, "def tweaks(g):\n    def inner(d):\n        d['k'] = 1\n        return g(d)\n    return inner",
+            "@tweaks\ndef show(d): return len(d)", "show(cfg)", READ_CFG),
+    carried("method_with_argument", CFG, "class Tool:\n    def tweak(self, d): d['k'] = 1", "Tool().tweak(cfg)", READ_CFG),
+    carried("static_method", CFG, "class Tool:\n    @staticmethod\n    def tweak(d): d['k'] = 1", "Tool.tweak(cfg)", READ_CFG),
+    carried("inherited_method", CFG,
+            "class Base:\n    def __init__(self, d): self.d = d\n    def go(self): self.d['k'] = 1\nclass Tool(Base): pass",
+            "tool = Tool(cfg)\ntool.go()", READ_CFG),
+    # By libraries and builtins.
+    refused("shuffled", "import random", "deck = [1, 2, 3, 4, 5, 6]", "random.Random(3).shuffle(deck)", "def f(): return deck"),
+    refused("shuffled_by_generator", "import numpy as np", "deck = [1, 2, 3, 4, 5, 6]",
+            "rng = np.random.default_rng(0)", "rng.shuffle(deck)", "def f(): return deck"),
+    carried("heap", "import heapq", "heap = [3, 2, 1]", "heapq.heapify(heap)", "def f(): return heap"),
+    carried("star_import", "from heapq import *", "heap = [3, 2, 1]", "heappush(heap, 0)", "def f(): return heap"),
+    carried("bisect", "import bisect", "xs = [1, 3]", "bisect.insort(xs, 2)", "def f(): return xs"),
+    carried("unbound_method", CFG, "dict.update(cfg, z=1)", READ_CFG),
+    carried("operator", "import operator", CFG, "operator.setitem(cfg, 'z', 1)", READ_CFG),
+    refused("getattr", CFG, "getattr(cfg, 'update')(z=1)", READ_CFG),
+    refused("globals", CFG, "globals()['cfg']['z'] = 1", READ_CFG),
+    refused("exec", CFG, "exec('cfg[\"z\"] = 1')", READ_CFG),
+    carried("deque", "from collections import deque", "q = deque([1, 2])", "r = q", "r.rotate(1)", "def f(): return q"),
+    carried("reduce", "from functools import reduce", "xs = [[1], [2]]", "reduce(lambda a, b: a.extend(b) or a, xs)",
+            "def f(): return xs"),
+    # Arrays.
+    carried("array_view", "import numpy as np", "w = np.array([1, 2, 3])", "v = w[1:]", "v[0] = 9", "def f(): return w"),
+    carried("array_reshaped", "import numpy as np", "w = np.array([1, 2, 3, 4])", "m = w.reshape(2, 2)", "m[0, 0] = 9",
+            "def f(): return w"),
+    carried("array_augmented", "import numpy as np", "w = np.array([1, 2])", "v = w", "v += 1", "def f(): return w"),
+    carried("array_rows", "import numpy as np", "w = np.array([[1, 2], [3, 4]])", "for row in w:\n    row *= 2",
+            "def f(): return w"),
+    refused("array_fill", "import numpy as np", "w = np.array([1, 2])", "v = np.asarray(w)", "v.fill(7)", "def f(): return w"),
+    carried("array_out", "import numpy as np", "w = np.array([1, 2])", "np.add(w, 1, out=w)", "def f(): return w"),
+    refused("array_copyto", "import numpy as np", "w = np.array([1, 2])", "np.copyto(w, 5)", "def f(): return w"),
+    # Classes and objects.
+    carried("layer", "class Layer:\n    def __init__(self): self.w = 0", "model = [Layer(), Layer()]", "model[0].w = 5",
+            "def f(): return [layer.w for layer in model]"),
+    carried("layer_alias", "class Layer:\n    def __init__(self): self.w = 0", "model = [Layer(), Layer()]",
+            "layer = model[0]", "layer.w = 5", "def f(): return [layer.w for layer in model]"),
+    carried("class_attribute", "class Base:\n    items = []", "one = Base()", "one.items.append(1)", "def f(): return Base.items"),
+    carried("class_through_method", "class Base:\n    items = []\n    def add(self, x): self.items.append(x)", "one = Base()",
+            "one.add(1)", "def f(): return Base.items"),
+    carried("class_through_subclass", "class Base:\n    items = []", "class Sub(Base): pass", "Sub.items.append(1)",
+            "def f(): return Base.items"),
+    carried("class_through_type", "class Base:\n    n = 0\n    def up(self): type(self).n += 1", "Base().up()",
+            "def f(): return Base.n"),
+    carried("class_method", "class Base:\n    n = 0\n    @classmethod\n    def up(cls): cls.n += 1", "one = Base()\none.up()",
+            "def f(): return Base.n"),
+    refused("closure_state",
+            "def counter():\n    n = 0\n    def up():\n        nonlocal n\n        n += 1\n        return n\n    return up",
+            "count = counter()", "count()", "def f(): return count()"),
+    refused("vars", "class Box: pass", "box = Box()", "vars(box)['x'] = 1", "def f(): return box.x"),
+]  # fmt: skip
