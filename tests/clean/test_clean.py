@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,30 @@ def test_canonical_text_is_equal_exactly_when_values_are(one: object, other: obj
 
 def test_what_has_no_canonical_text_has_none() -> None:
     assert canonical([object()]) is None
+
+
+class Layer:
+    def __init__(self, weights: object) -> None:
+        self.weights = weights
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (Layer([1, 2]), Layer([1, 2]), True),
+        ([Layer({"a": 1})], [Layer({"a": 2})], False),
+        (Layer(Layer(1)), Layer(Layer(2)), False),
+        (deque([1, 2], 3), deque([1, 2], 4), False),
+        ([date(2024, 1, 1)], [date(2024, 1, 2)], False),
+        ([date(2024, 1, 1)], [date(2024, 1, 1)], True),
+    ],
+)
+def test_objects_of_the_modules_own_classes_are_compared_by_all_they_hold(
+    one: object, other: object, same: bool
+) -> None:
+    assert (canonical(one, __name__) == canonical(other, __name__)) is same
+    assert canonical(one, __name__) is not None
+
+
+def test_an_object_of_a_library_has_no_canonical_text() -> None:
+    assert canonical(Layer([1])) is None

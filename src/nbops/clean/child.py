@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ast
 import builtins
+import collections
 import contextlib
 import dis
+import enum
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -85,7 +87,7 @@ def imported(job: dict[str, Any]) -> dict[str, Any]:
     if loaded is not None:
         report["unresolved"] = unresolved(code, loaded)
         present = [name for name in job["constants"] if name in vars(loaded)]
-        report["values"] = {name: canonical(getattr(loaded, name)) for name in present}
+        report["values"] = {name: canonical(getattr(loaded, name), module) for name in present}
         report["shown"] = {name: short(getattr(loaded, name)) for name, text in report["values"].items() if text}
         look_up_chains(tree, vars(loaded), report)
     report["later_missing"] = missing_later(tree)
@@ -356,30 +358,68 @@ def _is_found(name: str) -> bool:
         return False
 
 
-def canonical(value: object, depth: int = 0) -> str | None:
-    """Text of a value that is equal exactly when the values are; None for what has no such text."""
-    if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
+_PLAIN_MODULES = frozenset({"datetime", "decimal", "fractions", "uuid", "pathlib", "zoneinfo"})
+"""Modules whose objects cannot change and show all that they are."""
+
+
+def canonical(value: object, own: str = "__main__", depth: int = 0) -> str | None:
+    """Text of a value that is equal exactly when the values are; None for what has no such text.
+
+    Args:
+        value: the value.
+        own: name of the module whose classes and functions are known by their names alone.
+        depth: how deep inside another value it stands.
+    """
+    if value is None or (isinstance(value, (bool, int, float, complex, str, bytes)) and not _is_own(value, own)):
         return f"{type(value).__name__}:{value!r}"
     if depth > 20:
         return None
-    if type(value) in {list, tuple}:
-        return _joined(type(value).__name__, [canonical(item, depth + 1) for item in value])  # type: ignore[attr-defined]
-    if type(value) in {set, frozenset}:
-        items = [canonical(item, depth + 1) for item in value]  # type: ignore[attr-defined]
-        return None if None in items else _joined(type(value).__name__, sorted(map(str, items)))
-    if isinstance(value, dict):
-        pairs = [(canonical(k, depth + 1), canonical(v, depth + 1)) for k, v in value.items()]
-        if any(k is None or v is None for k, v in pairs):
-            return None
-        return _joined(type(value).__name__, [f"{k}={v}" for k, v in pairs])
-    if type(value).__module__ == "numpy" and hasattr(value, "tobytes"):
-        if getattr(getattr(value, "dtype", None), "hasobject", True):
-            return None
-        import hashlib
 
-        shape = f"{value.dtype.str}{getattr(value, 'shape', ())}"  # type: ignore[attr-defined]
-        return f"array:{shape}:{hashlib.sha256(value.tobytes()).hexdigest()}"
-    return None
+    def each(items: Any) -> list[str | None]:
+        return [canonical(item, own, depth + 1) for item in items]
+
+    kind = type(value).__name__
+    if type(value) in {list, tuple}:
+        return _joined(kind, each(value))
+    if type(value) in {set, frozenset}:
+        items = each(value)
+        return None if None in items else _joined(kind, sorted(map(str, items)))
+    if isinstance(value, dict):
+        return _joined(kind, each(value.items()))
+    if isinstance(value, collections.deque):
+        return _joined(kind, each([value.maxlen, *value]))
+    if type(value).__module__ == "numpy" and hasattr(value, "tobytes"):
+        return _canonical_array(value)
+    if type(value).__module__.partition(".")[0] in _PLAIN_MODULES or type(value) is range:
+        return f"{kind}:{value!r}"
+    return _canonical_object(value, own, depth)
+
+
+def _canonical_array(value: Any) -> str | None:
+    if getattr(getattr(value, "dtype", None), "hasobject", True):
+        return None
+    import hashlib
+
+    shape = f"{value.dtype.str}{getattr(value, 'shape', ())}"
+    return f"array:{shape}:{hashlib.sha256(value.tobytes()).hexdigest()}"
+
+
+def _canonical_object(value: object, own: str, depth: int) -> str | None:
+    """Text of an object of the module's own classes: their names and all that the object holds."""
+    if not _is_own(value, own):
+        return None
+    if isinstance(value, enum.Enum):
+        return f"{type(value).__qualname__}.{value.name}"
+    own_state = getattr(value, "__dict__", None)
+    is_plain = type(value).__reduce_ex__ is object.__reduce_ex__ and type(value).__reduce__ is object.__reduce__
+    slots = any("__slots__" in vars(kind) for kind in type(value).__mro__[:-1])
+    if not isinstance(own_state, dict) or slots or not is_plain or type(value).__mro__[-2].__module__ != own:
+        return None
+    return _joined(type(value).__qualname__, [canonical(dict(sorted(own_state.items())), own, depth + 1)])
+
+
+def _is_own(value: object, own: str) -> bool:
+    return type(value).__module__ == own
 
 
 def short(value: object) -> str:

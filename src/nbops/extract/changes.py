@@ -7,13 +7,11 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nbops.extract.effects import Reader
 from nbops.extract.log import Log, Step
-from nbops.extract.references import NOTHING, Path, Reference, References, Shape, seen_through, shape_of
-from nbops.extract.summaries import summaries_of
+from nbops.extract.reader import Reader
+from nbops.extract.references import NOTHING, Kind, Path, Reference, References, Shape, seen_through, shape_of
+from nbops.extract.summaries import has_changing_closure, summaries_of
 from nbops.source import Touch
-from nbops.source.touches import MUTATORS
-from nbops.source.trees import FUNCTIONS, functions_in
 
 _IT = "*"
 """The origin of references to the object that is followed."""
@@ -72,7 +70,8 @@ class Changes:
         value, unpacked = _given_to(name, node)
         shape = shape_of(value, step, self.path, resolved)
         if unpacked:
-            return Shape(shape.levels[1:] if len(shape.levels) > 1 else () if shape.kind(1) == "fixed" else ("unknown",))
+            inner: tuple[Kind, ...] = () if shape.kind(1) == "fixed" else ("unknown",)
+            return Shape(shape.levels[1:] or inner)
         if isinstance(value, ast.Call) and self._keeps_state(value, step):
             return Shape(("object",))
         return shape
@@ -80,7 +79,7 @@ class Changes:
     def _keeps_state(self, call: ast.Call, step: Step) -> bool:
         """Whether an object is a function that another one returned, which changes what it has captured."""
         made_by = self.summaries.definitions(call.func.id, step.position) if isinstance(call.func, ast.Name) else []
-        return any(s.unit.kind == "function" and _has_stateful_closure(s.unit.node) for s in made_by)
+        return any(s.unit.kind == "function" and has_changing_closure(s.unit.node) for s in made_by)
 
     # What became of it.
 
@@ -94,7 +93,8 @@ class Changes:
             shape: what it is.
             until: position of the last statement that matters; the end when not given.
         """
-        names: dict[str, References] = dict.fromkeys({name} | _beside(base.unit.node, name), frozenset({Reference(_IT)}))
+        itself = frozenset({Reference(_IT)})
+        names: dict[str, References] = dict.fromkeys({name} | _beside(base.unit.node, name), itself)
         found = Followed(names=dict(names))
         words = self._words_reaching(set(names))
         for step in self.log.steps[base.position + 1 : until]:
@@ -175,7 +175,7 @@ class Changes:
 
 
 def _leads_to_it(ref: Reference, shape: Shape) -> bool:
-    return ref.origin == _IT and not ref.ahead and shape.can_change(ref)
+    return ref.origin == _IT and ref.is_there and shape.can_change(ref)
 
 
 def _given_to(name: str, node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> tuple[ast.expr, bool]:
@@ -207,21 +207,6 @@ def _shared(node: ast.ClassDef) -> frozenset[str]:
         p.attr for m in makers for p in ast.walk(m) if isinstance(p, ast.Attribute) and isinstance(p.ctx, ast.Store)
     }
     return frozenset(own - replaced)
-
-
-def _has_stateful_closure(node: ast.stmt) -> bool:
-    for outer in functions_in(node):
-        for inner in ast.walk(outer):
-            if inner is outer or not isinstance(inner, FUNCTIONS):
-                continue
-            for part in ast.walk(inner):
-                if isinstance(part, ast.Nonlocal):
-                    return True
-                if isinstance(part, ast.Subscript) and not isinstance(part.ctx, ast.Load):
-                    return True
-                if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in MUTATORS:
-                    return True
-    return False
 
 
 def _beside(node: ast.stmt, name: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import importlib.util
 import sys
@@ -30,13 +31,13 @@ _IN_PLACE_OPERATORS = frozenset(
 IN_PLACE_KEYWORDS = frozenset({"out", "namespace"})
 """Keywords whose value a call writes into."""
 
-IN_PLACE_METHODS = frozenset({"fill", "itemset", "resize", "setflags", "put", "setfield", "itemset", "push", "put_nowait"})
+IN_PLACE_METHODS = frozenset({"fill", "itemset", "resize", "setflags", "put", "setfield", "push", "put_nowait"})
 """Methods, apart from those of the built-in containers, that change what they are called on whatever it is."""
 
 FILLED_BY_METHODS = frozenset({"shuffle", "readinto", "readinto1", "recv_into", "recvfrom_into"})
 """Methods that change their first argument: ``rng.shuffle(rows)``."""
 
-_PARTS = frozenset({"max", "min", "random.choice", "random.choices", "random.sample", "next", "functools.reduce", "sum"})
+_PARTS = frozenset({"max", "min", "random.choice", "random.choices", "random.sample", "functools.reduce", "sum"})
 _COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "copy.copy", "dict", "filter"}) | {
     f"collections.{name}" for name in ("OrderedDict", "deque", "UserDict", "UserList", "Counter", "defaultdict")
 }
@@ -56,11 +57,16 @@ _SAME = frozenset(
 _FRESH_BUILTINS = frozenset(
     {"abs", "all", "any", "ascii", "bin", "bool", "bytearray", "bytes", "callable", "chr", "complex", "delattr", "dir"}
     | {"display", "divmod", "float", "format", "hasattr", "hash", "help", "hex", "id", "input", "int", "isinstance"}
-    | {"issubclass", "len", "object", "oct", "open", "ord", "pow", "print", "range", "repr", "round", "setattr", "slice"}
-    | {"str", "type"}
+    | {"issubclass", "len", "object", "oct", "open", "ord", "pow", "print", "range", "repr", "round", "slice"}
+    | {"setattr", "str", "type"}
 )
-_HOLDING = frozenset({"collections", "copy", "functools", "itertools", "operator", "types", "weakref", "contextlib"}) | {
-    "dataclasses", "queue", "heapq", "bisect", "random", "inspect", "argparse",
+_BUILTINS = frozenset(dir(builtins))
+_FRESH = frozenset(
+    {"copy.deepcopy", "functools.wraps", "random.random", "random.randint", "random.seed", "random.uniform"}
+    | {"inspect.signature", "inspect.getsource", "collections.namedtuple", "operator.itemgetter", "random.randrange"}
+)
+_HOLDING = frozenset({"collections", "copy", "functools", "itertools", "operator", "types", "weakref"}) | {
+    "contextlib", "dataclasses", "queue", "heapq", "bisect", "random", "inspect", "argparse",
 }  # fmt: skip
 """Modules of the standard library whose answers may hold what they were given; those of the others are new."""
 
@@ -83,7 +89,7 @@ def changed_places(path: str, keywords: frozenset[str]) -> set[int | str]:
     """
     module, _, name = path.rpartition(".")
     changed: set[int | str] = set(IN_PLACE_KEYWORDS)
-    in_place = path in CHANGED_FIRST or module == "operator" and name in _IN_PLACE_OPERATORS
+    in_place = path in CHANGED_FIRST or (module == "operator" and name in _IN_PLACE_OPERATORS)
     if in_place or keywords or (name.endswith("_") and not name.endswith("__") and module.startswith("torch")):
         changed.add(0)
     if path in CHANGED_SECOND:
@@ -93,7 +99,7 @@ def changed_places(path: str, keywords: frozenset[str]) -> set[int | str]:
 
 def answer(path: str, given: References) -> References:
     """What the answer of a library's function may reach of what it was given."""
-    if not given or path in _FRESH_BUILTINS:
+    if not given or path in _FRESH_BUILTINS | _FRESH:
         return NOTHING
     if path in _SAME:
         return given | held(given) | part(given)
@@ -104,7 +110,7 @@ def answer(path: str, given: References) -> References:
     if path in _PAIRED:
         return held(copied(given))
     root = path.partition(".")[0]
-    if "." not in path:  # iter, getattr and their like; names that a star import brought
+    if "." not in path or root in _BUILTINS:  # iter, getattr and their like; names that a star import brought
         return anything(given)
     if root in sys.stdlib_module_names:
         return anything(given) if root in _HOLDING else NOTHING
@@ -125,4 +131,4 @@ def _is_installed(module: str) -> bool:
 def leaves_alone(path: str) -> bool:
     """Whether a library is known to leave what it is given as it was, apart from the calls listed here."""
     root = path.partition(".")[0]
-    return "." not in path or root in sys.stdlib_module_names or root in WELL_KNOWN or _is_installed(root)
+    return root in _BUILTINS or "." not in path or root in sys.stdlib_module_names | WELL_KNOWN or _is_installed(root)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from nbops.extract.closure import StarNames, close, no_star_names
+from nbops.extract.closure import close, no_star_names
 from nbops.extract.log import Log, Step
 from nbops.extract.needs import Closure
+from nbops.extract.refusals import StarNames
 from nbops.records import ModuleVersion
 from nbops.source import SourceCell
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dataclasses
 import functools
 import weakref
 from collections import defaultdict
 
-from nbops.extract.effects import Effects, Reader, scope_of, summary_of
+from nbops.extract.effects import Effects
 from nbops.extract.log import Log, Step
+from nbops.extract.reader import Reader, summary_of
 from nbops.extract.references import NOTHING, Reference, held
-from nbops.source.touches import MAKERS
-from nbops.source.trees import Function, functions_in
+from nbops.extract.scope import scope_of
+from nbops.source import Alias
+from nbops.source.bindings import targets_of
+from nbops.source.touches import MAKERS, MUTATORS
+from nbops.source.trees import Function, functions_in, root_name
 
 _BUILTINS = frozenset(dir(builtins))
 
@@ -29,6 +34,10 @@ class Summaries:
         self._log = weakref.ref(log)
         self._of_functions: dict[ast.AST, Effects] = {}
         self._of_classes: dict[ast.AST, Effects] = {}
+        self._of_methods: dict[str, list[tuple[str, Effects]]] = {}
+        self._reading: list[Function] = []
+        self._read_since: list[Function] = []
+        self._is_cyclic = False
 
     @property
     def log(self) -> Log:
@@ -70,14 +79,27 @@ class Summaries:
         return self._function(function) if function is not None else Effects()
 
     def _function(self, function: Function) -> Effects:
-        if function not in self._of_functions:
-            self._of_functions[function] = Effects()  # recursion is read by the rest of the body
-            effects = summary_of(function, self)
-            if any(self._changes_by_wrapping(d) for d in getattr(function, "decorator_list", [])):
-                given = (*effects.parameters, effects.star, effects.double_star)
-                effects.foreign |= {Reference(f"@{name}", depth=depth) for name in given if name for depth in (0, 1)}
-            self._of_functions[function] = effects
+        if function in self._of_functions:
+            self._is_cyclic |= function in self._reading
+            return self._of_functions[function]
+        self._of_functions[function] = Effects()  # what a recursive call is taken to do at first
+        self._reading.append(function)
+        self._of_functions[function] = self._read(function)
+        self._reading.remove(function)
+        self._read_since.append(function)
+        if not self._reading:
+            # Functions that call each other were read before all was known of them.
+            for again in [*self._read_since, *self._read_since] if self._is_cyclic else ():
+                self._of_functions[again] = self._read(again)
+            self._read_since, self._is_cyclic = [], False
         return self._of_functions[function]
+
+    def _read(self, function: Function) -> Effects:
+        effects = summary_of(function, self)
+        if any(self._changes_by_wrapping(d) for d in getattr(function, "decorator_list", [])):
+            given = (*effects.parameters, effects.star, effects.double_star)
+            effects.foreign |= {Reference(f"@{name}", depth=depth) for name in given if name for depth in (0, 1)}
+        return effects
 
     def _changes_by_wrapping(self, decorator: ast.expr) -> bool:
         """Whether a function inside a decorator of the notebook changes what it is given."""
@@ -95,7 +117,7 @@ class Summaries:
             effects = self._function(maker) if maker is not None else made
             body = _class_body(node, self)
             if body:
-                effects = Effects(**{**vars(effects), "returns": effects.returns | body})
+                effects = dataclasses.replace(effects, returns=effects.returns | body)
             self._of_classes[node] = effects
         return self._of_classes[node]
 
@@ -110,8 +132,21 @@ class Summaries:
         return None
 
     def methods(self, name: str) -> list[tuple[str, Effects]]:
-        """Methods of that name of the notebook's classes: (how they are bound, what a call does)."""
-        return [(how, self._function(member)) for how, member in self._members.get(name, ())]
+        """Methods of that name of the notebook's classes: (how they are bound, what a call does).
+
+        Those that are called alike are taken together, because nobody knows which of them it is.
+        """
+        if name in self._of_methods:
+            return self._of_methods[name]
+        together: dict[tuple[object, ...], Effects] = {}
+        for how, member in self._members.get(name, ()):
+            effects = self._function(member)
+            key = (how, effects.parameters, effects.star, effects.double_star)
+            together[key] = together[key].with_those_of(effects) if key in together else effects
+        found = [(str(key[0]), effects) for key, effects in together.items()]
+        if not self._reading:
+            self._of_methods[name] = found
+        return found
 
     @functools.cached_property
     def _members(self) -> dict[str, list[tuple[str, Function]]]:
@@ -120,14 +155,14 @@ class Summaries:
             # Methods may be added to a class by an assignment or a decorator; then they are functions of that name.
             for member in step.unit.node.body if isinstance(step.unit.node, ast.ClassDef) else ():
                 if isinstance(member, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                    decorators = {ast.unparse(d) for d in member.decorator_list}
-                    how = "static" if "staticmethod" in decorators else "class" if "classmethod" in decorators else "object"
-                    found[member.name].append((how, member))
+                    found[member.name].append((_bound_as(member), member))
             node = step.unit.node
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute) and isinstance(node.value, ast.Name):
-                for made in self.definitions(node.value.id, step.position):
-                    if made.unit.kind == "function":
-                        found[node.targets[0].attr].append(("object", next(functions_in(made.unit.node))))
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
+                names = [target.attr for target in node.targets if isinstance(target, ast.Attribute)]
+                made = self.definitions(node.value.id, step.position) if names else []
+                functions = [function for other in made for function in list(functions_in(other.unit.node))[:1]]
+                for name in names:
+                    found[name] += [("object", function) for function in functions]
         return dict(found)
 
     def when_called(self, step: Step) -> Effects:
@@ -143,9 +178,19 @@ class Summaries:
         """Whether functions that change what they are given are handed around as values in the notebook."""
         return self._handed_on
 
+    def has_changing_closures(self) -> bool:
+        """Whether a function inside another one changes what it has captured."""
+        return self._changing_closures
+
+    @functools.cached_property
+    def _changing_closures(self) -> bool:
+        return any(
+            has_changing_closure(step.unit.node) for step in self.log.steps if step.unit.kind in {"function", "class"}
+        )
+
     @functools.cached_property
     def _handed_on(self) -> bool:
-        changing = set()
+        changing: set[str] = set()
         for step in self.log.steps:
             if step.unit.kind == "function":
                 if any(ref.origin.startswith("@") for ref in self.summary(step).changes):
@@ -167,7 +212,13 @@ def summaries_of(log: Log) -> Summaries:
     return _KNOWN[log]
 
 
-def _alias(step: Step, name: str) -> object:
+def _bound_as(member: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    decorators = {ast.unparse(decorator).rpartition(".")[2] for decorator in member.decorator_list}
+    known = {"staticmethod": "static", "classmethod": "class", "property": "property", "cached_property": "property"}
+    return next((known[name] for name in sorted(decorators & known.keys())), "object")
+
+
+def _alias(step: Step, name: str) -> Alias | None:
     return next((alias for alias in step.unit.aliases if alias.bound == name), None)
 
 
@@ -180,8 +231,8 @@ def _class_body(node: ast.ClassDef, world: Summaries) -> frozenset[Reference]:
     """What the attributes that all instances share reach."""
     plain = [s for s in node.body if isinstance(s, (ast.Assign, ast.AnnAssign))]
     names: dict[str, frozenset[Reference]] = {}
-    reader = Reader(world, names, local=frozenset(t.id for s in plain for t in ast.walk(s) if isinstance(t, ast.Name) and isinstance(t.ctx, ast.Store)))
-    reader.block(plain)
+    bound = frozenset().union(*(targets_of(statement) for statement in plain))
+    Reader(world, names, local=bound).block(plain)
     return held(frozenset().union(*names.values())) if names else NOTHING
 
 
@@ -192,3 +243,21 @@ def _used_as_value(node: ast.AST) -> set[str]:
         for part in ast.walk(node)
         if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load) and id(part) not in called
     }
+
+
+def has_changing_closure(node: ast.stmt) -> bool:
+    """Whether a definition holds a function that changes what it has captured, as a counter does."""
+    for outer in functions_in(node):
+        for inner in _inside(outer):
+            own = scope_of(inner)
+            for part in ast.walk(inner):
+                changed: ast.AST | None = None
+                if isinstance(part, ast.Nonlocal):
+                    return True
+                if isinstance(part, (ast.Subscript, ast.Attribute)) and not isinstance(part.ctx, ast.Load):
+                    changed = part
+                elif isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in MUTATORS:
+                    changed = part.func
+                if changed is not None and root_name(changed) not in own | {None}:
+                    return True
+    return False
