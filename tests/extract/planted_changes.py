@@ -282,7 +282,8 @@ PLANTED = [
     carried(
         "builder",
         CFG,
-        "class Builder:\n    def __init__(self, d): self.d = d\n    def put(self, k):\n        self.d[k] = 1\n        return self",
+        "class Builder:\n    def __init__(self, d): self.d = d\n"
+        "    def put(self, k):\n        self.d[k] = 1\n        return self",
         "Builder(cfg).put('y').put('z')",
         READ_CFG,
     ),
@@ -537,7 +538,8 @@ UNTOUCHED = [
         "own_class_that_looks",
         "cfg f",
         CFG,
-        "class Trainer:\n    def __init__(self, cfg):\n        self.cfg = cfg\n        self.log = []\n    def fit(self):\n"
+        "class Trainer:\n    def __init__(self, cfg):\n        self.cfg = cfg\n        self.log = []\n"
+        "    def fit(self):\n"
         "        self.log.append(self.cfg['c'])\n        self.done = True\n        return self",
         "trainer = Trainer(cfg).fit()",
         "trainer.name = 'x'",
