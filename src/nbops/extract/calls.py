@@ -60,13 +60,18 @@ class Calls(Scope):
             if isinstance(argument, ast.Starred):
                 given.starred |= part(self.value(argument.value))
             else:
-                given.positional.append((argument, self.value(argument)))
+                given.positional.append((argument, self._argument(argument)))
         for keyword in node.keywords:
             if keyword.arg is None:
                 given.double_starred |= part(self.value(keyword.value))
             else:
-                given.keywords[keyword.arg] = (keyword.value, self.value(keyword.value))
+                given.keywords[keyword.arg] = (keyword.value, self._argument(keyword.value))
         return given
+
+    def _argument(self, node: ast.expr) -> References:
+        """What an argument reaches; a lambda is read where it stands, whoever calls it then does nothing more."""
+        values = self.value(node)
+        return NOTHING if isinstance(node, ast.Lambda) else values
 
     def _path(self, function: ast.expr) -> str | None:
         dotted = dotted_name(function)
@@ -98,18 +103,19 @@ class Calls(Scope):
         places = foreign.changed_places(path, _switched_on(given))
         if owner in _CONTAINERS and method in MUTATORS:
             places.add(0)
-        self._change_places(places, given)
+        self._change_places(places, given, is_named=path in foreign.ATTRIBUTE_SETTERS)
         if (method or path) in _ADDING | {"setattr", "heappush", "insort"} and given.positional:
             self._hold(*given.positional[0], held(values))
-        answer = self._hand_on(given) | foreign.answer(path, values)
+        answer = self._hand_on(given) | foreign.answer(path, self._without_functions(values))
         if values and not foreign.leaves_alone(path):
             self.effects.foreign |= {ref for ref in values | part(values) if ref.is_there}
         return answer
 
-    def _change_places(self, places: Iterable[int | str], given: Given) -> None:
+    def _change_places(self, places: Iterable[int | str], given: Given, *, is_named: bool = False) -> None:
         for place in places:
             if isinstance(place, int):
-                self._change(given.positional[place][1] if place < len(given.positional) else given.starred)
+                values = given.positional[place][1] if place < len(given.positional) else given.starred
+                self._change(values, is_named=is_named)
             elif place in given.keywords:
                 self._change(given.keywords[place][1])
 
@@ -119,7 +125,7 @@ class Calls(Scope):
             owner = self._name("self")
         own = self.world.methods(name)
         changed = frozenset(ref for ref in owner if self._method_changes(ref, name, is_own=bool(own)))
-        self._change(changed)
+        self._change(changed, is_named=name == "register")
         if "inplace" in _switched_on(given):
             self._change(owner)
         if name in foreign.FILLED_BY_METHODS:
@@ -130,12 +136,14 @@ class Calls(Scope):
             self._hold(function.value, owner, held(more))
         handed = self._hand_on(given, owner)
         answers = [self._call_own_method(how, effects, function.value, owner, given) for how, effects in own]
-        return frozenset().union(_method_answer(name, owner, given), handed, *answers)
+        return frozenset().union(_method_answer(name, owner, self._without_functions(given.values)), handed, *answers)
 
     def _method_changes(self, ref: Reference, name: str, *, is_own: bool) -> bool:
         kind = self._kind(ref)
         if not ref.is_there or kind == "fixed":
             return False
+        if kind == "definition":
+            return name == "register" and not is_own
         if name in MUTATORS:
             return kind != "unknown" or not is_own
         if kind == "container" or is_own:
@@ -161,18 +169,27 @@ class Calls(Scope):
 
     def _call_unknown(self, function: ast.expr, given: Given) -> References:
         called = self.value(function)
+        # What a closure has captured, a partial holds, a callable object has; of what is followed it is known.
+        holders = frozenset(ref for ref in called if not ref.is_there)
+        inside = part(holders | frozenset(ref for ref in called if ref.origin != "*"))
+        objects = frozenset(ref for ref in called if self._kind(ref) in {"container", "object"} and not ref.depth)
+        self._change(objects)
         for how, effects in self.world.methods("__call__") if called else []:
-            self._call_own_method(how, effects, function, called, given)
-        self._change(frozenset(ref for ref in called if self._kind(ref) in {"container", "object"} and not ref.depth))
-        if called and self.world.has_changing_closures():
-            self._change(called | part(called))
-        values = given.values | called
+            itself = holders | objects | part(called - holders - objects)
+            self._call_own_method(how, effects, function, itself, given)
+        if inside and self.world.has_changing_closures():
+            self._change(inside)
+        values = given.values | inside
         self.effects.unknown |= {ref for ref in values | part(values) if ref.is_there}
-        return anything(values)
+        return anything(self._without_functions(values))
+
+    def _without_functions(self, values: References) -> References:
+        """Leave out the function that is followed: it is called, not given back."""
+        return frozenset(ref for ref in values if self._kind(ref) != "definition")
 
     def _hand_on(self, given: Given, owner: References = NOTHING) -> References:
         """Functions handed to a call may be called with everything else that it got."""
-        others = given.values | owner
+        others = self._without_functions(given.values | owner)
         found = NOTHING
         for node in given.nodes:
             function = self._handed_function(node)
@@ -251,6 +268,7 @@ class Calls(Scope):
             return frozenset(found)
 
         self._change(self._kept(translated(ref for ref in effects.changes if ref.origin.startswith("@"))))
+        self._change(self._kept(translated(ref for ref in effects.named if ref.origin.startswith("@"))), is_named=True)
         known = translated(ref for ref in effects.changes if not ref.origin.startswith("@"))
         self.effects.changes |= {ref for ref in known if ref.is_there}
         self.effects.unknown |= {ref for ref in translated(effects.unknown) if ref.is_there}
@@ -292,9 +310,9 @@ def _plain_callee(node: ast.expr) -> ast.expr:
     return ast.copy_location(ast.Attribute(node.args[0], str(node.args[1].value), ast.Load()), node)
 
 
-def _method_answer(name: str, owner: References, given: Given) -> References:
+def _method_answer(name: str, owner: References, given: References) -> References:
     if name in _GIVING_PARTS:
-        return part(owner) | given.values
+        return part(owner) | given
     if name == "values":
         return copied(owner)
     if name == "items":
@@ -304,7 +322,7 @@ def _method_answer(name: str, owner: References, given: Given) -> References:
     if name in _VIEWS:
         return owner
     if name in _GIVING_ARGUMENTS:
-        return given.values | part(given.values) | held(given.values)
+        return given | part(given) | held(given)
     return NOTHING if name in SAFE_METHODS | MUTATORS else anything(frozenset(r for r in owner if r.is_there))
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from nbops.extract.log import Log, Step
 from nbops.extract.reader import Reader
-from nbops.extract.references import NOTHING, Kind, Path, Reference, References, Shape, seen_through, shape_of
+from nbops.extract.references import NOTHING, Reference, References, seen_through
+from nbops.extract.shapes import Kind, Path, Shape, shape_of
 from nbops.extract.summaries import has_changing_closure, summaries_of
 from nbops.source import Touch
 
@@ -58,8 +59,8 @@ class Changes:
         if step.unit.kind == "import":
             return Shape()
         if step.unit.kind in {"function", "class"}:
-            shared = _shared(node) if isinstance(node, ast.ClassDef) else frozenset()
-            return Shape(("definition", "unknown") if shared else ("definition",), shared=shared)
+            is_class = isinstance(node, ast.ClassDef)
+            return Shape(("definition", "unknown") if is_class else ("definition",), shared=_shared(node))
         if not isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) or node.value is None:
             return Shape(("object",))
 
@@ -68,13 +69,23 @@ class Changes:
             return self._made(inner, made[-1], depth + 1) if made else None
 
         value, unpacked = _given_to(name, node)
-        shape = shape_of(value, step, self.path, resolved)
+        shape = shape_of(value, step, self.path, resolved, self._is_record)
         if unpacked:
             inner: tuple[Kind, ...] = () if shape.kind(1) == "fixed" else ("unknown",)
             return Shape(shape.levels[1:] or inner)
         if isinstance(value, ast.Call) and self._keeps_state(value, step):
             return Shape(("object",))
         return shape
+
+    def _is_record(self, function: ast.expr, step: Step) -> bool:
+        """Whether what is called is a namedtuple, whose objects cannot be changed."""
+        made = self.log.bindings(function.id, step.position) if isinstance(function, ast.Name) else []
+        node = made[-1].unit.node if made else None
+        if isinstance(node, ast.ClassDef):
+            return any(self.path(base, made[-1]) == "typing.NamedTuple" for base in node.bases)
+        value = getattr(node, "value", None)
+        called = self.path(value.func, made[-1]) if isinstance(value, ast.Call) else None
+        return called in {"collections.namedtuple", "typing.NamedTuple"}
 
     def _keeps_state(self, call: ast.Call, step: Step) -> bool:
         """Whether an object is a function that another one returned, which changes what it has captured."""
@@ -121,8 +132,10 @@ class Changes:
 
     def _judge(self, step: Step, reader: Reader, shape: Shape, found: Followed) -> None:
         effects = reader.effects
-        if any(_leads_to_it(ref, shape) for ref in effects.own):
+        if any(_changes_it(ref, shape, is_named=ref in effects.named) for ref in effects.own):
             found.changes.append(step)
+        elif shape.kind(0) == "definition":
+            return  # whoever is given a function calls it
         elif any(_leads_to_it(ref, shape) for ref in effects.foreign) or (
             any(_leads_to_it(ref, shape) for ref in effects.unknown) and self.summaries.hands_on_changers()
         ):
@@ -151,8 +164,13 @@ class Changes:
     def _changes_when_called(self, step: Step, name: str, shape: Shape, names: Mapping[str, References]) -> bool:
         if name in step.unit.reads.written:
             return True
-        own = (ref for ref in self.summaries.when_called(step).own if ref.origin in names)
-        return any(_leads_to_it(r, shape) for ref in own for r in seen_through(ref, names[ref.origin]))
+        effects = self.summaries.when_called(step)
+        return any(
+            _changes_it(reached, shape, is_named=ref in effects.named)
+            for ref in effects.own
+            if ref.origin in names
+            for reached in seen_through(ref, names[ref.origin])
+        )
 
     def callers(self, changers: list[Step]) -> list[Step]:
         """Statements that call a changer, or anything that does."""
@@ -174,6 +192,12 @@ class Changes:
         ]
 
 
+def _changes_it(ref: Reference, shape: Shape, *, is_named: bool) -> bool:
+    """Whether a change is one of the object; of a function or class itself, nothing but attributes can be set."""
+    is_possible = is_named or ref.depth > 0 or shape.kind(0) != "definition"
+    return is_possible and _leads_to_it(ref, shape)
+
+
 def _leads_to_it(ref: Reference, shape: Shape) -> bool:
     return ref.origin == _IT and ref.is_there and shape.can_change(ref)
 
@@ -192,8 +216,10 @@ def _given_to(name: str, node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> tu
     return node.value, False
 
 
-def _shared(node: ast.ClassDef) -> frozenset[str]:
+def _shared(node: ast.stmt) -> frozenset[str]:
     """Attributes of a class that can be changed in place and that its instances do not replace by their own."""
+    if not isinstance(node, ast.ClassDef):
+        return frozenset()
     fixed = (ast.Constant, ast.JoinedStr, ast.UnaryOp, ast.Compare, ast.Lambda)
     own = {
         target.id

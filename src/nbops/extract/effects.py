@@ -18,6 +18,8 @@ class Effects:
     changes: set[Reference] = field(default_factory=set)
     own: set[Reference] = field(default_factory=set)
     """Of the changes, those made by its own text, and not by another function that knows the global itself."""
+    named: set[Reference] = field(default_factory=set)
+    """Of these, those that set an attribute, as is done to functions and classes too."""
     unknown: set[Reference] = field(default_factory=set)
     """Handed to a function that is known only when it runs: an argument, an item of a table."""
     foreign: set[Reference] = field(default_factory=set)
@@ -33,8 +35,8 @@ class Effects:
     def with_those_of(self, other: Effects) -> Effects:
         """What happens when either of two things may be run that are called alike."""
         joined = Effects(
-            self.changes | other.changes, self.own | other.own, self.unknown | other.unknown,
-            self.foreign | other.foreign, dict(self.held), self.returns | other.returns,
+            self.changes | other.changes, self.own | other.own, self.named | other.named,
+            self.unknown | other.unknown, self.foreign | other.foreign, dict(self.held), self.returns | other.returns,
             self.parameters, self.star, self.double_star,
         )  # fmt: skip
         for origin, values in other.held.items():

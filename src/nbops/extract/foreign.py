@@ -21,6 +21,8 @@ CHANGED_FIRST = frozenset(
 ) | {call for call in CHANGING_CALLS if "." not in call}  # fmt: skip
 """Calls that change their first argument in place; without a dot also for names that a star import brought."""
 
+ATTRIBUTE_SETTERS = frozenset({"setattr", "delattr", "object.__setattr__", "object.__delattr__"})
+
 CHANGED_SECOND = frozenset({"struct.pack_into"})
 
 _IN_PLACE_OPERATORS = frozenset(

@@ -52,7 +52,7 @@ class Reader(Calls):
                         self.names.pop(gone.id, None)
                     elif isinstance(gone, (ast.Attribute, ast.Subscript)):
                         owners = self.value(gone.value)
-                        self._change(owners)
+                        self._change(owners, is_named=isinstance(gone, ast.Attribute))
                         self._operate("__delitem__", gone.value, owners)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 self._function(node)
@@ -146,7 +146,7 @@ class Reader(Calls):
                 if isinstance(target, ast.Subscript):
                     self.value(target.slice)
                 owners = self.value(owner)
-                self._change(owners)
+                self._change(owners, is_named=isinstance(target, ast.Attribute))
                 self._hold(owner, owners, held(values, getattr(target, "attr", None)))
                 if isinstance(target, ast.Attribute):
                     self._operate(target.attr, owner, owners, values)  # the setter of a property
@@ -160,7 +160,7 @@ class Reader(Calls):
             current = self._name(node.target.id)
         else:
             owners = self.value(node.target.value)
-            self._change(owners)
+            self._change(owners, is_named=isinstance(node.target, ast.Attribute))
             self._hold(node.target.value, owners, held(copied(given)))
             current = self.value(node.target)
         self._operate(_IN_PLACE.get(type(node.op), "__iadd__"), node.target, current, given)
@@ -171,13 +171,14 @@ class Reader(Calls):
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for decorator in node.decorator_list:
             self._decorate(decorator, node)
-        defaults = [d for d in (*node.args.defaults, *node.args.kw_defaults) if d is not None]
-        kept = held(frozenset().union(*(self.value(default) for default in defaults)))
+        for default in (*node.args.defaults, *node.args.kw_defaults):
+            if default is not None:
+                self.value(default)
+        self.names[node.name] = NOTHING  # what functions of the notebook do, their summaries tell
         if self.local is not None:
             self.functions[node.name] = node
             self._run(node, {})
-            kept |= self._captured(node)
-        self.names[node.name] = kept
+            self.names[node.name] = self._captured(node)
 
     def _decorate(self, decorator: ast.expr, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
         if isinstance(decorator, ast.Call):
@@ -188,7 +189,7 @@ class Reader(Calls):
         if dotted_name(target) in {"patch", "patch_to"} and not isinstance(node, ast.ClassDef):
             # fastcore's way of adding a method: the class is named by the annotation of the first argument.
             for annotation in [arg.annotation for arg in node.args.args[:1] if isinstance(arg.annotation, ast.Name)]:
-                self._change(self.value(annotation))
+                self._change(self.value(annotation), is_named=True)
 
     def _class(self, node: ast.ClassDef) -> None:
         for decorator in node.decorator_list:

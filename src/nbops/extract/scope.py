@@ -7,7 +7,8 @@ import ast
 from collections.abc import Iterable
 
 from nbops.extract.effects import Effects, World
-from nbops.extract.references import NOTHING, Kind, Reference, References, Shape, held
+from nbops.extract.references import NOTHING, Reference, References, held
+from nbops.extract.shapes import Kind, Shape
 from nbops.source.trees import Function, arguments_of
 
 
@@ -67,11 +68,13 @@ class Scope(abc.ABC):
             return "unknown"
         return self.shape.kind(ref.depth)
 
-    def _change(self, values: References) -> None:
-        for ref in values:
-            if ref.is_there:
-                self.effects.changes.add(ref)
-                self.effects.own.add(ref)
+    def _change(self, values: References, *, is_named: bool = False) -> None:
+        """Note that objects are changed; ``is_named`` says that an attribute of theirs is set."""
+        there = {ref for ref in values if ref.is_there}
+        self.effects.changes |= there
+        self.effects.own |= there
+        if is_named:
+            self.effects.named |= there
 
     def _hold(self, owner: ast.expr, owners: References, values: References) -> None:
         """Let the object that an expression stands for hold more."""

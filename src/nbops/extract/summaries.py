@@ -171,7 +171,9 @@ class Summaries:
             return self.summary(step)
         together = Effects()
         for function in functions_in(step.unit.node):
-            together.own |= self._function(function).own
+            effects = self._function(function)
+            together.own |= effects.own
+            together.named |= effects.named
         return together
 
     def hands_on_changers(self) -> bool:

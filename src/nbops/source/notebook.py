@@ -54,6 +54,13 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise NotFoundError(f"there is no notebook {path}", hint="ls *.ipynb") from error
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            raise SourceError(
+                f"{path} goes on after its end: {error}",
+                hint=f"keep its first {error.pos} characters, or take it from version control: git checkout {path}",
+            ) from error
+        raise SourceError(f"{path} is not a notebook: {error}", hint=f"git checkout {path}") from error
     except ValueError as error:
         raise SourceError(
             f"{path} is not a notebook: {error}", hint=f"jupyter nbconvert --to notebook {path}"
