@@ -69,13 +69,20 @@ class Changes:
             return self._made(inner, made[-1], depth + 1) if made else None
 
         value, unpacked = _given_to(name, node)
-        shape = shape_of(value, step, self.path, resolved, self._is_record)
+        shape = shape_of(value, step, self._path_of, resolved, self._is_record)
         if unpacked:
             inner: tuple[Kind, ...] = () if shape.kind(1) == "fixed" else ("unknown",)
             return Shape(shape.levels[1:] or inner)
         if isinstance(value, ast.Call) and self._keeps_state(value, step):
             return Shape(("object",))
         return shape
+
+    def _path_of(self, node: ast.expr, step: Step) -> str | None:
+        """Dotted path of something imported or built in, by another name that it was given too: ``Point = complex``."""
+        path = self.path(node, step)
+        made = self.log.bindings(node.id, step.position) if path is None and isinstance(node, ast.Name) else []
+        value = getattr(made[-1].unit.node, "value", None) if made else None
+        return self.path(value, made[-1]) if isinstance(value, (ast.Name, ast.Attribute)) else path
 
     def _is_record(self, function: ast.expr, step: Step) -> bool:
         """Whether what is called is a namedtuple, whose objects cannot be changed."""

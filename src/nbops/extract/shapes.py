@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -54,6 +55,7 @@ _FIXED_BUILTINS = frozenset(
     | {"type", "bin", "oct", "object", "hash"}
 )
 _COPIES = frozenset({"list", "sorted", "tuple", "reversed", "collections.deque", "copy.copy", "copy.deepcopy"})
+_BUILTINS = frozenset(dir(builtins))
 _FLAT = frozenset({"set", "frozenset", "collections.Counter", "bytearray", "array.array"})
 _FIXED_CALLS = (
     "re.compile", "pathlib.", "collections.namedtuple", "datetime.", "decimal.", "fractions.", "functools.", "math.",
@@ -108,7 +110,7 @@ def shape_of(node: ast.expr, step: Step, path: Path, made: Made, is_record: IsRe
         case ast.BoolOp(values=values):
             return Shape(_merged(inner(value) for value in values))
         case ast.Name():
-            is_builtin = path(node, step) == node.id  # another name for a type: Edge = tuple
+            is_builtin = path(node, step) in _BUILTINS  # another name for a type: Edge = tuple
             return Shape() if is_builtin else made(node.id, step) or Shape(("unknown",))
         case ast.Call():
             if is_record(node.func, step):
@@ -121,7 +123,7 @@ def shape_of(node: ast.expr, step: Step, path: Path, made: Made, is_record: IsRe
 def _shape_of_call(node: ast.Call, called: str, inner: Callable[[ast.expr], tuple[Kind, ...]]) -> Shape:
     if called in _FIXED_BUILTINS or called.startswith(_FIXED_CALLS):
         return Shape()
-    if called in _FLAT:
+    if called in _FLAT or called in {"str.split", "str.splitlines"}:
         return Shape(("container",))
     if called in _COPIES and len(node.args) == 1:
         given = inner(node.args[0])
