@@ -198,6 +198,8 @@ class CompiledPlan:
         self._writers, self._width = _writers(plan.branches)
         self._steps = [_step(step) for step in plan.steps]
         self._head = _head(plan.head, plan.classes)
+        if isinstance(plan.head, Linear) and _may_leave_domain(plan):
+            self._head = _of_finite(self._head)
         self.is_light = isinstance(plan.head, Linear)
         """Whether one row costs so little that gathering rows of several requests would cost more."""
 
@@ -359,6 +361,36 @@ def _lookup(table: Lookup) -> tuple[dict[Value, int], int, int, Floats]:
     return index, places[0], places[1], np.concatenate(vectors, axis=0)
 
 
+_PARTIAL = frozenset({"log", "log1p", "log2", "log10", "sqrt"})
+"""Functions that have no value for some numbers."""
+
+
+def _may_leave_domain(plan: Plan) -> bool:
+    steps = [*plan.steps, *(step for branch in plan.branches for step in getattr(branch, "steps", []))]
+    return any(isinstance(step, Function) and step.name in _PARTIAL for step in steps)
+
+
+def _quiet(function: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
+    """What a function has no value for is found later; a server has nobody to warn."""
+
+    def compute(matrix: Floats) -> Floats:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return function(matrix)
+
+    return compute
+
+
+def _of_finite(answer: Callable[[Floats], Answer]) -> Callable[[Floats], Answer]:
+    """Refuse rows whose features are no numbers any more, such as the logarithm of a negative one, as estimators do."""
+
+    def checked(matrix: Floats) -> Answer:
+        if not np.isfinite(matrix).all():
+            raise RefusedRowError("a feature that the model computes is not a finite number")
+        return answer(matrix)
+
+    return checked
+
+
 def _step(step: Step) -> Callable[[Floats], Floats]:
     match step:
         case Arithmetic(op, values):
@@ -366,7 +398,7 @@ def _step(step: Step) -> Callable[[Floats], Floats]:
             return lambda matrix: operate(matrix, other)
         case Function(name):
             function: Callable[[Floats], Floats] = getattr(np, name)
-            return function
+            return _quiet(function) if name in _PARTIAL else function
         case Pick(columns):
             return lambda matrix: matrix[:, columns]
         case Project(matrix):

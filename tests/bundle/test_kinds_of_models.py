@@ -5,17 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.ensemble import StackingRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multioutput import MultiOutputRegressor
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from nbops_serving.bundle import open_bundle
+from nbops_serving.plan import RefusedRowError
 from nbops_serving.rungs import open_rung
 
 NUMBERS = ["n0", "n1", "n2", "n3"]
@@ -81,3 +84,28 @@ def test_a_booster_of_xgboost_is_asked_without_its_matrix(shop, table):
     model = xgboost.train({}, xgboost.DMatrix(frame, table.number), 3)
     rows = [tuple(row) for row in frame.head(3).itertuples(index=False)]
     assert served(shop, model, frame, rows)[1] == model.predict(xgboost.DMatrix(frame.head(3))).tolist()
+
+
+@pytest.mark.parametrize("model", [KNeighborsRegressor(), KMeans(3, n_init=1, random_state=0)], ids=["knn", "kmeans"])
+def test_distances_are_not_left_to_single_precision(shop, table, model):
+    """Far outside, every distance is the same in single precision, and so would be every answer."""
+    frame = table.whole[NUMBERS]
+    fitted = make_pipeline(StandardScaler(), model).fit(frame, table.number)
+    far = [(1e12, 0.0, 0.0, 0.0), (0.0, -1e12, 0.0, 0.0), (0.0, 0.0, 1e12, 0.0)]
+    rung, predictions = served(shop, fitted, frame, far)
+    assert rung == "original"
+    assert predictions == fitted.predict(pd.DataFrame(far, columns=NUMBERS)).tolist()
+
+
+def test_a_logarithm_of_what_has_none_is_refused_as_in_the_notebook(shop, table):
+    frame = np.exp(table.whole[NUMBERS])
+    model = make_pipeline(FunctionTransformer(np.log), StandardScaler(), LogisticRegression()).fit(frame, table.two)
+    bundle = shop.pack(shop.register(model, frame))
+    rung = open_rung(open_bundle(bundle.path, digest=bundle.digest))
+    assert bundle.rung == "plan"
+    assert (
+        rung.answer([(1.0, 2.0, 3.0, 4.0)]).predictions
+        == model.predict(pd.DataFrame([[1.0, 2.0, 3.0, 4.0]], columns=NUMBERS)).tolist()
+    )
+    with pytest.raises(RefusedRowError, match="not a finite number"):
+        rung.answer([(1.0, -2.0, 3.0, 4.0)])

@@ -18,6 +18,8 @@ from nbops.records import ModelVersion
 from nbops_serving import rungs
 from nbops_serving.manifest import Signature
 
+_FAR, _MOST_FAR = 1e9, 20
+"""How far outside a graph has to hold, in ranges of the column, and on how many rows that is tried."""
 _ULPS = 4
 """Steps of single precision by which a scaled value may come out above its threshold."""
 _NEEDED = ("skl2onnx", "onnxruntime")
@@ -38,7 +40,43 @@ class OnnxRung:
         """Write the graph; NoExportError where there is no converter for some part of the model."""
         if version.signature.takes not in ("frame", "array"):
             raise NoExportError("the model takes something else than a table of numbers and texts")
-        return {rungs.ONNX_FILE: export(model, version.signature, name=version.model)}
+        graph = export(model, version.signature, name=version.model)
+        if evidence is not None:
+            _hold_far_outside(model, graph, version.signature, evidence)
+        return {rungs.ONNX_FILE: graph}
+
+
+def _hold_far_outside(model: Any, graph: bytes, signature: Signature, evidence: Evidence) -> None:
+    """Refuse a graph that answers otherwise where numbers are so large that single precision loses their differences.
+
+    A distance to a neighbour or to a centre is such a difference; a time in the wrong unit is such a number.
+    """
+    from nbops.bundle.evidence import Evidence, ask
+    from nbops.bundle.ladder import prove
+
+    rows = _far_rows(signature, evidence.rows[0]) if evidence.rows else []
+    if not rows:
+        return
+    given = rungs.input_builder(signature, evidence.dtypes)([tuple(row) for row in rows])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the rows are odd on purpose
+            answers = ask(model, given)
+    except Exception:  # noqa: BLE001 - the user's own model: having no answer for such rows is an answer
+        return
+    opened = rungs.Onnx(graph, signature, has_probabilities=bool(answers.probabilities))
+    prove(opened, Evidence(rows, answers, evidence.dtypes), tolerance=OnnxRung.tolerance, single=False)
+
+
+def _far_rows(signature: Signature, start: Sequence[Any]) -> list[list[Any]]:
+    """For some numbers, the same row with a value far below and one far above what was seen."""
+    made = []
+    for place, column in enumerate(signature.columns):
+        if column.kind in ("number", "integer") and column.minimum is not None and column.maximum is not None:
+            far = _FAR * max(column.maximum - column.minimum, 1.0)
+            value = int(min(far, 2.0**62)) if column.kind == "integer" else far
+            made += [[*start[:place], sign * value, *start[place + 1 :]] for sign in (-1, 1)]
+    return made[:_MOST_FAR]
 
 
 def export(model: Any, signature: Signature, *, name: str) -> bytes:
