@@ -39,7 +39,8 @@ def numbered(data: bytes) -> bytes:
             renamed[node["file"]] = parts[file]
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w") as archive:
-        for name, content in [*renamed.items(), (_SCHEMA, json.dumps(schema, indent=2).encode())]:
+        # without indentation json's encoder is C, and takes a tenth of the time
+        for name, content in [*renamed.items(), (_SCHEMA, json.dumps(schema).encode())]:
             archive.writestr(zipfile.ZipInfo(name, _THEN), content)
     return written.getvalue()
 
