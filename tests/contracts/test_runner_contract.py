@@ -219,3 +219,33 @@ def test_resume_runs_what_is_left_wherever_it_is_asked_to(
     runs = store.find(Run, sweep_id=begun.id, order_by="id")
     assert [(run.tags["trial"], run.status) for run in runs] == [("1", "finished"), ("2", "failed"), ("2", "finished")]
     assert (done.status, done.runner) == ("finished", where["runner"])
+
+
+def test_a_run_is_stopped_in_the_middle_of_its_cell_by_what_it_logs(
+    where: dict[str, Any], go: Callable[..., Sweep], store: Store, project: Path
+) -> None:
+    # Five runs of which the pruner learns what is good; the sixth is bad, would never end, and knows nothing of Optuna.
+    notebook = written(
+        project,
+        "import pathlib, time, nbops\n"
+        f"turn = len(list(pathlib.Path({str(project)!r}).glob('turn-*')))\n"
+        f"pathlib.Path({str(project)!r}, f'turn-{{turn}}').touch()\n"
+        "for step in range(3 if turn < 5 else 10_000):\n"
+        "    nbops.log_metric('score', 10.0 - turn / 10 if turn < 5 else 0.0, step=step)\n"
+        "    time.sleep(0 if turn < 5 else 0.1)",
+        "ended = True",
+        parameters="n = 1  # 1..100",
+    )
+
+    done = go(notebook, search=["n"], trials=6, sampler="random", objective="max:score", jobs=1, again=True, **where)
+
+    runs = store.find(Run, sweep_id=done.id, order_by="id")
+    assert [run.status for run in runs] == ["finished"] * 5 + ["cancelled"]
+    stopped = runs[-1]
+    assert (stopped.tags["pruned"], stopped.error) == ("yes", None)
+    assert stopped.note == "stopped early: other runs were better at this step"
+    assert 0 < len(store.metrics(stopped.id)) < 10_000
+    assert done.status == "finished"
+    assert stopped.output is not None
+    cells = nbformat.read(stopped.output, as_version=4).cells
+    assert [cell.execution_count is not None for cell in cells if "ended = True" in cell.source] == [False]

@@ -80,7 +80,10 @@ class Studied:
             assert metric.step is not None
             seen.add(metric.step)
             asked.report(metric.value, metric.step)
-        return bool(news) and asked.should_prune()
+            # At each step: several may have come since the last look, and others need not have gone as far as the last.
+            if asked.should_prune():
+                return True
+        return False
 
     def settle(self, runs: Mapping[str, tuple[Run, list[float] | None]]) -> None:
         """Take up a study whose driver ended: what its runs brought is told, what was under way is asked again.
