@@ -28,6 +28,9 @@ from sklearn.tree import DecisionTreeClassifier
 from nbops.bundle.portable import Exported, export_folder
 from nbops.bundle.portable.runtime import runtime_files
 from nbops.errors import BundleError, ConflictError, MissingError
+from nbops.flows.register import register_model
+from nbops.testing import project
+from nbops.views import bundle_of
 
 pytest.importorskip("skl2onnx")
 pytest.importorskip("onnxruntime")
@@ -148,6 +151,21 @@ def test_a_model_without_onnx_or_without_proof_is_refused_with_a_cure(export, sh
         export(model, table.whole[NUMBERS] if has_sample else None)
     assert caught.value.code == ("no_onnx" if has_sample else "no_training_rows")
     assert caught.value.hint
+
+
+def test_the_verb_names_the_folder_by_version_and_precision_and_says_what_was_measured(table, tmp_path):
+    network = MLPClassifier((64, 48), max_iter=400, random_state=0, early_stopping=True)
+    model = make_pipeline(StandardScaler(), network).fit(table.whole[NUMBERS], table.two)
+    with project(tmp_path) as workspace:
+        sample, store, blobs = table.whole[NUMBERS], workspace.store, workspace.blobs
+        register_model(model, name="churn", sample=sample, store=store, blobs=blobs, root=workspace.root)
+        exported = workspace.export("churn", precision="float16", page=False)
+        assert exported.path == str(workspace.root / "churn-1-onnx-float16")
+    said = bundle_of(exported)["text/plain"]
+    for part in ("churn@1", "float16", "in float32", "MB at most, with Python", "0.005 allowed", "--self-test"):
+        assert part in said
+    readme = Path(exported.path, "README.md").read_text()
+    assert f"{exported.size_bytes:,} bytes ({exported.float32_bytes:,} in float32)" in readme
 
 
 def test_only_an_earlier_export_is_replaced_and_only_when_asked(export, table, tmp_path):

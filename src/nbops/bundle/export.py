@@ -115,7 +115,7 @@ def export(model: Any, signature: Signature, *, name: str) -> bytes:
                 custom_conversion_functions=_of_histogram_boosting(),
             )
     except Exception as error:
-        said = " ".join(str(error).split())[:200]
+        said = " ".join(str(error).split()).partition(" You may raise an issue")[0][:200]
         raise NoExportError(f"{type(error).__name__}: {said}") from error
     _use_plain_locale(graph)
     data: bytes = graph.SerializeToString(deterministic=True)

@@ -90,9 +90,10 @@ class Models(Opened):
         from nbops.bundle.portable import export_folder
 
         version = self.store.resolve(ModelVersion, model)
+        reduced = "" if precision == "float32" else f"-{precision}"
         return export_folder(
             version,
-            out or self.root / f"{version.model}-{version.number}-{format}",
+            out or self.root / f"{version.model}-{version.number}-{format}{reduced}",
             blobs=self.blobs,
             precision=precision,
             tolerance=tolerance,

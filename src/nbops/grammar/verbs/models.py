@@ -114,7 +114,7 @@ MODELS: tuple[Verb, ...] = (
                 short="-o",
                 kind="path",
                 metavar="FOLDER",
-                help="Where it goes; MODEL-VERSION-onnx in the project's folder when not given.",
+                help="Where it goes; MODEL-VERSION-onnx-PRECISION in the project's folder when not given.",
             ),
             Option(
                 name="precision",
