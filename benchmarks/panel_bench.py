@@ -146,7 +146,7 @@ def table(found: dict[str, Any]) -> list[tuple[str, float, float, float]]:
         ("requests while closed", found["closed"]["requests"], 0, 0),
         ("JavaScript while closed, kB", found["closed"]["javascript_bytes"] / 1e3, 40, 0),
         ("commit to row, ms (p95)", _p95(latencies), 300, 0),
-        ("events not seen", found["asked_events"] - len(latencies), 0, 0),
+        ("events lost", found["asked_events"] - found["listed"], 0, 0),
     ]
 
 

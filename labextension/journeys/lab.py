@@ -71,8 +71,11 @@ def _node() -> str:
 
 
 @contextlib.contextmanager
-def serving(tmp_path: Path, module: str = "jupyterlab") -> Iterator[Lab]:
-    """Start JupyterLab (or ``notebook``) on ``tmp_path/work``, with nothing of this machine's own configuration."""
+def serving(tmp_path: Path, module: str = "jupyterlab", *, base_url: str = "/") -> Iterator[Lab]:
+    """Start JupyterLab (or ``notebook``) on ``tmp_path/work``, with nothing of this machine's own configuration.
+
+    A hub gives each of its users a server below an address of their own: ``base_url``.
+    """
     folder = tmp_path / "work"
     folder.mkdir(exist_ok=True)
     port, token = _free_port(), secrets.token_hex(16)
@@ -82,7 +85,7 @@ def serving(tmp_path: Path, module: str = "jupyterlab") -> Iterator[Lab]:
             sys.executable, "-m", module, "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
             f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
             "--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True",
-            "--LabApp.extension_manager=readonly",
+            "--LabApp.extension_manager=readonly", f"--ServerApp.base_url={base_url}",
         ],
         cwd=folder,
         env=_environment(tmp_path),
@@ -90,7 +93,7 @@ def serving(tmp_path: Path, module: str = "jupyterlab") -> Iterator[Lab]:
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
+    address = f"http://127.0.0.1:{port}{base_url.rstrip('/')}"
     try:
         _await_answer(f"{address}/api?token={token}", server, tmp_path / "server.log")
         yield Lab(folder, address, token)

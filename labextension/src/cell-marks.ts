@@ -3,6 +3,7 @@ import { IDisposable } from '@lumino/disposable';
 import { Debouncer } from '@lumino/polling';
 import { PanelLayout, Widget } from '@lumino/widgets';
 
+import './style';
 import { cellsOf, marksOf, wordsOf } from './marks';
 import { asProblem } from './problem';
 import { NotebookCell } from './schema';

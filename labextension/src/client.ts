@@ -34,7 +34,7 @@ export class Client {
     takes: Routes[N]['takes'],
     options: ICallOptions = {}
   ): Promise<Routes[N]['gives']> {
-    const response = await this._send(METHODS[name], name, takes, options);
+    const response = await this._send(METHODS[name] ?? 'GET', name, takes, options);
     const type = response.headers.get('Content-Type') ?? '';
     if (!response.ok) {
       throw new ProblemError(await problemOf(response, type));

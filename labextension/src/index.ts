@@ -16,6 +16,7 @@ import { Preferences } from './preferences';
 import { Project } from './project';
 import { builtInSections } from './sections/built-in';
 import { Selection } from './selection';
+import { Standpoint } from './standpoint';
 import { INbopsPanel } from './tokens';
 
 /** The side panel and its commands. Everything but the application itself may be missing. */
@@ -48,13 +49,15 @@ const panel: JupyterFrontEndPlugin<INbopsPanel> = {
     const trans = translator.load('nbops');
     const client = new Client(app.serviceManager.serverSettings);
     const preferences = new Preferences();
+    const documents = new OpenDocuments(app);
     const context = {
       app,
       client,
       project: new Project(client, app.serviceManager),
       selection: new Selection(),
       preferences,
-      documents: new OpenDocuments(app),
+      standpoint: new Standpoint(documents),
+      documents,
       translator,
       trans,
       notebooks,

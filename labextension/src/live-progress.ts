@@ -36,6 +36,8 @@ export function drawLiveProgress(rendermime: IRenderMimeRegistry, context: ICont
 class LiveProgress extends Widget implements IRenderMime.IRenderer {
   constructor(private readonly _context: IContext) {
     super();
+    // The panel may never have been opened.
+    void import('./style');
     this.addClass('nbops-Live');
     const { trans } = _context;
     this._rows.className = 'nbops-Live-rows';

@@ -19,6 +19,13 @@ export class OpenDocuments {
     void this._tracker.add(widget);
   }
 
+  /** What the document with this id is about, of one kind: the argument that its command has for it. */
+  about(id: string | undefined, noun: string): string | undefined {
+    const document = this._tracker.find(widget => widget.id === id);
+    const value = document && this._again.get(document)?.args[noun];
+    return typeof value === 'string' ? value : undefined;
+  }
+
   /** Open what was open when the page was left. */
   restoreWith(restorer: ILayoutRestorer): void {
     this._app.commands.addCommand('nbops:reopen', {

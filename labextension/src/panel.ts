@@ -53,8 +53,8 @@ export class NbopsPanel extends SidePanel implements INbopsPanel {
     this._share();
   }
 
-  /** Unfold a section, and fold others where there is not room for all. */
-  reveal(id: string): void {
+  /** Unfold a section, and fold others where there is not room for all; its content is there when this resolves. */
+  async reveal(id: string): Promise<void> {
     const accordion = this.content as AccordionPanel;
     const wanted = this._hosts.findIndex(host => host.section.id === id);
     if (wanted < 0) {
@@ -73,6 +73,7 @@ export class NbopsPanel extends SidePanel implements INbopsPanel {
       }
     }
     this._share();
+    await this._hosts[wanted].loaded;
   }
 
   /** Divide the height among the unfolded sections; the list that is searched and scrolled most has the most. */
@@ -107,6 +108,13 @@ class SectionHost extends PanelWithToolbar {
       this._content?.dispose();
       super.dispose();
     }
+  }
+
+  /** Resolves when the content is there, and drawn for the first time. */
+  get loaded(): Promise<void> {
+    return Promise.resolve(this._loading).then(
+      () => new Promise(drawn => requestAnimationFrame(() => drawn()))
+    );
   }
 
   protected override onAfterAttach(msg: Message): void {

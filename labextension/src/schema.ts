@@ -48,6 +48,11 @@ export interface Bundle {
   created_at: number;
 }
 
+/** A call was asked for its end, which comes at its next step. */
+export interface CallStopped {
+  request: string;
+}
+
 /** What was cancelled: one of the two. */
 export interface Cancelled {
   sweep: Sweep | null;
@@ -1021,6 +1026,8 @@ export interface Routes {
   'openapi.json': { takes: {}; gives: { [name: string]: unknown } };
   /** Say which project a path belongs to, and tell of its news on the event bus from now on. */
   project: { takes: {}; gives: ProjectState };
+  /** End a call that takes long at its next step; it answers with the code cancelled. */
+  'calls/stop': { takes: { request: string }; gives: CallStopped };
   /** Say what is here, what is missing, and the command that cures it. */
   doctor: { takes: {}; gives: Finding[] };
   /** Say what is true of this session and this project. */
@@ -1195,24 +1202,12 @@ export interface Routes {
   'records/reproductions': { takes: { id?: string; run_id?: string; rerun_id?: string; of?: string; metric?: string; model_version_id?: string; verdict?: 'equal' | 'within tolerance' | 'different' | 'missing' | 'unknown' | 'cancelled'; differs_at?: string; differs_in?: string; cells?: number; environment?: 'this' | 'rebuilt'; notebook?: string; order_by?: string; limit?: number; offset?: number }; gives: Reproduction[] };
 }
 
-/** The method of every route. */
-export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
-  'openapi.json': 'GET',
-  project: 'GET',
-  doctor: 'GET',
-  status: 'GET',
-  secrets: 'GET',
+/** The method of every route that changes something; of all others it is GET. */
+export const METHODS: { [name in keyof Routes]?: 'POST' | 'DELETE' } = {
+  'calls/stop': 'POST',
   sync: 'POST',
-  runs: 'GET',
-  cells: 'GET',
-  fits: 'GET',
-  lineage: 'GET',
-  graph: 'GET',
   reproduce: 'POST',
-  show: 'GET',
-  outputs: 'GET',
   download: 'POST',
-  compare: 'GET',
   plot: 'POST',
   tag: 'POST',
   note: 'POST',
@@ -1223,66 +1218,24 @@ export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {
   gc: 'POST',
   extract: 'POST',
   preview: 'POST',
-  modules: 'GET',
-  history: 'GET',
-  diff: 'GET',
   test: 'POST',
   pull: 'POST',
   build: 'POST',
-  parameters: 'GET',
   retrain: 'POST',
   resume: 'POST',
   cancel: 'POST',
-  tail: 'GET',
-  sweeps: 'GET',
-  results: 'GET',
   schedule: 'POST',
-  schedules: 'GET',
-  firings: 'GET',
   fire: 'POST',
   pause: 'POST',
   unpause: 'POST',
   unschedule: 'POST',
-  models: 'GET',
   check: 'POST',
   promote: 'POST',
   score: 'POST',
   export: 'POST',
   deploy: 'POST',
-  endpoints: 'GET',
-  deployments: 'GET',
   predict: 'POST',
   rollback: 'POST',
-  logs: 'GET',
   stop: 'POST',
-  monitor: 'POST',
-  'runs/count': 'GET',
-  'cells/count': 'GET',
-  changes: 'GET',
-  notebook: 'GET',
-  'sweeps/state': 'GET',
-  'modules/page': 'GET',
-  'models/state': 'GET',
-  'models/one': 'GET',
-  'endpoints/state': 'GET',
-  content: 'GET',
-  'records/environments': 'GET',
-  'records/runs': 'GET',
-  'records/cells': 'GET',
-  'records/secrets': 'GET',
-  'records/artifacts': 'GET',
-  'records/datasets': 'GET',
-  'records/fits': 'GET',
-  'records/module_versions': 'GET',
-  'records/models': 'GET',
-  'records/model_versions': 'GET',
-  'records/check_results': 'GET',
-  'records/bundles': 'GET',
-  'records/deployments': 'GET',
-  'records/endpoints': 'GET',
-  'records/windows': 'GET',
-  'records/sweeps': 'GET',
-  'records/schedules': 'GET',
-  'records/firings': 'GET',
-  'records/reproductions': 'GET'
+  monitor: 'POST'
 };

@@ -12,6 +12,7 @@ import { OpenDocuments } from './open-documents';
 import { Preferences } from './preferences';
 import { Project } from './project';
 import { Selection } from './selection';
+import { Standpoint } from './standpoint';
 
 /** What every section and command may use. Services of JupyterLab that need not be there may be null. */
 export interface IContext {
@@ -19,6 +20,7 @@ export interface IContext {
   readonly client: Client;
   readonly project: Project;
   readonly selection: Selection;
+  readonly standpoint: Standpoint;
   readonly preferences: Preferences;
   readonly documents: OpenDocuments;
   readonly translator: ITranslator;

@@ -22,6 +22,6 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Callable[[str], contextlib.AbstractContextManager[Lab]]:
-    """Start JupyterLab or Notebook 7: ``with serve("notebook") as lab``."""
-    return lambda module: serving(tmp_path, module)
+def serve(tmp_path: Path) -> Callable[..., contextlib.AbstractContextManager[Lab]]:
+    """Start JupyterLab or Notebook 7: ``with serve("notebook") as lab``; ``base_url`` is a hub's address for a user."""
+    return lambda module, **options: serving(tmp_path, module, **options)

@@ -17,6 +17,7 @@ from nbops.records import Firing, Model, ModelVersion, Run
 from nbops.retrain import sweep
 from nbops.settings import load_settings
 from nbops.store import open_store
+from nbops.workspace import Workspace
 
 if TYPE_CHECKING:
     from lab import Lab
@@ -257,3 +258,52 @@ def test_a_sweep_is_watched_below_its_cell_and_cancelled_there_while_the_kernel_
     progress, table = saved.cells[1].outputs
     assert sorted(progress.data) == sorted(table.data) == ["text/html", "text/plain"]
     assert "2 of 4: " in table.data["text/plain"]
+
+
+def test_everything_is_done_without_a_mouse(lab: Lab) -> None:
+    path = lab.folder / "work.ipynb"
+    write_notebook(
+        path,
+        "%load_ext nbops\nimport nbops",
+        "depth: int = 3  # 1..8",
+        "import numpy as np\nfrom sklearn.linear_model import LogisticRegression\n"
+        "rows = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.5]])\n"
+        "model = LogisticRegression().fit(rows, [0, 0, 1, 1])\nnbops.log_model(model, name='churn', sample=rows)",
+        "nbops.log_param('depth', depth)\nfor at in range(4):\n    nbops.log_metric('loss', 1 / (at + depth), step=at)",
+    )
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].metadata.tags = ["parameters"]
+    nbformat.write(notebook, path)
+
+    try:
+        found = lab.journey("keyboard", timeout_s=230, notebook="work.ipynb")
+    finally:
+        with Workspace.opened(lab.folder) as workspace:
+            for endpoint in workspace.endpoints():
+                workspace.stop(endpoint.name)
+
+    assert "came out" in found["reproduced"]
+    assert "reviewed: yes" in found["tagged"]
+    assert found["plots"] >= 1
+
+
+def test_two_projects_below_a_hubs_address_are_told_apart(
+    serve: Callable[..., AbstractContextManager[Lab]], tmp_path: Path
+) -> None:
+    with serve("jupyterlab", base_url="/user/ana/") as lab:
+        for folder, value in (("a", 1), ("b/deep", 2)):
+            (lab.folder / folder.partition("/")[0] / ".nbops").mkdir(parents=True)
+            write_notebook(
+                lab.folder / folder / "work.ipynb",
+                "%load_ext nbops\nimport nbops",
+                f"def twice(x):\n    return {value} * x",
+                f"nbops.log_metric('mark', {value})",
+            )
+
+        found = lab.journey("projects", notebooks=[["a/work.ipynb", "1"], ["b/deep/work.ipynb", "2"]])
+
+    assert found["rows"] == {"a/work.ipynb": ["work.ipynb"], "b/deep/work.ipynb": ["deep/work.ipynb"]}
+    assert found["back"] == ["work.ipynb"]
+    assert {request.partition(" ")[2] for request in found["requests"]} == {"/user/ana"}
+    assert "1 * x" in (tmp_path / "work" / "a" / "work" / "more.py").read_text()
+    assert not (tmp_path / "work" / "b" / "work").exists()

@@ -7,9 +7,6 @@ export function compareRuns(context: IContext): ICommand {
     Array.isArray(args.runs) ? args.runs.map(String) : [...selection.marked];
   return {
     id: 'nbops:compare-runs',
-    label: trans.__('Compare Marked Runs'),
-    caption: trans.__('Put the marked runs side by side'),
-    inPalette: true,
     describedBy: {
       args: {
         type: 'object',
@@ -22,7 +19,6 @@ export function compareRuns(context: IContext): ICommand {
         }
       }
     },
-    isEnabled: args => runsOf(args).length >= 2,
     execute: async args => {
       const { openComparison } = await import('../documents');
       openComparison(context, runsOf(args));

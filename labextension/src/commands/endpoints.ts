@@ -1,5 +1,4 @@
 import { Dialog, showDialog } from '@jupyterlab/apputils';
-import { stopIcon, undoIcon } from '@jupyterlab/ui-components';
 
 import { act } from '../act';
 import { statusWords } from '../parts/words';
@@ -9,11 +8,8 @@ import { ICommand, meant, textArgs } from './command';
 const about = (context: IContext) => textArgs({ endpoint: context.trans.__('Name of the endpoint') });
 
 export function openEndpoint(context: IContext): ICommand {
-  const { trans } = context;
   return {
     id: 'nbops:open-endpoint',
-    label: trans.__('Open Endpoint'),
-    caption: trans.__('Open an endpoint with what answers there, where it came from, and how it fares'),
     describedBy: about(context),
     execute: async args => {
       const endpoint = meant(context, args, 'endpoint', 'endpoint');
@@ -29,10 +25,6 @@ export function monitorEndpoint(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:monitor-endpoint',
-    label: trans.__('Measure Drift'),
-    caption: trans.__(
-      'Measure drift, latency and errors of an endpoint’s requests against the training data'
-    ),
     describedBy: about(context),
     execute: async args => {
       const endpoint = meant(context, args, 'endpoint', 'endpoint');
@@ -56,9 +48,6 @@ export function rollbackEndpoint(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:rollback-endpoint',
-    label: trans.__('Roll Back'),
-    caption: trans.__('Go back to what answered before the last deploy'),
-    icon: undoIcon,
     describedBy: about(context),
     execute: async args => {
       const endpoint = meant(context, args, 'endpoint', 'endpoint');
@@ -84,9 +73,6 @@ export function stopEndpoint(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:stop-endpoint',
-    label: trans.__('Stop Endpoint'),
-    caption: trans.__('Stop an endpoint and everything behind it; its records and logs stay'),
-    icon: stopIcon,
     describedBy: about(context),
     execute: async args => {
       const endpoint = meant(context, args, 'endpoint', 'endpoint');

@@ -3,25 +3,19 @@ import { NotebookPanel } from '@jupyterlab/notebook';
 
 import { act } from '../act';
 import { definitionsOf } from '../definitions';
-import { moduleIcon } from '../icons';
 import { runLine, words } from '../kernel';
 import { offerCell } from '../new-cell';
 import { IContext } from '../tokens';
 import { ICommand, textArgs } from './command';
 
 export function extractFunctions(context: IContext): ICommand {
-  const { notebooks, trans } = context;
+  const { trans } = context;
   return {
     id: 'nbops:extract-functions',
-    label: trans.__('Extract Functions to a Module…'),
-    caption: trans.__('Take functions and classes out of the notebook into a versioned module'),
-    icon: moduleIcon,
-    inPalette: true,
     describedBy: textArgs({
       names: trans.__('Functions and classes, separated by spaces; those of the selection when not given'),
       to: trans.__('The module to write, such as churn.features')
     }),
-    isEnabled: () => notebooks?.currentWidget !== null && notebooks !== null,
     execute: async args => {
       const { askForm } = await import('../parts/form');
       const given = { names: String(args.names ?? selected(context).join(' ')), to: String(args.to ?? '') };

@@ -1,88 +1,44 @@
 import { ICommandPalette } from '@jupyterlab/apputils';
+import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { NbopsPanel } from '../panel';
 import { IContext } from '../tokens';
-import { compareRuns } from './compare-runs';
-import { copyId } from './copy-id';
-import { markRun } from './mark-run';
-import { openCell, showExecution } from './open-cell';
-import { openNotebook } from './open-notebook';
+import { ICommand, meant } from './command';
 import { openPanel } from './open-panel';
-import { openRun } from './open-run';
-import { refresh } from './refresh';
 import { searchRuns } from './search-runs';
-import { ICommand } from './command';
-import { monitorEndpoint, openEndpoint, rollbackEndpoint, stopEndpoint } from './endpoints';
-import { extractFunctions } from './extract-functions';
-import { checkModel, deployModel, exportModel, openModel, promoteModel } from './models';
-import { openModule, pullModule, testModule } from './modules';
-import { drawPlots } from './plot';
-import { reproduceRun } from './reproduce-run';
-import { openFile, openLineage } from './lineage';
-import { retrainNotebook } from './retrain-notebook';
-import {
-  fireSchedule,
-  openSchedule,
-  pauseSchedule,
-  removeSchedule,
-  scheduleNotebook,
-  unpauseSchedule
-} from './schedules';
-import { cancel, listSweepRuns, openSweep, promoteBest, resumeSweep } from './sweeps';
-import { tidyRuns } from './tidy-runs';
+import { commandTable } from './table';
 
-/** Every command, in the order the palette lists them. */
-const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand> = [
-  openPanel,
-  refresh,
-  searchRuns,
-  openRun,
-  markRun,
-  compareRuns,
-  openNotebook,
-  openCell,
-  showExecution,
-  copyId,
-  reproduceRun,
-  openLineage,
-  openFile,
-  drawPlots,
-  ...tidyRuns,
-  extractFunctions,
-  openModule,
-  testModule,
-  pullModule,
-  retrainNotebook,
-  openSweep,
-  listSweepRuns,
-  promoteBest,
-  resumeSweep,
-  cancel,
-  scheduleNotebook,
-  openSchedule,
-  fireSchedule,
-  pauseSchedule,
-  unpauseSchedule,
-  removeSchedule,
-  openModel,
-  checkModel,
-  promoteModel,
-  exportModel,
-  deployModel,
-  openEndpoint,
-  monitorEndpoint,
-  rollbackEndpoint,
-  stopEndpoint
-];
+/** Commands that no row stands for: who calls them says what about. */
+const WITH_ARGUMENTS = ['nbops:open-file'];
 
-/** Register the commands, and list in the palette those that need no row to act on. */
+/** Register the commands, and list them in the palette: without arguments they act on what somebody stands on. */
 export function addCommands(context: IContext, panel: NbopsPanel, palette: ICommandPalette | null): void {
+  const { commands } = context.app;
   const category = context.trans.__('nbops');
-  for (const make of COMMANDS) {
-    const { id, inPalette, ...options } = make(context, panel);
-    context.app.commands.addCommand(id, options);
-    if (inPalette) {
+  let known: Promise<Map<string, ICommand>> | null = null;
+  const doing = async (id: string): Promise<ICommand> => {
+    known ??= import('./doing').then(module => module.doing(context, panel));
+    return (await known).get(id) as ICommand;
+  };
+  const add = (id: string, options: Parameters<typeof commands.addCommand>[1]) => {
+    commands.addCommand(id, options);
+    if (!WITH_ARGUMENTS.includes(id)) {
       palette?.addItem({ command: id, category });
     }
+  };
+
+  // These are about the panel itself, and what is typed right after them must find its place.
+  for (const { id, ...options } of [openPanel(context, panel), searchRuns(context, panel)]) {
+    add(id, options);
+  }
+  for (const { id, on, named, ...words } of commandTable(context)) {
+    const isMeant = (args: ReadonlyPartialJSONObject) =>
+      on?.some(noun => meant(context, args, named ?? noun, noun) !== undefined) ?? true;
+    add(id, {
+      isEnabled: isMeant,
+      ...words,
+      describedBy: async () => (await doing(id)).describedBy,
+      execute: async args => (await doing(id)).execute(args)
+    });
   }
 }

@@ -1,6 +1,6 @@
 import { serverPath } from '../project';
 import { IContext } from '../tokens';
-import { ICommand, meant, textArgs } from './command';
+import { ICommand, textArgs } from './command';
 
 /** Rows that something is known of, by the attribute that says what they are. */
 const ROWS = ['endpoint', 'model', 'module', 'run', 'execution'] as const;
@@ -9,16 +9,13 @@ export function openLineage(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:open-lineage',
-    label: trans.__('Show Lineage'),
-    caption: trans.__('Draw what something was made of: models, cells, modules, data and files'),
-    inPalette: true,
     describedBy: textArgs({
       id: trans.__('An endpoint, model, module, run or cell; the newest run when not given'),
       metric: trans.__('A metric of the run'),
       variable: trans.__('A variable of the run')
     }),
     execute: async args => {
-      const found = ROWS.map(row => meant(context, row === 'run' ? args : {}, row, row)).find(Boolean);
+      const found = ROWS.map(row => context.standpoint.of(row)).find(Boolean);
       const { openLineageDocument } = await import('../documents');
       openLineageDocument(context, {
         id: typeof args.id === 'string' && args.id ? args.id : (found ?? 'last'),
@@ -33,8 +30,6 @@ export function openFile(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:open-file',
-    label: trans.__('Open File of the Project'),
-    caption: trans.__('Open a file that was recorded, by its path below the project’s folder'),
     describedBy: textArgs({ path: trans.__('Path of the file') }),
     execute: async args => {
       const path = await serverPath(context.project, String(args.path ?? ''));

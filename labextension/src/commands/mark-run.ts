@@ -1,5 +1,3 @@
-import { checkIcon } from '@jupyterlab/ui-components';
-
 import { IContext } from '../tokens';
 import { ICommand, meant, textArgs } from './command';
 
@@ -7,9 +5,6 @@ export function markRun(context: IContext): ICommand {
   const { selection, trans } = context;
   return {
     id: 'nbops:mark-run',
-    label: trans.__('Mark to Compare'),
-    caption: trans.__('Mark a run, to compare it with the others that are marked'),
-    icon: checkIcon,
     describedBy: textArgs({ run: trans.__('Id of the run') }),
     execute: args => {
       const run = meant(context, args, 'run', 'run');

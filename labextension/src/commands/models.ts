@@ -1,5 +1,4 @@
 import { act } from '../act';
-import { modelIcon } from '../icons';
 import { Routes } from '../schema';
 import { IContext } from '../tokens';
 import { ICommand, meant, textArgs } from './command';
@@ -8,9 +7,6 @@ export function openModel(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:open-model',
-    label: trans.__('Open Model'),
-    caption: trans.__('Open a model version with its signature, checks and origin'),
-    icon: modelIcon,
     describedBy: textArgs({ model: trans.__('The model version, such as churn@3') }),
     execute: async args => {
       const model = meant(context, args, 'model', 'model');
@@ -26,8 +22,6 @@ export function checkModel(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:check-model',
-    label: trans.__('Check Model'),
-    caption: trans.__('Run every check on a model version and record the verdicts'),
     describedBy: textArgs({ model: trans.__('The model version, such as churn@3') }),
     execute: async args => {
       const model = meant(context, args, 'model', 'model');
@@ -57,8 +51,6 @@ export function promoteModel(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:promote-model',
-    label: trans.__('Promote Model…'),
-    caption: trans.__('Give a model version an alias such as production'),
     describedBy: textArgs({
       model: trans.__('The model version, such as churn@3'),
       alias: trans.__('The alias, such as production')
@@ -103,8 +95,6 @@ export function deployModel(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:deploy-model',
-    label: trans.__('Deploy Model…'),
-    caption: trans.__('Put a model behind a stable address, checked before it takes any traffic'),
     describedBy: textArgs({ model: trans.__('The model version, such as churn@3') }),
     execute: async args => {
       const model = meant(context, args, 'model', 'model');
@@ -193,8 +183,6 @@ export function exportModel(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:export-model',
-    label: trans.__('Export Model…'),
-    caption: trans.__('Write a model as a folder that answers without nbops, in Python and in the browser'),
     describedBy: textArgs({ model: trans.__('The model version, such as churn@3') }),
     execute: async args => {
       const model = meant(context, args, 'model', 'model');

@@ -1,5 +1,4 @@
 import { act } from '../act';
-import { moduleIcon } from '../icons';
 import { offerCell } from '../new-cell';
 import { IContext } from '../tokens';
 import { ICommand, meant, textArgs } from './command';
@@ -8,9 +7,6 @@ export function openModule(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:open-module',
-    label: trans.__('Open Module'),
-    caption: trans.__('Open a module with its source, its versions and what changed'),
-    icon: moduleIcon,
     describedBy: textArgs({ module: trans.__('The module, such as churn.features') }),
     execute: async args => {
       const module = meant(context, args, 'module', 'module');
@@ -26,8 +22,6 @@ export function testModule(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:test-module',
-    label: trans.__('Test Module'),
-    caption: trans.__('Replay the calls that were recorded for a module, and say which give something else'),
     describedBy: textArgs({ module: trans.__('The module, such as churn.features') }),
     execute: async args => {
       const module = meant(context, args, 'module', 'module');
@@ -56,10 +50,7 @@ export function pullModule(context: IContext): ICommand {
   const { app, notebooks, trans } = context;
   return {
     id: 'nbops:pull-module',
-    label: trans.__('Pull Edits into the Notebook'),
-    caption: trans.__('Put what was edited in the file of a module into new cells of the notebook'),
     describedBy: textArgs({ module: trans.__('The module, such as churn.features') }),
-    isEnabled: () => notebooks?.currentWidget !== null && notebooks !== null,
     execute: async args => {
       const module = meant(context, args, 'module', 'module');
       const panel = notebooks?.currentWidget;

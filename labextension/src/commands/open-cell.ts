@@ -5,8 +5,6 @@ export function openCell(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:open-cell',
-    label: trans.__('Open Cell'),
-    caption: trans.__('Go to the cell in its notebook, or show what was recorded of it'),
     describedBy: textArgs({ execution: trans.__('Id of the cell’s execution') }),
     execute: async args => {
       const execution = meant(context, args, 'execution', 'execution');
@@ -22,8 +20,6 @@ export function showExecution(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:show-execution',
-    label: trans.__('Show Outputs of Cell'),
-    caption: trans.__('Show what was recorded of a cell, beside what it gave at other times'),
     describedBy: textArgs({ execution: trans.__('Id of the cell’s execution') }),
     execute: async args => {
       const execution = meant(context, args, 'execution', 'execution');

@@ -1,5 +1,3 @@
-import { notebookIcon } from '@jupyterlab/ui-components';
-
 import { IContext } from '../tokens';
 import { ICommand, meant, textArgs } from './command';
 import { serverPath } from '../project';
@@ -8,9 +6,6 @@ export function openNotebook(context: IContext): ICommand {
   const { app, project, trans } = context;
   return {
     id: 'nbops:open-notebook',
-    label: trans.__('Open Notebook of Run'),
-    caption: trans.__('Open the notebook that a run came from'),
-    icon: notebookIcon,
     describedBy: textArgs({ notebook: trans.__('Path of the notebook, from the project’s folder') }),
     execute: async args => {
       const notebook = meant(context, args, 'notebook', 'notebook');

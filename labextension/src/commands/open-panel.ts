@@ -1,25 +1,24 @@
 import { nbopsIcon } from '../icons';
 import { NbopsPanel } from '../panel';
 import { IContext } from '../tokens';
-import { ICommand } from './command';
+import { ICommand, ICommandWords } from './command';
 
-export function openPanel({ app, trans }: IContext, panel: NbopsPanel): ICommand {
+export function openPanel({ app, trans }: IContext, panel: NbopsPanel): ICommand & ICommandWords {
   return {
     id: 'nbops:open-panel',
     label: trans.__('nbops Panel'),
     caption: trans.__('Show runs, cells, modules, models and endpoints beside the notebook'),
     icon: nbopsIcon,
-    inPalette: true,
     describedBy: {
       args: {
         type: 'object',
         properties: { section: { type: 'string', description: trans.__('Id of a section to unfold') } }
       }
     },
-    execute: args => {
+    execute: async args => {
       app.shell.activateById(panel.id);
       if (typeof args.section === 'string') {
-        panel.reveal(args.section);
+        await panel.reveal(args.section);
       }
     }
   };

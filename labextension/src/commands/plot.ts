@@ -1,22 +1,24 @@
 import { act } from '../act';
 import { IContext } from '../tokens';
-import { ICommand, textArgs } from './command';
+import { ICommand, meant, textArgs } from './command';
+
+/** What can be drawn. */
+const DRAWN = ['run', 'sweep', 'endpoint', 'model'] as const;
 
 /** Draw a run, sweep, model or endpoint; its document shows the pictures when they are there. */
 export function drawPlots(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:draw-plots',
-    label: trans.__('Draw Plots…'),
-    caption: trans.__('Draw a run, sweep, model or endpoint and keep the pictures with it'),
     describedBy: textArgs({
       id: trans.__('A run, sweep or endpoint, or a model version such as churn@3'),
       data: trans.__('For a model: a file with rows that it was not trained on'),
       target: trans.__('The column of them with the truth')
     }),
     execute: async args => {
-      const { id, data, target } = args;
-      if (typeof id !== 'string' || !id) {
+      const { data, target } = args;
+      const id = DRAWN.map(noun => meant(context, args, 'id', noun)).find(Boolean);
+      if (id === undefined) {
         return;
       }
       const isAsked = id.includes('@') && data === undefined;

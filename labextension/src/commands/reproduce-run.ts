@@ -1,5 +1,3 @@
-import { undoIcon } from '@jupyterlab/ui-components';
-
 import { act } from '../act';
 import { short } from '../format';
 import { Reproduction } from '../schema';
@@ -10,15 +8,12 @@ export function reproduceRun(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:reproduce-run',
-    label: trans.__('Reproduce'),
-    caption: trans.__('Run it again in a fresh kernel as it was recorded, and compare what comes out'),
-    icon: undoIcon,
     describedBy: textArgs({
       run: trans.__('Id of the run, or a model version such as churn@3'),
       metric: trans.__('Only what leads to this metric')
     }),
     execute: async args => {
-      const run = meant(context, args, 'run', 'run');
+      const run = meant(context, args, 'run', 'run') ?? meant(context, args, 'run', 'model');
       if (run !== undefined) {
         const metric = typeof args.metric === 'string' ? args.metric : undefined;
         await act(

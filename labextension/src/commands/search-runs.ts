@@ -1,17 +1,16 @@
 import { NbopsPanel } from '../panel';
 import { IContext } from '../tokens';
-import { ICommand } from './command';
+import { ICommand, ICommandWords } from './command';
 
-export function searchRuns({ app, trans }: IContext, panel: NbopsPanel): ICommand {
+export function searchRuns({ app, trans }: IContext, panel: NbopsPanel): ICommand & ICommandWords {
   return {
     id: 'nbops:search-runs',
     label: trans.__('Search Runs'),
     caption: trans.__('Search runs by name or by an expression such as metrics.accuracy > 0.9'),
-    inPalette: true,
     describedBy: { args: { type: 'object', properties: {} } },
-    execute: () => {
+    execute: async () => {
       app.shell.activateById(panel.id);
-      panel.reveal('runs');
+      await panel.reveal('runs');
       panel.node.querySelector<HTMLInputElement>('.nbops-Search')?.focus();
     }
   };

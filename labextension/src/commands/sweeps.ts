@@ -1,5 +1,3 @@
-import { launchIcon, stopIcon } from '@jupyterlab/ui-components';
-
 import { act } from '../act';
 import { text } from '../format';
 import { IContext } from '../tokens';
@@ -9,9 +7,6 @@ export function openSweep(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:open-sweep',
-    label: trans.__('Open Sweep'),
-    caption: trans.__('Open a sweep with its results, its plots and what goes on'),
-    icon: launchIcon,
     describedBy: textArgs({ sweep: trans.__('Id of the sweep') }),
     execute: async args => {
       const sweep = meant(context, args, 'sweep', 'sweep');
@@ -27,13 +22,11 @@ export function listSweepRuns(context: IContext, panel: { reveal(id: string): vo
   const { trans } = context;
   return {
     id: 'nbops:list-sweep-runs',
-    label: trans.__('Show Runs of Sweep'),
-    caption: trans.__('List the runs of a sweep'),
     describedBy: textArgs({ sweep: trans.__('Id of the sweep') }),
     execute: async args => {
       const sweep = meant(context, args, 'sweep', 'sweep');
       if (sweep !== undefined) {
-        panel.reveal('runs');
+        void panel.reveal('runs');
         context.selection.ask(`sweep_id = "${sweep}"`);
       }
     }
@@ -44,8 +37,6 @@ export function promoteBest(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:promote-best',
-    label: trans.__('Promote Best of Sweep…'),
-    caption: trans.__('Give the model of a sweep’s best run an alias such as production'),
     describedBy: textArgs({
       sweep: trans.__('Id of the sweep'),
       alias: trans.__('The alias, such as production')
@@ -76,8 +67,7 @@ async function askAlias(trans: IContext['trans']): Promise<string | undefined> {
     fields: [
       {
         name: 'alias',
-        label: trans.__('Alias'),
-        value: 'production',
+            value: 'production',
         help: trans.__('Another version that has it loses it')
       }
     ]
@@ -89,8 +79,6 @@ export function resumeSweep(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:resume-sweep',
-    label: trans.__('Resume Sweep'),
-    caption: trans.__('Go on with a sweep that was cut short; finished runs are not run again'),
     describedBy: textArgs({ sweep: trans.__('Id of the sweep') }),
     execute: async args => {
       const sweep = meant(context, args, 'sweep', 'sweep');
@@ -113,9 +101,6 @@ export function cancel(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:cancel',
-    label: trans.__('Cancel'),
-    caption: trans.__('Cancel a sweep or a run that is under way, in whatever process'),
-    icon: stopIcon,
     describedBy: textArgs({ id: trans.__('Id of the sweep or run') }),
     execute: async args => {
       const id = meant(context, args, 'id', 'sweep') ?? meant(context, args, 'id', 'run');

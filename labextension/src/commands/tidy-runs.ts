@@ -1,10 +1,9 @@
 import { Dialog, showDialog } from '@jupyterlab/apputils';
-import { deleteIcon, editIcon, undoIcon } from '@jupyterlab/ui-components';
 
 import { act } from '../act';
 import { short } from '../format';
 import { IContext } from '../tokens';
-import { ICommand, meant, textArgs } from './command';
+import { ICommand, meant, meantRuns, textArgs } from './command';
 
 /** A run's name, tags and note, and the lists it stands in. */
 export const tidyRuns = [renameRun, tagRun, noteOnRun, archiveRuns, deleteRuns, restoreRuns];
@@ -13,9 +12,6 @@ function renameRun(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:rename-run',
-    label: trans.__('Rename Run…'),
-    caption: trans.__('Give a run another name'),
-    icon: editIcon,
     describedBy: textArgs({ run: trans.__('Id of the run') }),
     execute: async args => {
       const run = meant(context, args, 'run', 'run');
@@ -41,8 +37,6 @@ function tagRun(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:tag-run',
-    label: trans.__('Tag Run…'),
-    caption: trans.__('Set a tag of a run, by which it is found: tags.NAME = VALUE'),
     describedBy: textArgs({ run: trans.__('Id of the run') }),
     execute: async args => {
       const run = meant(context, args, 'run', 'run');
@@ -68,8 +62,6 @@ function noteOnRun(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:note-on-run',
-    label: trans.__('Write Note…'),
-    caption: trans.__('Write a note on a run, in place of the one it has'),
     describedBy: textArgs({ run: trans.__('Id of the run') }),
     execute: async args => {
       const run = meant(context, args, 'run', 'run');
@@ -95,8 +87,6 @@ function archiveRuns(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:archive-runs',
-    label: trans.__('Archive'),
-    caption: trans.__('Take the run, or the marked runs, out of the list; nothing of them is lost'),
     describedBy: textArgs({ run: trans.__('Id of the run; the marked runs when it is one of them') }),
     execute: async args => {
       const runs = meantRuns(context, args);
@@ -119,9 +109,6 @@ function deleteRuns(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:delete-runs',
-    label: trans.__('Delete…'),
-    caption: trans.__('Put the run, or the marked runs, into the trash'),
-    icon: deleteIcon,
     describedBy: textArgs({ run: trans.__('Id of the run; the marked runs when it is one of them') }),
     execute: async args => {
       const runs = meantRuns(context, args);
@@ -156,11 +143,7 @@ function restoreRuns(context: IContext): ICommand {
   const { trans } = context;
   return {
     id: 'nbops:restore-runs',
-    label: trans.__('Restore'),
-    caption: trans.__('Bring the run, or the marked runs, back from the trash or the archive'),
-    icon: undoIcon,
     describedBy: textArgs({ run: trans.__('Id of the run; the marked runs when it is one of them') }),
-    isVisible: () => context.selection.shelf !== 'listed',
     execute: async args => {
       const runs = meantRuns(context, args);
       if (runs.length) {
@@ -177,15 +160,6 @@ function restoreRuns(context: IContext): ICommand {
       }
     }
   };
-}
-
-/** The row that is meant; all marked ones when it is one of them. */
-function meantRuns(context: IContext, args: { readonly [name: string]: unknown }): string[] {
-  const run = meant(context, args, 'run', 'run');
-  if (run === undefined) {
-    return [...context.selection.marked];
-  }
-  return context.selection.isMarked(run) ? [...context.selection.marked] : [run];
 }
 
 async function ask(

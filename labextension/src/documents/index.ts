@@ -1,3 +1,5 @@
+import '../style';
+
 export { openComparison } from './comparison';
 export { openEndpointDocument } from './endpoint';
 export { openExecution, showExecution } from './execution';

@@ -3,6 +3,8 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
+import '../style';
+
 /** One question of a form. */
 export interface IField {
   name: string;

@@ -1,3 +1,5 @@
+import '../style';
+
 export { CellsSection } from './cells';
 export { EndpointsSection } from './endpoints';
 export { LineageSection } from './lineage';

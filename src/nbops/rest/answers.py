@@ -38,6 +38,12 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
     total: int
 
 
+class CallStopped(msgspec.Struct, frozen=True, kw_only=True):
+    """A call was asked for its end, which comes at its next step."""
+
+    request: str
+
+
 class Bytes(msgspec.Struct, frozen=True, kw_only=True):
     """Content that is sent as it is, always as a download: what is stored may be hostile HTML."""
 

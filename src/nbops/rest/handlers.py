@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
@@ -15,9 +16,9 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
-from nbops.errors import NotFoundError, UsageError
-from nbops.progress import watching
-from nbops.rest.answers import Bytes
+from nbops.errors import ConflictError, NotFoundError, UsageError
+from nbops.progress import Sink, Stoppable, Stopped, watching
+from nbops.rest.answers import Bytes, CallStopped
 from nbops.rest.arguments import from_query, understand
 from nbops.rest.news import ProgressNews
 from nbops.rest.openapi import openapi_document
@@ -39,6 +40,27 @@ class Service:
         # Work that takes minutes has its own threads, so that it never keeps a list waiting.
         self.workers = ThreadPoolExecutor(4, thread_name_prefix="nbops-work")
         self.tell_progress = tell_progress
+        self._going_on: dict[str, Stoppable] = {}
+
+    @contextlib.contextmanager
+    def going_on(self, request: str, sink: Sink) -> Iterator[None]:
+        """Show a call's progress, and let others stop it by its name."""
+        stoppable = Stoppable(sink)
+        if request:
+            self._going_on[request] = stoppable
+        try:
+            with watching(stoppable):
+                yield
+        finally:
+            self._going_on.pop(request, None)
+
+    def stop(self, request: str) -> CallStopped:
+        """Ask a call for its end."""
+        call = self._going_on.get(request)
+        if call is None:
+            raise NotFoundError(f"no call {request!r} is going on", hint="it is over, or was sent without X-Request-ID")
+        call.stop()
+        return CallStopped(request=request)
 
     async def run(self, executor: Executor, do: Callable[..., Any], *args: Any) -> Any:
         """Call in a thread, with this task's context variables."""
@@ -75,6 +97,15 @@ class NbopsHandler(APIHandler):
         detail = error.log_message if isinstance(error, web.HTTPError) else None
         self.send_problem(plain_problem(status_code, detail))
 
+    def body(self) -> dict[str, Any]:
+        """The JSON object that was sent."""
+        if not self.request.body:
+            return {}
+        try:
+            return msgspec.json.decode(self.request.body, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"the body is not a JSON object: {error}", hint='{"model": "churn@3"}') from error
+
     def project_path(self) -> str:
         return self.get_query_argument("project", "", strip=False)
 
@@ -109,7 +140,7 @@ class RouteHandler(NbopsHandler):
                 reply = await self.service.run(self.service.readers, _read, project.reader, route, values)
             else:
                 sink = ProgressNews(self.service.tell_progress, root=settings.root, request=self._request_name())
-                with watching(sink):
+                with self.service.going_on(self._request_name(), sink):
                     reply = await self.service.run(self.service.workers, _change, settings, route, values)
         except Exception as error:  # The fence around a request: every failure is answered.
             problem = problem_of(error)
@@ -126,18 +157,10 @@ class RouteHandler(NbopsHandler):
         }
         if route.method != "POST":
             return from_query(route, query)
-        body = self._body()
+        body = self.body()
         if set(body) & set(query):
             raise UsageError("options belong into the body, the query has only ?project=", hint=f"POST {route.name}")
         return {**from_query(route, query), **body}
-
-    def _body(self) -> dict[str, Any]:
-        if not self.request.body:
-            return {}
-        try:
-            return msgspec.json.decode(self.request.body, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"the body is not a JSON object: {error}", hint='{"model": "churn@3"}') from error
 
     def _request_name(self) -> str:
         return self.request.headers.get("X-Request-ID", "")[:80]
@@ -171,6 +194,23 @@ class ProjectHandler(NbopsHandler):
         self.send(msgspec.json.encode(state))
 
 
+class StopHandler(NbopsHandler):
+    """Ends a call that takes long, from whichever page."""
+
+    @web.authenticated
+    async def post(self) -> None:
+        await self.allow("execute")
+        try:
+            request = self.body().get("request")
+            if not isinstance(request, str):
+                raise UsageError("calls/stop needs request", hint='{"request": "the X-Request-ID of the call"}')
+            stopped = self.service.stop(request)
+        except (NotFoundError, UsageError) as error:
+            self.send_problem(problem_of(error))
+            return
+        self.send(msgspec.json.encode(stopped))
+
+
 class OpenApiHandler(NbopsHandler):
     """The description of all this."""
 
@@ -195,6 +235,8 @@ def _change(settings: Any, route: Route, values: dict[str, Any]) -> bytes | Byte
     workspace = Workspace(settings)
     try:
         return _encoded(route.do(workspace, values))
+    except Stopped as error:
+        raise ConflictError(f"{route.name} was cancelled", code="cancelled", hint="nbops runs") from error
     finally:
         workspace.close()
 
@@ -218,6 +260,7 @@ def handlers(service: Service, base_url: str) -> list[tuple[str, type[web.Reques
     found: list[tuple[str, type[web.RequestHandler], dict[str, Any]]] = [
         (address("openapi.json"), OpenApiHandler, {"service": service}),
         (address("project"), ProjectHandler, {"service": service}),
+        (address("calls/stop"), StopHandler, {"service": service}),
     ]
     for name in dict.fromkeys(route.name for route in ROUTES):
         of_name = {route.method: route for route in ROUTES if route.name == name}

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from nbops.grammar import Option
-from nbops.rest.answers import Bytes
+from nbops.rest.answers import Bytes, CallStopped
 from nbops.rest.problems import Problem
 from nbops.rest.projects import ProjectState
 from nbops.rest.routes import MOST_ROWS, PREFIX, ROUTES, Route
@@ -39,12 +39,13 @@ def openapi_document() -> dict[str, Any]:
         '3.1.0'
     """
     replies = [_json_type(route) for route in ROUTES]
-    kinds = [*replies, ProjectState, Problem]
+    kinds = [*replies, ProjectState, CallStopped, Problem]
     schemas, components = msgspec.json.schema_components(kinds, ref_template=REF)
     _require_what_is_always_sent(kinds, components)
     paths: dict[str, dict[str, Any]] = {
         f"/{PREFIX}/openapi.json": {"get": _operation_of_description()},
         f"/{PREFIX}/project": {"get": _operation_of_project()},
+        f"/{PREFIX}/calls/stop": {"post": _operation_of_stop()},
     }
     for route, schema in zip(ROUTES, schemas, strict=False):
         paths.setdefault(f"/{PREFIX}/{route.name}", {})[route.method.lower()] = _operation(route, schema)
@@ -136,6 +137,17 @@ def _operation_of_project() -> dict[str, Any]:
         "summary": "Say which project a path belongs to, and tell of its news on the event bus from now on.",
         "parameters": [_PROJECT],
         "responses": _responses({"application/json": {"schema": schema}}),
+    }
+
+
+def _operation_of_stop() -> dict[str, Any]:
+    request = {"type": "string", "description": "The X-Request-ID that the call was sent with."}
+    body = {"type": "object", "properties": {"request": request}, "required": ["request"]}
+    return {
+        "operationId": "calls_stop",
+        "summary": "End a call that takes long at its next step; it answers with the code cancelled.",
+        "requestBody": {"content": {"application/json": {"schema": body}}},
+        "responses": _responses({"application/json": {"schema": {"$ref": REF.format(name="CallStopped")}}}),
     }
 
 

@@ -60,15 +60,16 @@ def _constants() -> str:
 def _routes(paths: dict[str, Any]) -> str:
     lines = ["/** Every route: what it takes and what it gives. */\nexport interface Routes {\n"]
     methods = [
-        "/** The method of every route. */\n",
-        "export const METHODS: { [name in keyof Routes]: 'GET' | 'POST' | 'DELETE' } = {\n",
+        "/** The method of every route that changes something; of all others it is GET. */\n",
+        "export const METHODS: { [name in keyof Routes]?: 'POST' | 'DELETE' } = {\n",
     ]
     for path, operations in paths.items():
         name = path.removeprefix(f"/{PREFIX}/")
         for method, operation in operations.items():
             lines.append(f"  {_comment(operation['summary'], '  ').lstrip()}")
             lines.append(f"  {_key(name)}: {{ takes: {_takes(operation)}; gives: {_gives(operation)} }};\n")
-            methods.append(f"  {_key(name)}: '{method.upper()}',\n")
+            if method != "get":  # a closed panel loads this table: what most of it says is left out
+                methods.append(f"  {_key(name)}: '{method.upper()}',\n")
     methods[-1] = methods[-1].replace(",\n", "\n")
     return "".join([*lines, "}\n\n", *methods, "};\n"])
 
