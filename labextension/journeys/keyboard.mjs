@@ -25,6 +25,10 @@ await run(async (tour, args) => {
       .waitFor();
     await press('Enter');
   };
+  const search = async () => {
+    await palette('search runs');
+    await page.waitForFunction(() => document.activeElement?.matches('.nbops-Search'));
+  };
   const told = text => page.locator('.Toastify__toast', { hasText: text }).waitFor({ timeout: 90_000 });
   const dialog = page.locator('.jp-Dialog');
 
@@ -34,7 +38,7 @@ await run(async (tour, args) => {
   await press('ControlOrMeta+Alt+O');
   await tour.row('loss').waitFor({ timeout: 60_000 });
 
-  await palette('search runs');
+  await search();
   await tabTo('.nbops-Runs .nbops-List');
   await press('Home');
   await palette('tag run');
@@ -43,7 +47,7 @@ await run(async (tour, args) => {
   await press('Enter');
   await told('Tagged');
 
-  await palette('search runs');
+  await search();
   await tabTo('.nbops-Runs .nbops-List');
   await press('Home');
   await palette('reproduce run');
@@ -52,7 +56,7 @@ await run(async (tour, args) => {
 
   const count = async () => Number((await page.locator('.nbops-Count').innerText()).replace(/\D/g, ''));
   const before = await count();
-  await palette('search runs');
+  await search();
   await page.keyboard.type('tags.reviewed = yes');
   await page.waitForFunction(() => document.querySelector('.nbops-Count').innerText === '1 run');
   await tabTo('.nbops-Runs .nbops-List');
@@ -61,13 +65,15 @@ await run(async (tour, args) => {
   await told('finished');
   await palette('draw plots');
   await told('Drawn');
+  await search();
+  await tabTo('.nbops-Runs .nbops-List');
   await press('Enter');
   await page.locator('.nbops-Document img').first().waitFor({ timeout: 30_000 });
   found.tagged = await page.locator('.nbops-Document .nbops-Head').innerText();
   found.plots = await page.locator('.nbops-Document img').count();
   await tour.shot('keyboard-run');
 
-  await palette('search runs');
+  await search();
   await press('Escape');
   await page.waitForFunction(
     before => Number(document.querySelector('.nbops-Count').innerText.replace(/\D/g, '')) > before,
@@ -85,7 +91,7 @@ await run(async (tour, args) => {
   );
 
   // A model to an endpoint, and the endpoint to its end.
-  await tabTo('#nbops-section-models, .lm-AccordionPanel-title[aria-label="Models"]');
+  await tabTo('[aria-controls="nbops-section-models"]');
   await press('Enter');
   await tabTo('.nbops-Section[id="nbops-section-models"] .nbops-List');
   await press('Home');

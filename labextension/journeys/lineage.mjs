@@ -1,7 +1,7 @@
 // From an endpoint back to the file: as a graph walked by keyboard, as a table, and as a tree in the side panel.
 
-import { auditor } from './axe.mjs';
-import { run } from './lab.mjs';
+import { auditor, axeOn } from './axe.mjs';
+import { run, THEMES } from './lab.mjs';
 
 await run(async tour => {
   const { page, found } = tour;
@@ -38,8 +38,15 @@ await run(async tour => {
   );
 
   // Cells bear their marks while the panel is open, the notebook's file does not; the settings switch them off.
-  await page.locator('.nbops-CellMark').first().waitFor();
+  await page.locator('.nbops-CellMark', { hasText: 'edited' }).first().waitFor();
+  await page.locator('.nbops-CellMark', { hasText: 'out of order' }).first().waitFor();
   found.marks = await page.locator('.nbops-CellMark').allInnerTexts();
+  found.violations['cell-marks'] = [];
+  for (const [word, theme] of THEMES) {
+    await tour.theme(theme);
+    found.violations['cell-marks'].push(...(await axeOn(tour, '.nbops-CellMark')));
+  }
+  await tour.theme(THEMES[0][1]);
   await tour.shot('cell-marks');
   found.metadata = await page.evaluate(() =>
     JSON.stringify([...window.jupyterapp.shell.currentWidget.context.model.cells].map(cell => cell.metadata))

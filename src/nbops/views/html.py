@@ -1,7 +1,8 @@
 """Parts as HTML: JupyterLab's colours where they are, its own elsewhere, no script.
 
 One style sheet stands at the top of each output instead of a style on each cell: a list of 50 rows stays below 10 kB.
-Where a sanitizer takes the sheet away (an untrusted notebook, GitHub), a plain table is left.
+Colours are those that are told from the ground in nbconvert's pages, too, whose greys and oranges are lighter. Where a
+sanitizer takes the sheet away (an untrusted notebook, GitHub), a plain table is left.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ _SHEET = (
     "<style>.nbops{font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);overflow-x:auto}"
     ".nbops table{border-collapse:collapse;margin:2px 0}"
     ".nbops th,.nbops td{text-align:left!important;padding:2px 12px 2px 0;vertical-align:top;white-space:nowrap}"
-    ".nbops th{color:var(--jp-ui-font-color2,#616161);font-weight:400}"
+    ".nbops th{font-weight:400}"
     ".nbops thead th{border-bottom:1px solid var(--jp-border-color2,#e0e0e0)}"
     ".nbops .n{text-align:right!important;font-variant-numeric:tabular-nums}"
     ".nbops .m{font-weight:600}.nbops h4{font-size:13px;margin:8px 0 2px}"
     ".nbops h4 small,.nbops .faint{color:var(--jp-ui-font-color2,#616161);font-weight:400}"
     ".nbops .good{color:var(--jp-success-color0,#1b5e20)}.nbops .bad{color:var(--jp-error-color0,#b71c1c)}"
-    ".nbops .busy{color:var(--jp-warn-color0,#a33a00)}"
+    ".nbops .busy{font-weight:600}"
     ".nbops pre{font:12px/1.45 var(--jp-code-font-family,ui-monospace,monospace);margin:4px 0;padding:6px 8px;"
     "overflow-x:auto;border:1px solid var(--jp-border-color2,#e0e0e0);border-radius:3px}"
     ".nbops p{margin:2px 0;white-space:pre-line}</style>"
