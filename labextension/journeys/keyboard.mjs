@@ -21,7 +21,7 @@ await run(async (tour, args) => {
     await page.locator('.jp-ModalCommandPalette input').waitFor();
     await page.keyboard.type(`nbops ${text}`);
     await page
-      .locator('.jp-ModalCommandPalette .lm-mod-active', { hasText: new RegExp(text.slice(-6), 'i') })
+      .locator('.jp-ModalCommandPalette .lm-mod-active', { hasText: new RegExp(text, 'i') })
       .waitFor();
     await press('Enter');
   };

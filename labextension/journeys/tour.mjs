@@ -17,8 +17,11 @@ await run(async (tour, args) => {
 
   // By keyboard alone: walk, mark, compare.
   await page.locator('.nbops-Runs .nbops-List').focus();
-  for (const key of ['End', ' ', 'ArrowUp', ' ', 'ArrowUp', ' ']) {
+  for (const [marked, key] of ['End', 'ArrowUp', 'ArrowUp'].entries()) {
     await page.keyboard.press(key);
+    await page.locator('.nbops-Runs .nbops-mod-focused').waitFor();
+    await page.keyboard.press(' ');
+    await page.getByText(`${marked + 1} marked`).waitFor();
   }
   await audit('marked');
   await page.getByRole('button', { name: 'Compare' }).focus();

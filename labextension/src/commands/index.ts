@@ -32,13 +32,19 @@ export function addCommands(context: IContext, panel: NbopsPanel, palette: IComm
     add(id, options);
   }
   for (const { id, on, named, ...words } of commandTable(context)) {
-    const isMeant = (args: ReadonlyPartialJSONObject) =>
-      on?.some(noun => meant(context, args, named ?? noun, noun) !== undefined) ?? true;
+    const about = (args: ReadonlyPartialJSONObject) =>
+      on?.map(noun => meant(context, args, named ?? noun, noun)).find(Boolean);
     add(id, {
-      isEnabled: isMeant,
+      isEnabled: args => on === undefined || about(args) !== undefined,
       ...words,
       describedBy: async () => (await doing(id)).describedBy,
-      execute: async args => (await doing(id)).execute(args)
+      execute: async args => {
+        // Asked at once: the palette gives the focus back, perhaps to something else, while the code is fetched.
+        const found = about(args);
+        const name = named ?? on?.find(noun => meant(context, args, noun, noun) === found);
+        const known = found === undefined || name === undefined ? args : { ...args, [name]: found };
+        return (await doing(id)).execute(known);
+      }
     });
   }
 }

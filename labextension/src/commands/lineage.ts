@@ -2,9 +2,6 @@ import { serverPath } from '../project';
 import { IContext } from '../tokens';
 import { ICommand, textArgs } from './command';
 
-/** Rows that something is known of, by the attribute that says what they are. */
-const ROWS = ['endpoint', 'model', 'module', 'run', 'execution'] as const;
-
 export function openLineage(context: IContext): ICommand {
   const { trans } = context;
   return {
@@ -15,10 +12,9 @@ export function openLineage(context: IContext): ICommand {
       variable: trans.__('A variable of the run')
     }),
     execute: async args => {
-      const found = ROWS.map(row => context.standpoint.of(row)).find(Boolean);
       const { openLineageDocument } = await import('../documents');
       openLineageDocument(context, {
-        id: typeof args.id === 'string' && args.id ? args.id : (found ?? 'last'),
+        id: typeof args.id === 'string' && args.id ? args.id : 'last',
         ...(typeof args.metric === 'string' ? { metric: args.metric } : {}),
         ...(typeof args.variable === 'string' ? { variable: args.variable } : {})
       });

@@ -89,6 +89,10 @@ export function commandTable(context: IContext): ICommandWords[] {
     },
     {
       id: 'nbops:open-lineage',
+      on: ['endpoint', 'model', 'module', 'run', 'execution'],
+      named: 'id',
+      // Of the newest run where nobody stands on anything.
+      isEnabled: () => true,
       label: trans.__('Show Lineage'),
       caption: trans.__('Draw what something was made of: models, cells, modules, data and files')
     },
@@ -125,12 +129,14 @@ export function commandTable(context: IContext): ICommandWords[] {
     },
     {
       id: 'nbops:archive-runs',
+      on: ['run'],
       label: trans.__('Archive Runs'),
       caption: trans.__('Take the run, or the marked runs, out of the list; nothing of them is lost'),
       isEnabled: args => meantRuns(context, args).length > 0
     },
     {
       id: 'nbops:delete-runs',
+      on: ['run'],
       label: trans.__('Delete Runs…'),
       caption: trans.__('Put the run, or the marked runs, into the trash'),
       icon: deleteIcon,
@@ -138,6 +144,7 @@ export function commandTable(context: IContext): ICommandWords[] {
     },
     {
       id: 'nbops:restore-runs',
+      on: ['run'],
       label: trans.__('Restore Runs'),
       caption: trans.__('Bring the run, or the marked runs, back from the trash or the archive'),
       icon: undoIcon,
