@@ -67,7 +67,8 @@ async function askAlias(trans: IContext['trans']): Promise<string | undefined> {
     fields: [
       {
         name: 'alias',
-            value: 'production',
+        label: trans.__('Alias'),
+        value: 'production',
         help: trans.__('Another version that has it loses it')
       }
     ]
