@@ -1,89 +1,37 @@
 import { IRenderMime, IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import { Widget } from '@lumino/widgets';
+import { Panel } from '@lumino/widgets';
 
 import { IContext } from './tokens';
 
-const LIVE = 'application/vnd.nbops.progress+json';
-
 /** What the kernel tells while a cell waits. */
-interface ITold {
-  /** What is cancelled: a sweep. */
-  cancels: string;
-  stages: ReadonlyArray<{
-    title: string;
-    words: ReadonlyArray<string>;
-    notes: ReadonlyArray<string>;
-    done: number;
-    total: number;
-    is_over: boolean;
-  }>;
-}
+export const LIVE = 'application/vnd.nbops.progress+json';
 
-/**
- * Draw what a cell waits for, with a button that cancels it.
- *
- * The kernel is busy with the cell and hears no widget; the button asks the server, which tells the sweep's driver
- * through the store.
- */
+/** Draw what cells wait for. */
 export function drawLiveProgress(rendermime: IRenderMimeRegistry, context: IContext): void {
   rendermime.addFactory(
-    { safe: true, mimeTypes: [LIVE], createRenderer: () => new LiveProgress(context) },
+    { safe: true, mimeTypes: [LIVE], createRenderer: () => new Later(context) },
     // Before the HTML that stands beside it.
     0
   );
 }
 
-class LiveProgress extends Widget implements IRenderMime.IRenderer {
+/** Fetches the code that draws when the first cell waits. */
+class Later extends Panel implements IRenderMime.IRenderer {
   constructor(private readonly _context: IContext) {
     super();
-    // The panel may never have been opened.
-    void import('./style');
-    this.addClass('nbops-Live');
-    const { trans } = _context;
-    this._rows.className = 'nbops-Live-rows';
-    this._cancel.className = 'nbops-Button';
-    this._cancel.textContent = trans.__('Cancel');
-    this._cancel.onclick = () => void this._ask();
-    this.node.append(this._rows, this._cancel);
   }
 
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    const told = model.data[LIVE] as unknown as ITold;
-    this._cancels = told.cancels;
-    this._rows.replaceChildren(...told.stages.map(drawn));
+    this._drawing ??= this._fetch();
+    await (await this._drawing).renderModel(model);
   }
 
-  private async _ask(): Promise<void> {
-    this._cancel.disabled = true;
-    this._cancel.textContent = this._context.trans.__('Cancelling…');
-    await this._context.app.commands.execute('nbops:cancel', { id: this._cancels });
-    this._cancel.disabled = false;
-    this._cancel.textContent = this._context.trans.__('Cancel');
+  private async _fetch(): Promise<IRenderMime.IRenderer> {
+    const { LiveProgress } = await import('./live-drawing');
+    const drawing = new LiveProgress(this._context);
+    this.addWidget(drawing);
+    return drawing;
   }
 
-  private _cancels = '';
-  private readonly _rows = document.createElement('div');
-  private readonly _cancel = document.createElement('button');
-}
-
-function drawn(stage: ITold['stages'][number]): HTMLElement {
-  const row = element('div', 'nbops-Live-row');
-  row.append(element('span', 'nbops-Live-title', stage.title));
-  if (stage.total > 0 && !stage.is_over) {
-    const bar = document.createElement('progress');
-    bar.max = stage.total;
-    bar.value = stage.done;
-    bar.setAttribute('aria-label', stage.title);
-    row.append(bar);
-  }
-  row.append(element('span', 'nbops-Live-words', stage.words.join(' · ')));
-  row.append(...stage.notes.map(note => element('div', 'nbops-Live-note', note)));
-  return row;
-}
-
-function element(name: string, className: string, text = ''): HTMLElement {
-  const node = document.createElement(name);
-  node.className = className;
-  node.textContent = text;
-  return node;
+  private _drawing: Promise<IRenderMime.IRenderer> | null = null;
 }
