@@ -38,8 +38,16 @@ for number in range(int(sys.argv[2]), 10_000):
     print(number, flush=True)
 """
 BYTES = """
-import sys
+import datetime, sys, time
 from pathlib import Path
+
+class Then(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return cls.fromtimestamp(time.time(), tz)
+
+now = time.time() + 86_400 * int(sys.argv[3])
+time.time, datetime.datetime = lambda: now, Then
 from nbops.extract.planning import make_plan
 from nbops.source import read_notebook
 names = sys.argv[2].split()
@@ -48,18 +56,18 @@ sys.stdout.buffer.write(plan.source.encode())
 """
 
 
-def test_every_process_writes_the_same_bytes(tmp_path: Path) -> None:
+def test_every_process_writes_the_same_bytes_on_every_day(tmp_path: Path) -> None:
     names = "bump cached apply content volume slow at"
 
     texts = {
         subprocess.run(
-            [sys.executable, "-c", BYTES, str(CORPUS / "state.ipynb"), names],
+            [sys.executable, "-c", BYTES, str(CORPUS / "state.ipynb"), names, days],
             capture_output=True,
             check=True,
             cwd=tmp_path,
             env={**os.environ, "PYTHONHASHSEED": seed, "TZ": zone},
         ).stdout
-        for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"), ("3", "America/Lima"))
+        for seed, zone, days in (("1", "UTC", "0"), ("2", "Asia/Tokyo", "1"), ("3", "America/Lima", "400"))
     }
 
     assert len(texts) == 1
