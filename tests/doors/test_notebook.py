@@ -48,6 +48,18 @@ def test_status_tells_this_session(notebook: Notebook) -> None:
     assert (status.recording, status.cells) == (True, 2)
 
 
+def test_a_record_that_a_cell_ends_with_is_shown_as_the_verbs_show_it(notebook: Notebook) -> None:
+    record = notebook.run("import nbops; nbops.log_artifact({'a': 1}, name='<b>.json')").result
+    formatter = notebook.shell.display_formatter
+    assert formatter is not None
+    shown, _ = formatter.format(record)
+    assert shown["text/plain"].splitlines()[1].split()[1:] == ["<b>.json", "application/json", "12", "B", "logged"]
+    assert "&lt;b&gt;.json" in shown["text/html"]
+    notebook.run("%unload_ext nbops").raise_error()
+    assert formatter.format(record)[0] == {"text/plain": repr(record)}
+    notebook.run("%load_ext nbops").raise_error()
+
+
 def test_wrong_line_shows_the_right_call_without_a_stack(
     notebook: Notebook, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nbops import capture
+from nbops.records import Record
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _KEYS = ("%nbops", "nbops")
+_SHOWN_AS = {"text/plain", "text/html"}
 
 
 def load(shell: InteractiveShell) -> None:
@@ -36,7 +38,33 @@ def load(shell: InteractiveShell) -> None:
     untyped.register_magic_function(nbops, "line_cell", "nbops")
     for key in _KEYS:
         untyped.set_hook("complete_command", _completions, str_key=key)
+    _show_records(shell)
     capture.start(shell)
+
+
+def _show_records(shell: InteractiveShell) -> None:
+    """Let a cell that ends with ``nbops.log_model(…)`` show the record as the verbs show it."""
+
+    def text(record: Record, printer: Any, _cycle: bool) -> None:
+        printer.text(_bundle_of(record)["text/plain"])
+
+    def html(record: Record) -> str:
+        return _bundle_of(record)["text/html"]
+
+    formatters = _formatters(shell)
+    for kind, show in (("text/plain", text), ("text/html", html)):
+        if kind in formatters:
+            formatters[kind].for_type(Record, show)
+
+
+def _formatters(shell: InteractiveShell) -> Any:
+    return shell.display_formatter.formatters if shell.display_formatter is not None else {}
+
+
+def _bundle_of(record: Record) -> dict[str, str]:
+    from nbops.views import bundle_of
+
+    return bundle_of([record])
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -47,6 +75,9 @@ def unload(shell: InteractiveShell) -> None:
     completers: Any = shell.strdispatchers["complete_command"]
     for key in _KEYS:
         completers.strs.pop(key, None)
+    for kind, formatter in _formatters(shell).items():
+        if kind in _SHOWN_AS:
+            formatter.pop(Record, None)
 
 
 def _completions(shell: InteractiveShell, event: Any) -> list[str]:

@@ -124,6 +124,11 @@ def _outputs(answer: Sequence[ShownOutputs]) -> list[Part]:
     return parts
 
 
+@list_of(Artifact)
+def _artifact_list(answer: Sequence[Artifact]) -> list[Part]:
+    return [_artifacts(answer)]
+
+
 def _artifacts(answer: Sequence[Artifact]) -> Table:
     rows = [[short(one.id), one.name, one.media_type, size(one.size_bytes), one.kind] for one in answer]
     return Table(["artifact", "name", "type", "size", ""], rows, frozenset({3}))
