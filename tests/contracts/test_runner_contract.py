@@ -103,7 +103,7 @@ def test_a_run_brings_everything_home_and_equals_a_local_one(
     assert [cell.status for cell in store.find(CellExecution, run_id=run.id)] == ["ok"] * 3
     assert store.params(run.id) == {"n": 2, "rows": 3}
     assert run.environment_id is not None
-    [artifact] = store.find(Artifact, run_id=run.id)
+    [artifact] = store.find(Artifact, run_id=run.id, kind="logged")
     assert Blobs(settings.blobs).get(artifact.digest) == b"made by 2"
     assert run.output is not None
     executed = nbformat.read(run.output, as_version=4)
