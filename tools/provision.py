@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import time
+from ctypes.util import find_library
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +30,7 @@ BIN = VENV / "bin"
 UV = "uv==0.13.9"
 DEBIAN = (
     "chromium", "cron", "debootstrap", "docker-registry", "docker.io", "fonts-dejavu-core", "git", "haproxy",
-    "postgresql", "prometheus", "systemd", "wrk",
+    "libgomp1", "postgresql", "prometheus", "systemd", "wrk",
 )  # fmt: skip
 PROGRAMS = {
     "chromium": "chromium", "cron": "crontab", "debootstrap": "debootstrap", "docker-registry": "docker-registry",
@@ -185,6 +186,8 @@ def _has(package: str) -> bool:
         return any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if package == "fonts-dejavu-core":
         return any(Path("/usr/share/fonts").rglob("DejaVuSans.ttf"))
+    if package == "libgomp1":  # without it LightGBM does not load
+        return find_library("gomp") is not None
     return shutil.which(PROGRAMS[package]) is not None
 
 

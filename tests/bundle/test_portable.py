@@ -62,7 +62,7 @@ def ask(folder: str, rows: list[dict[str, Any]]) -> subprocess.CompletedProcess[
     ask = "import predict; sys.argv = ['predict.py', '-']; sys.exit(predict.main())"
     code = f"{hide}sys.path.insert(0, {folder!r}); {ask}"
     return subprocess.run(
-        [sys.executable, "-c", code], input=json.dumps(rows), capture_output=True, text=True, check=False
+        [sys.executable, "-B", "-c", code], input=json.dumps(rows), capture_output=True, text=True, check=False
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from nbops.errors import UsageError
+from nbops.errors import RetrainError, UsageError
 from nbops.retrain.runners import Site
-from nbops.retrain.runners.luggage import Luggage, pack
+from nbops.retrain.runners.luggage import Luggage, pack, unpack
 from nbops.retrain.sweeps import _opened
 from nbops.settings import Settings
 from nbops.store.interface import Store
@@ -33,6 +34,25 @@ def packed(store: Store, settings: Settings, write_notebook: Any) -> Pack:
 def names(luggage: Luggage) -> list[str]:
     with tarfile.open(fileobj=io.BytesIO(luggage.packed)) as tar:
         return [name.removeprefix("project/") for name in tar.getnames()]
+
+
+@pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "a/../../evil", "link"])
+def test_nothing_is_unpacked_outside_of_its_folder(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(tarfile, "data_filter", raising=False)  # as with Python 3.11.2
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("good"))
+        info = tarfile.TarInfo(name)
+        if name == "link":
+            info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(info)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    with pytest.raises(RetrainError, match=re.escape(repr(name))):
+        unpack(packed.getvalue(), folder)
+
+    assert list(tmp_path.rglob("*")) == [folder]
 
 
 def test_modules_travel_with_what_they_import_and_installed_ones_stay(packed: Pack, project: Path) -> None:

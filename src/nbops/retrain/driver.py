@@ -201,7 +201,7 @@ class Driver:
         values = reached(run, self.goals, self.store)
         if values is not None:
             self._compare(run, values)
-        self.search.tell(trial, run, values)
+        self.search.tell(trial, run, values, self._steps(run.id) if self.goals else [])
         if self.sweep is not None:
             now.advance(note=self._note())
         elif run.status == "finished":

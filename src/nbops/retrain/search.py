@@ -26,7 +26,7 @@ class Search(Protocol):
         """The next point; None when there is none any more."""
         ...
 
-    def tell(self, trial: Trial, run: Run, reached: list[float] | None) -> None:
+    def tell(self, trial: Trial, run: Run, reached: list[float] | None, logged: list[Metric]) -> None:
         """A point has come to its end; ``reached`` are its objectives, None when it has none."""
         ...
 
@@ -44,7 +44,7 @@ class Listed:
     def ask(self) -> Trial | None:
         return self._waiting.popleft() if self._waiting else None
 
-    def tell(self, trial: Trial, run: Run, reached: list[float] | None) -> None:
+    def tell(self, trial: Trial, run: Run, reached: list[float] | None, logged: list[Metric]) -> None:
         """Nothing to learn."""
 
     def should_stop(self, trial: Trial, logged: list[Metric]) -> bool:

@@ -65,25 +65,29 @@ class Studied:
         self._asked[trial.number] = trial
         return Trial(trial.number + 1, self._given | self._point(trial.params))
 
-    def tell(self, trial: Trial, run: Run, reached: list[float] | None) -> None:
-        asked = self._asked.pop(trial.number - 1)
+    def tell(self, trial: Trial, run: Run, reached: list[float] | None, logged: list[Metric]) -> None:
+        asked = self._asked[trial.number - 1]
+        for _ in self._reports(trial, logged):
+            pass  # a quick run ends before anybody looks, and the later ones are held against it
+        del self._asked[trial.number - 1]
         asked.set_user_attr("run_id", run.id)
         self._tell(asked.number, run, reached)
 
     def should_stop(self, trial: Trial, logged: list[Metric]) -> bool:
+        # At each step: several may have come since the last look, and others need not have gone as far as the last.
+        return any(asked.should_prune() for asked in self._reports(trial, logged))
+
+    def _reports(self, trial: Trial, logged: list[Metric]) -> Iterator[optuna.Trial]:
+        """Report each step that is new, and give way after each."""
         if not self._has_one_goal:
-            return False  # Optuna has no pruning for several objectives
+            return  # Optuna has no intermediate values for several objectives
         asked = self._asked[trial.number - 1]
         seen = self._reported.setdefault(asked.number, set())
-        news = [metric for metric in logged if metric.step is not None and metric.step not in seen]
-        for metric in news:
-            assert metric.step is not None
-            seen.add(metric.step)
-            asked.report(metric.value, metric.step)
-            # At each step: several may have come since the last look, and others need not have gone as far as the last.
-            if asked.should_prune():
-                return True
-        return False
+        for metric in logged:
+            if metric.step is not None and metric.step not in seen:
+                seen.add(metric.step)
+                asked.report(metric.value, metric.step)
+                yield asked
 
     def settle(self, runs: Mapping[str, tuple[Run, list[float] | None]]) -> None:
         """Take up a study whose driver ended: what its runs brought is told, what was under way is asked again.

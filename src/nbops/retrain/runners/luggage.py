@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from nbops.errors import UsageError
+from nbops.errors import RetrainError, UsageError
 from nbops.records import Run
 from nbops.retrain import recipe
 from nbops.retrain.inputs import Inputs
@@ -73,6 +73,23 @@ def pack(site: Site) -> Luggage:
     for pattern in site.ship:
         search.asked(pattern)
     return search.packed()
+
+
+def unpack(packed: bytes, folder: Path) -> None:
+    """Put what was packed into a folder: files and folders below it, and nothing else.
+
+    Raises:
+        RetrainError: something would land outside of the folder, or is no plain file; nothing is written then.
+    """
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        members = tar.getmembers()
+        for member in members:
+            inside = PurePosixPath(member.name)
+            if inside.is_absolute() or ".." in inside.parts or not (member.isreg() or member.isdir()):
+                raise RetrainError(f"{member.name!r} cannot be unpacked: it is no plain file below its folder")
+        # Python 3.11.2, which Debian 12 has, knows of no filters yet.
+        tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+        tar.extractall(folder, members)  # noqa: S202 - looked at one by one above
 
 
 class _Search:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import shutil
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Mapping
@@ -27,7 +25,7 @@ from nbops.retrain import execution as executions
 from nbops.retrain import recipe, values
 from nbops.retrain.execution import Execution
 from nbops.retrain.runners import Site, luggage
-from nbops.retrain.runners.luggage import Luggage
+from nbops.retrain.runners.luggage import Luggage, unpack
 from nbops.retrain.runners.worker import EXECUTED, FILES, RESULT, News, Order, Result, Word
 from nbops.settings import Settings
 from nbops.store.merging import merge
@@ -225,8 +223,7 @@ class RemoteRunner:
         settings = self._site.settings
         with tempfile.TemporaryDirectory(prefix="nbops-home-") as name:
             folder = Path(name)
-            with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-                tar.extractall(folder, filter="data")
+            unpack(packed, folder)
             result = msgspec.json.decode((folder / RESULT).read_bytes(), type=Result)
             _take_blobs(folder / ".nbops" / "blobs", settings)
             self._take_files(folder, execution, result)

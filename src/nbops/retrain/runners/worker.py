@@ -27,7 +27,7 @@ from nbops.errors import RetrainError
 from nbops.records import Run
 from nbops.retrain import execution as executions
 from nbops.retrain.execution import Execution, StopReason
-from nbops.retrain.runners.luggage import ELSEWHERE, PROJECT, Luggage
+from nbops.retrain.runners.luggage import ELSEWHERE, PROJECT, Luggage, unpack
 from nbops.settings import Settings
 from nbops.store.process import this_host, this_process
 
@@ -185,8 +185,7 @@ class _Scene:
         self._luggage = luggage
         self._path = self._root / luggage.notebook
         self._root.mkdir()
-        with tarfile.open(fileobj=io.BytesIO(luggage.packed)) as tar:
-            tar.extractall(self._folder, filter="data")
+        unpack(luggage.packed, self._folder)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._link_shared()
         self._settings = msgspec.structs.replace(
@@ -273,7 +272,8 @@ class _Scene:
 
         room, left_behind = self._settings.ship_bytes, []
         target = io.BytesIO()
-        with tarfile.open(fileobj=target, mode="w:gz", compresslevel=1) as tar:
+        # A link that the notebook made travels as what it leads to.
+        with tarfile.open(fileobj=target, mode="w:gz", compresslevel=1, dereference=True) as tar:
             tar.add(self._settings.folder, arcname=".nbops")
             for name, stamp in sorted(self._stamps().items(), key=lambda item: item[1]):
                 if stamp == self._there.get(name):
