@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import nbops
 from nbops import capture
 
 SOURCES = (
@@ -18,7 +20,8 @@ SOURCES = (
 
 def held_by_nbops() -> int:
     """Bytes that lines of nbops have allocated and not given back."""
-    taken = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(inclusive=True, filename_pattern="*nbops*")])
+    ours = tracemalloc.Filter(inclusive=True, filename_pattern=str(Path(nbops.__file__).parent / "*"))
+    taken = tracemalloc.take_snapshot().filter_traces([ours])
     return sum(one.size for one in taken.statistics("filename"))
 
 
