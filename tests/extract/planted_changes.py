@@ -437,6 +437,25 @@ PLANTED = [
         "def f(): return count()",
     ),
     refused("vars", "class Box: pass", "box = Box()", "vars(box)['x'] = 1", "def f(): return box.x"),
+    # By ways that name nothing of it.
+    refused(
+        "holder_with_two_names",
+        CFG,
+        "holder = {}\nother = holder",
+        "holder['c'] = cfg",
+        "part = other['c']\npart.fill(2) if hasattr(part, 'fill') else part.update(k=2)",
+        READ_CFG,
+    ),
+    refused("code_that_is_computed", CFG, "name = 'cfg'", "exec(name + '[\"k\"] = 2')", READ_CFG),
+    refused("timed_over_and_over", "xs = [1]", "%timeit -n 2 -r 1 xs.append(2)", "def f(): return xs"),
+    refused("value_that_is_computed", CFG, "name = 'cfg'", "eval(name + '.update(k=2)')", READ_CFG),
+    refused(
+        "function_that_runs_text",
+        CFG,
+        "def go(text): exec(text, globals())",
+        "go('cfg' + '[\"k\"] = 2')",
+        READ_CFG,
+    ),
 ]
 
 
