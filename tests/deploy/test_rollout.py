@@ -282,12 +282,19 @@ def test_an_endpoint_that_another_process_is_changing_is_left_alone(workshop: An
 @pytest.mark.haproxy
 def test_an_interrupt_while_a_version_starts_leaves_the_live_one_alone(workshop: Any) -> None:
     live = workshop.deploy(1)
+    thinking = workshop.settings.root + "/thinking"
+
+    def interrupt() -> None:
+        while not Path(thinking).exists():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
     # The signal that a notebook's "interrupt" sends, while the server is still thinking.
-    timer = threading.Timer(0.6, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    watcher = threading.Thread(target=interrupt)
+    watcher.start()
     with pytest.raises(KeyboardInterrupt):
-        workshop.deploy(2, body="time.sleep(2)")
-    timer.join()
+        workshop.deploy(2, body=f"open({thinking!r}, 'w').close(); time.sleep(3)")
+    watcher.join()
     assert ask(live) == [5.0]
     assert workshop.statuses() == ["1 ready", "2 failed"]
 

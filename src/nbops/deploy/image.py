@@ -269,8 +269,16 @@ LABEL {" ".join(f"{key}={_quoted(value)}" for key, value in labels.items())}
     with tarfile.open(fileobj=context, mode="w") as tar:
         add_bytes(tar, "Dockerfile", dockerfile.encode())
         add_folder(tar, bundle, "bundle")
-    context.seek(0)
-    build(client, context, name, now)
+    try:
+        context.seek(0)
+        build(client, context, name, now)
+    except DeployError as error:
+        if "parent" not in error.message:
+            raise
+        # Another deploy has found the runtime image unused and made room meanwhile; it is made again.
+        build_runtime(client, base, launch.requirements, is_signed=bool(launch.trusted_keys), now=now)
+        context.seek(0)
+        build(client, context, name, now)
     return name
 
 
