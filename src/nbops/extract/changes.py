@@ -7,7 +7,6 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nbops.extract.hidden import reaches_any_name
 from nbops.extract.log import Log, Step
 from nbops.extract.reader import Reader
 from nbops.extract.references import NOTHING, Reference, References, seen_through
@@ -118,7 +117,11 @@ class Changes:
         words = self._words_reaching(set(names))
         for step in self.log.steps[base.position + 1 : until]:
             unit = step.unit
-            if step.position in self._hidden and shape.kind(0) != "definition" and shape.can_change(Reference(_IT)):
+            if (
+                step.position in self.summaries.hidden
+                and shape.kind(0) != "definition"
+                and shape.can_change(Reference(_IT))
+            ):
                 found.doubtful.append(step)
             if words.isdisjoint(unit.words) or not self.log.is_counted(step) or unit.kind == "import":
                 if not names.keys().isdisjoint(unit.surely_binds) and step not in steps:
@@ -127,7 +130,7 @@ class Changes:
                 continue
             reader = Reader(self.summaries, names, at=step.position, shape=shape)
             kept = names.get(name)
-            held_before = {holder: names.get(holder, NOTHING) for holder in self._aliases}
+            held_before = {holder: names.get(holder, NOTHING) for holder in self.summaries.aliases}
             reader.statement(unit.node)
             self._tell_aliases(names, held_before)
             if step in steps:
@@ -142,41 +145,11 @@ class Changes:
                 break
         return found
 
-    @functools.cached_property
-    def _hidden(self) -> frozenset[int]:
-        """Positions of statements that may change what they do not name."""
-        reaching = [
-            step
-            for step in self.log.steps
-            if self.log.is_counted(step)
-            and reaches_any_name(
-                step.unit.node,
-                lambda name, at=step.position: self.summaries.text_of(name, at),  # type: ignore[misc]
-                lambda name: bool(self.log.bindings(name)),
-            )
-        ]
-        makers = [step for step in reaching if step.unit.kind in {"function", "class"}]
-        called = self.callers(makers) if makers else []
-        return frozenset(step.position for step in [*reaching, *called] if step not in makers)
-
-    @functools.cached_property
-    def _aliases(self) -> dict[str, set[str]]:
-        """Names that one assignment made names of the same object: ``other = holder``."""
-        found: dict[str, set[str]] = {}
-        for step in self.log.steps:
-            node = step.unit.node
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
-                for target in node.targets:
-                    if isinstance(target, ast.Name):
-                        found.setdefault(node.value.id, set()).add(target.id)
-                        found.setdefault(target.id, set()).add(node.value.id)
-        return found
-
     def _tell_aliases(self, names: dict[str, References], before: Mapping[str, References]) -> None:
         """What is put into a holder can be reached through its other names from then on."""
         for holder, known in before.items():
             news = frozenset(ref for ref in names.get(holder, NOTHING) - known if not ref.is_there)
-            for other in self._aliases[holder] if news else ():
+            for other in self.summaries.aliases[holder] if news else ():
                 names[other] = names.get(other, NOTHING) | news
 
     def _judge(self, step: Step, reader: Reader, shape: Shape, found: Followed) -> None:
@@ -220,25 +193,6 @@ class Changes:
             if ref.origin in names
             for reached in seen_through(ref, names[ref.origin])
         )
-
-    def callers(self, changers: list[Step]) -> list[Step]:
-        """Statements that call a changer, or anything that does."""
-        names = {name for step in changers for name in step.unit.surely_binds}
-        grown = True
-        while grown:
-            grown = False
-            for step in self.log.steps:
-                unit = step.unit
-                if unit.kind in {"function", "class", "value"} and not unit.surely_binds <= names:
-                    read = unit.reads.now if unit.kind == "value" else unit.reads.later | unit.reads.now
-                    if any(n in unit.bare for n in names) and read & names:
-                        names |= unit.surely_binds
-                        grown = True
-        return [
-            step
-            for step in self.log.steps
-            if self.log.is_counted(step) and any(n in step.unit.bare for n in names) and step.unit.reads.now & names
-        ]
 
 
 def _changes_it(ref: Reference, shape: Shape, *, is_named: bool) -> bool:

@@ -120,7 +120,7 @@ class ModuleState(Meanings, abc.ABC):
     def _entered_by_calls(self, base: Step, changers: list[Step]) -> list[Step]:
         """Calls that were made to change an object, not for their answer: ``register("a", double)``."""
         setting = [s for s in changers if s not in self.closure.steps or not answers(s)]
-        callers = [s for s in self.changes.callers(setting) if s not in self.closure.steps] if setting else []
+        callers = [s for s in self.changes.summaries.callers(setting) if s not in self.closure.steps] if setting else []
         if any(s.position < base.position or self.judge.objection(s) is not None for s in callers):
             return []  # not all of them can be repeated; _judge_state tells which
         return [s for s in callers if s.unit.kind in {"effect", "value"}]
@@ -137,7 +137,7 @@ class ModuleState(Meanings, abc.ABC):
     def _judge_state(self) -> None:
         """A function that comes along may change its own state; one that stays behind has made it what it is."""
         for name, (base, changers) in self._state.items():
-            callers = [s for s in self.changes.callers(changers) if s not in self.closure.steps]
+            callers = [s for s in self.changes.summaries.callers(changers) if s not in self.closure.steps]
             if not callers:
                 continue
             absent = [step for step in changers if step not in self.closure.steps]

@@ -10,6 +10,7 @@ import weakref
 from collections import defaultdict
 
 from nbops.extract.effects import Effects
+from nbops.extract.hidden import reaches_any_name
 from nbops.extract.log import Log, Step
 from nbops.extract.reader import Reader, summary_of
 from nbops.extract.references import NOTHING, Reference, held
@@ -67,6 +68,57 @@ class Summaries:
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 return value.value
         return None
+
+    # What the statements are to each other.
+
+    @functools.cached_property
+    def hidden(self) -> frozenset[int]:
+        """Positions of statements that may change what they do not name."""
+        reaching = [
+            step
+            for step in self.log.steps
+            if self.log.is_counted(step)
+            and reaches_any_name(
+                step.unit.node,
+                lambda name, at=step.position: self.text_of(name, at),  # type: ignore[misc]
+                lambda name: bool(self.log.bindings(name)),
+            )
+        ]
+        makers = [step for step in reaching if step.unit.kind in {"function", "class"}]
+        called = self.callers(makers) if makers else []
+        return frozenset(step.position for step in [*reaching, *called] if step not in makers)
+
+    @functools.cached_property
+    def aliases(self) -> dict[str, set[str]]:
+        """Names that one assignment made names of the same object: ``other = holder``."""
+        found: dict[str, set[str]] = {}
+        for step in self.log.steps:
+            node = step.unit.node
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
+                for target in node.targets:
+                    if isinstance(target, ast.Name):
+                        found.setdefault(node.value.id, set()).add(target.id)
+                        found.setdefault(target.id, set()).add(node.value.id)
+        return found
+
+    def callers(self, changers: list[Step]) -> list[Step]:
+        """Statements that call a changer, or anything that does."""
+        names = {name for step in changers for name in step.unit.surely_binds}
+        grown = True
+        while grown:
+            grown = False
+            for step in self.log.steps:
+                unit = step.unit
+                if unit.kind in {"function", "class", "value"} and not unit.surely_binds <= names:
+                    read = unit.reads.now if unit.kind == "value" else unit.reads.later | unit.reads.now
+                    if any(n in unit.bare for n in names) and read & names:
+                        names |= unit.surely_binds
+                        grown = True
+        return [
+            step
+            for step in self.log.steps
+            if self.log.is_counted(step) and any(n in step.unit.bare for n in names) and step.unit.reads.now & names
+        ]
 
     # What calls do.
 
