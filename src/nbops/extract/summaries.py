@@ -80,7 +80,7 @@ class Summaries:
             if self.log.is_counted(step)
             and reaches_any_name(
                 step.unit.node,
-                lambda name, at=step.position: self.text_of(name, at),  # type: ignore[misc]
+                lambda name, at=step.position: self.text_of(name, at),  # type: ignore[misc]  # the step of this turn
                 lambda name: bool(self.log.bindings(name)),
             )
         ]
