@@ -287,20 +287,10 @@ class JournaledStore:
         self._own()
         if self.is_read_only:
             return self.journal.add_version(version)
-        try:
-            shared = self.shared()
-            self.forwarder.forward(shared)
-            numbered = shared.add_version(*self.journal.masked([version]))
-        except StoreError as error:
-            if error.code not in _UNPLUGGED:
-                raise
-            if self._shared is not None:
-                self._unplugged(error)
-            raise StoreError(
-                f"a model version gets its number from {self.location}, which cannot be reached",
-                code="store_unreachable",
-                hint="nbops sync",
-            ) from error
+        shared, numbered = self._decided(
+            lambda shared: shared.add_version(*self.journal.masked([version])),
+            f"a model version gets its number from {self.location}, which cannot be reached",
+        )
         assert isinstance(numbered, ModelVersion)
         self.mirror(*shared.find(Model, name=numbered.model), numbered)
         return numbered
@@ -308,23 +298,26 @@ class JournaledStore:
     def claim(self, record: Record, /, **unless: Any) -> bool:
         """Insert a record unless its id is taken, or another has the given values; decided by the shared store."""
         self._own()
+        _, is_ours = self._decided(
+            lambda shared: shared.claim(record, **unless),
+            f"{self.location}, which decides who does what once, cannot be reached",
+        )
+        if is_ours:
+            self.mirror(record)
+        return is_ours
+
+    def _decided(self, decide: Callable[[SharedStore], T], otherwise: str) -> tuple[SharedStore, T]:
+        """Ask the shared store for what only it can decide; ``otherwise`` is said while it cannot be reached."""
         try:
             shared = self.shared()
             self.forwarder.forward(shared)
-            is_ours = shared.claim(record, **unless)
+            return shared, decide(shared)
         except StoreError as error:
             if error.code not in _UNPLUGGED:
                 raise
             if self._shared is not None:
                 self._unplugged(error)
-            raise StoreError(
-                f"{self.location}, which decides who does what once, cannot be reached",
-                code="store_unreachable",
-                hint="nbops sync",
-            ) from error
-        if is_ours:
-            self.mirror(record)
-        return is_ours
+            raise StoreError(otherwise, code="store_unreachable", hint="nbops sync") from error
 
     def log_params(self, params: Sequence[Param]) -> None:
         """Set parameters; a name that the run has already is replaced."""
