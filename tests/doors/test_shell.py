@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from nbops.cli import main
@@ -189,3 +190,17 @@ def test_doctors_cures_can_be_copied_whole(project: Path, capsys: pytest.Capture
 def test_number_out_of_range_is_refused(project: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 1
     assert "range" in capsys.readouterr().err
+
+
+def test_command_that_reads_a_notebook_makes_no_grammar_of_uris(project: Path) -> None:
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("depth = 3")]), project / "a.ipynb")
+    code = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print('\\nloaded', *[name in sys.modules for name in ('nbformat', 'lark')]))\n"
+        "sys.argv = ['nbops', 'parameters', 'a.ipynb']\n"
+        "from nbops.cli import entry_point\n"
+        "entry_point()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "loaded True False"

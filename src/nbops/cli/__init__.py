@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 from nbops.errors import NbopsError
 
@@ -46,4 +47,8 @@ def _complain(error: NbopsError) -> None:
 
 def entry_point() -> Any:
     """What the console script calls."""
+    # Where this library is installed, jsonschema, which nbformat needs, builds a grammar of international URIs at its
+    # import: a second for every command, for a format that no notebook's schema asks for. A name that is None in
+    # sys.modules cannot be imported, and jsonschema goes on without.
+    sys.modules.setdefault("rfc3987_syntax", cast(ModuleType, None))
     sys.exit(main())
