@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from sklearn.ensemble import StackingRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import Lars, LogisticRegression, Ridge
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -19,6 +21,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from nbops_serving.bundle import open_bundle
 from nbops_serving.plan import RefusedRowError
+from nbops_serving.rows import Reader
 from nbops_serving.rungs import open_rung
 
 NUMBERS = ["n0", "n1", "n2", "n3"]
@@ -109,3 +112,26 @@ def test_a_logarithm_of_what_has_none_is_refused_as_in_the_notebook(shop, table)
     )
     with pytest.raises(RefusedRowError, match="not a finite number"):
         rung.answer([(1.0, -2.0, 3.0, 4.0)])
+
+
+@pytest.mark.parametrize("name", ['height (")', "back\\slash", "two\nlines", "{brace}", "Größe in m²"])
+def test_a_column_may_have_any_name(shop, table, name):
+    frame = table.whole[NUMBERS].rename(columns={"n0": name})
+    model = LogisticRegression().fit(frame, table.two)
+    bundle = shop.pack(shop.register(model, frame))
+    opened = open_bundle(bundle.path, digest=bundle.digest)
+    body = json.dumps({"rows": frame.head(3).to_dict("records")}).encode()
+    rows, _ = Reader(opened.manifest.signature, opened.manifest.policy).read(body)
+    assert open_rung(opened).answer(rows).predictions == model.predict(frame.head(3)).tolist()
+
+
+def test_a_parameter_may_be_a_number_of_numpy(shop, table):
+    frame = table.whole[NUMBERS]
+    model = Lars().fit(frame, table.number)  # its eps is numpy's own float
+    assert shop.register(model, frame).params["eps"] == float(np.finfo(float).eps)
+
+
+def test_an_example_may_hold_scalars_of_numpy(shop, table):
+    frame = pd.DataFrame({"n0": [np.float64(value) for value in table.whole["n0"]]}, dtype=object)
+    model = LogisticRegression().fit(frame, table.two)
+    assert served(shop, model, frame, [(0.5,)])[1] == model.predict(pd.DataFrame({"n0": [0.5]})).tolist()

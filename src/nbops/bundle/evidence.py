@@ -151,14 +151,15 @@ def rows_of(chosen: Any, signature: Signature) -> list[list[Any]]:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, str | bool | int):
+    if value is None or type(value) in (str, bool, int):
         return value
-    if isinstance(value, float):
+    if type(value) is float:
         return value if math.isfinite(value) else None
     if str(value) in ("NaT", "<NA>", "nan"):  # the words of pandas and numpy for "missing"
         return None
     if hasattr(value, "isoformat"):
         return value.isoformat()
+    # Scalars of numpy are asked for their own before any other, since its float64 and str_ are a float and a str.
     return _plain(value.item()) if hasattr(value, "item") else str(value)
 
 

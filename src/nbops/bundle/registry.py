@@ -144,7 +144,9 @@ def params_of(model: Any) -> dict[str, Any]:
 
 
 def _param(value: Any) -> Any:
-    if value is None or isinstance(value, str | int | float | bool):
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        value = value.item()  # numpy's float64 is a float that no encoder takes for one
+    if value is None or type(value) in (str, int, float, bool):
         return value
     text = " ".join(repr(value).split())
     return text if len(text) <= MOST_PARAM_TEXT else text[: MOST_PARAM_TEXT - 1] + "…"
