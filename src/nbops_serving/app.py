@@ -14,13 +14,13 @@ from typing import Any
 import msgspec
 
 from nbops_serving import log, openapi, page, protocols
+from nbops_serving.answers import Answer
 from nbops_serving.batching import Batcher, answer_or_refuse
 from nbops_serving.bundle import OpenBundle
 from nbops_serving.encoding import encoding_of, unpack
 from nbops_serving.keys import Keys
 from nbops_serving.manifest import FORMAT, Policy
 from nbops_serving.metrics import Metrics
-from nbops_serving.plan import Answer
 from nbops_serving.problems import Refusal
 from nbops_serving.protocols import JSON, Asked, Read
 from nbops_serving.rows import MOST_LISTED, Note, Reader, Row

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from nbops_serving.plan import Answer
+from nbops_serving.answers import Answer
 from nbops_serving.problems import Refusal, Violation, invalid_rows
 from nbops_serving.rows import Row
 from nbops_serving.rungs import Rung

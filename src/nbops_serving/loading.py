@@ -102,11 +102,14 @@ class _Restricted(pickle.Unpickler):
 def read_skops(data: bytes, types: Collection[str]) -> Any:
     """Read a skops file that may load nothing but skops's own trusted types and ``types``."""
     import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
 
-    unknown = set(skops.io.get_untrusted_types(data=data)) - set(types)
-    if unknown:
-        raise ForbiddenTypeError(f"the model file asks for {', '.join(sorted(unknown))}, which nobody trusted")
-    return skops.io.loads(data, trusted=sorted(types))
+    try:
+        return skops.io.loads(data, trusted=sorted(types))
+    except UntrustedTypesFoundException as error:
+        unknown = set(skops.io.get_untrusted_types(data=data)) - set(types)
+        listed = ", ".join(sorted(unknown))
+        raise ForbiddenTypeError(f"the model file asks for {listed}, which nobody trusted") from error
 
 
 def read_function(data: bytes, types: Collection[str]) -> Any:

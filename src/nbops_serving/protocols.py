@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
+from nbops_serving.answers import Answer
 from nbops_serving.arrow import read_arrow
 from nbops_serving.manifest import Column, Manifest
-from nbops_serving.plan import Answer
 from nbops_serving.problems import Refusal, Violation, invalid_rows
 from nbops_serving.rows import MOST_LISTED, Note, Reader, Row, parse
 

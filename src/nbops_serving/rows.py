@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Protocol
@@ -330,8 +331,8 @@ def parse(body: bytes) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise Refusal(400, "duplicate_key", f"the key {_short(twice)!r} appears twice in one object")
     return found
 
@@ -370,10 +371,10 @@ def _integer(value: object) -> int:
     number = _number(value)
     if not number.is_integer():
         raise ValueError(f"{value} is no integer")
-    whole = int(value)  # type: ignore[call-overload]
+    whole = value if isinstance(value, int) else int(number)  # a large integer is no float any more
     if not _LOWEST <= whole <= _HIGHEST:
         raise ValueError("the integer is too large")
-    return int(whole)
+    return whole
 
 
 def _boolean(value: object) -> bool:

@@ -7,15 +7,18 @@ bring rungs under the entry point group ``nbops.rungs``; of those only ``open`` 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from nbops_serving.answers import Answer
 from nbops_serving.bundle import Contents
+from nbops_serving.inputs import input_builder
 from nbops_serving.loading import load_model
-from nbops_serving.manifest import Dtype, Manifest, Signature
-from nbops_serving.plan import Answer, CompiledPlan, read_plan
-from nbops_serving.rows import Row, utc
+from nbops_serving.manifest import Manifest, Signature
+from nbops_serving.operations import Preparation
+from nbops_serving.plan import CompiledPlan, read_plan
+from nbops_serving.preparation import PREPARATION_FILE, Prepared, read_preparation, rest_of
+from nbops_serving.rows import Row
 from nbops_serving.seams import joined
 from nbops_serving.table import columns_of
 
@@ -58,28 +61,41 @@ class Original:
     Args:
         model: anything with ``predict``, or a function of one argument.
         manifest: what it takes, and how its input was held in training.
+        preparation: what was proven to come out of a pipeline's first steps, so that they need not be called.
     """
 
     is_light = False
 
-    def __init__(self, model: Any, manifest: Manifest) -> None:
-        self._model = model
+    def __init__(self, model: Any, manifest: Manifest, preparation: Preparation | None = None) -> None:
+        self._model, self._manifest = model, manifest
         self._build = input_builder(manifest.signature, manifest.dtypes)
+        self._prepare = None if preparation is None else Prepared(preparation)
+        self._rest = None if preparation is None else rest_of(model, preparation.replaces)
         self._classes = manifest.signature.classes
         self._has_probabilities = manifest.has_probabilities
         self._follow = manifest.classes_follow_probabilities and self._classes is not None
         _use_one_thread(model)
 
+    def beside(self, files: Mapping[str, bytes]) -> Original:
+        """Return the same model, asked the way that the files beside it in a bundle allow."""
+        data = files.get(PREPARATION_FILE)
+        return self if data is None else Original(self._model, self._manifest, read_preparation(data))
+
     def answer(self, rows: Sequence[Row]) -> Answer:
-        given = self._build(rows)
+        given = None if self._prepare is None else self._prepare(rows)
+        if given is None:
+            return self._ask(self._model, self._build(rows), len(rows))
+        return self._ask(self._rest, given, len(rows))
+
+    def _ask(self, model: Any, given: Any, count: int) -> Answer:
         if not self._has_probabilities:
-            return Answer(plain(predict_of(self._model)(given), len(rows)))
-        probabilities = self._model.predict_proba(given)
+            return Answer(plain(predict_of(model)(given), count))
+        probabilities = model.predict_proba(given)
         if self._follow and self._classes is not None:
             predictions = [self._classes[place] for place in probabilities.argmax(axis=1).tolist()]
         else:
-            predictions = plain(self._model.predict(given), len(rows))
-        return Answer(predictions, plain(probabilities, len(rows)))
+            predictions = plain(model.predict(given), count)
+        return Answer(predictions, plain(probabilities, count))
 
 
 def predict_of(model: Any) -> Callable[[Any], Any]:
@@ -143,92 +159,6 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def input_builder(signature: Signature, dtypes: list[Dtype]) -> Callable[[Sequence[Row]], Any]:
-    """Return what makes the model's own kind of input from rows: a DataFrame, an array or a list of dicts.
-
-    Args:
-        signature: the columns, and in which form the model takes them.
-        dtypes: how each column was held in training; the usual one for its kind when empty.
-
-    Returns:
-        A function from rows to the input of ``predict``.
-    """
-    names = [column.name for column in signature.columns]
-    if signature.takes == "rows":
-        return lambda rows: [dict(zip(names, row, strict=True)) for row in rows]
-    if signature.takes == "array":
-        return _array_builder(dtypes)
-    held = dtypes or [Dtype(name=_USUAL[column.kind]) for column in signature.columns]
-    if signature.takes in ("series", "values"):
-        return _single_builder(names[0], held[0], is_series=signature.takes == "series")
-
-    def frame(rows: Sequence[Row]) -> Any:
-        import pandas as pd
-
-        return pd.DataFrame(
-            {name: _column(values, dtype) for name, dtype, values in zip(names, held, columns_of(rows), strict=True)}
-        )
-
-    return frame
-
-
-def _single_builder(name: str, dtype: Dtype, *, is_series: bool) -> Callable[[Sequence[Row]], Any]:
-    def series(rows: Sequence[Row]) -> Any:
-        import pandas as pd
-
-        return pd.Series(_column(tuple(row[0] for row in rows), dtype), name=name)
-
-    def values(rows: Sequence[Row]) -> Any:
-        import numpy as np
-
-        # a text longer than any of training must not be cut to their width
-        width = "O" if dtype.name.startswith(("str", "<U", "object")) else dtype.name
-        return np.array([row[0] for row in rows], dtype=width)
-
-    return series if is_series else values
-
-
-_USUAL = {
-    "number": "float64",
-    "integer": "int64",
-    "boolean": "bool",
-    "text": "str",
-    "category": "str",
-    "datetime": "datetime64[us]",
-}
-
-
-def _array_builder(dtypes: list[Dtype]) -> Callable[[Sequence[Row]], Any]:
-    import numpy as np
-
-    dtype = np.dtype(dtypes[0].name) if dtypes else np.dtype(np.float64)
-    return lambda rows: np.array(list(rows), dtype=dtype)
-
-
-def _column(values: Sequence[Any], dtype: Dtype) -> Any:
-    import numpy as np
-    import pandas as pd
-
-    name = dtype.name
-    if name == "category":
-        known = dtype.categories or []
-        # a category that training never saw has no code: it reaches the model as a missing value
-        present = [value if value in known else None for value in values]
-        return pd.Categorical(present, categories=pd.Index(known), ordered=dtype.is_ordered)
-    if name.startswith("datetime64"):
-        moments: Any = pd.to_datetime([None if value is None else utc(value) for value in values])  # type: ignore[arg-type]
-        zoned = name.endswith("]") and "," in name
-        return moments.tz_localize("UTC").astype(name) if zoned else moments.astype(name)
-    if name == "object":
-        filled = np.empty(len(values), dtype=object)
-        filled[:] = [math.nan if value is None else value for value in values]
-        return filled
-    if (name[0] in "fiu" and name[-1].isdigit()) or name == "bool":
-        return np.array(values, dtype=name)
-    nullable: Any = pd.array
-    return nullable(list(values), dtype=name)
-
-
 class Onnx:
     """An exported graph, run by onnxruntime.
 
@@ -279,7 +209,8 @@ def _open_plan(bundle: Contents) -> Rung:
 
 
 def _open_original(bundle: Contents) -> Rung:
-    return Original(load_model(bundle), bundle.manifest)
+    beside = {name: bundle.read(name) for name in bundle.manifest.files if name == PREPARATION_FILE}
+    return Original(load_model(bundle), bundle.manifest).beside(beside)
 
 
 def _open_onnx(bundle: Contents) -> Rung:

@@ -7,6 +7,7 @@ match, its model is loaded, and it has answered the bundle's example rows as the
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import json
 import math
@@ -21,13 +22,13 @@ import msgspec
 import uvicorn
 
 from nbops_serving import log
+from nbops_serving.answers import Answer
 from nbops_serving.app import App, Limits, Serving, report
 from nbops_serving.bundle import OpenBundle, offer_modules, open_bundle
 from nbops_serving.connection import Connection
 from nbops_serving.keys import Keys
 from nbops_serving.manifest import Policy
 from nbops_serving.metrics import Metrics
-from nbops_serving.plan import Answer
 from nbops_serving.rows import Reader
 from nbops_serving.rungs import Rung, open_rung
 
@@ -211,17 +212,26 @@ async def _load(
     options: Options, bundle: OpenBundle, metrics: Metrics, app: App, bound: socket.socket, announce: int | None
 ) -> None:
     loop = asyncio.get_running_loop()
+    gc.disable()  # what is imported and loaded now stays: looking for garbage in it again and again takes time
     serving = await loop.run_in_executor(None, load, options, bundle, metrics)
-    # What was loaded stays: the collector need not walk it again and again, and requests leave few cycles behind.
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # for the same reason, from now on; requests leave few cycles behind
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
+    _give_back()
     app.take(serving)
     metrics.set("ready", 1)
     if announce is not None:
         os.write(announce, b"r")
     else:
         say_ready(bundle, bound)
+
+
+def _give_back() -> None:
+    """Return the memory that only loading needed to the system; where the C library cannot, nothing happens."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def load(options: Options, bundle: OpenBundle, metrics: Metrics) -> Serving:

@@ -16,8 +16,9 @@ import msgspec
 from nbops.data import signature_of
 from nbops.errors import BundleError
 from nbops.optional import loaded
+from nbops_serving.inputs import input_builder
 from nbops_serving.manifest import Dtype, Signature
-from nbops_serving.rungs import input_builder, plain, predict_of
+from nbops_serving.rungs import plain, predict_of
 
 MOST_ROWS = 1_000
 """Rows kept, spread evenly over the sample; those with a column's smallest and largest value come on top."""

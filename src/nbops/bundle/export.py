@@ -16,6 +16,7 @@ from nbops.bundle.evidence import Evidence
 from nbops.bundle.rung import NoRungError
 from nbops.records import ModelVersion
 from nbops_serving import rungs
+from nbops_serving.inputs import input_builder
 from nbops_serving.manifest import Signature
 
 _FAR, _MOST_FAR = 1e9, 20
@@ -57,7 +58,7 @@ def _hold_far_outside(model: Any, graph: bytes, signature: Signature, evidence: 
     rows = _far_rows(signature, evidence.rows[0]) if evidence.rows else []
     if not rows:
         return
-    given = rungs.input_builder(signature, evidence.dtypes)([tuple(row) for row in rows])
+    given = input_builder(signature, evidence.dtypes)([tuple(row) for row in rows])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the rows are odd on purpose

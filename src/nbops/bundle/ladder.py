@@ -18,8 +18,8 @@ from nbops.bundle.evidence import Answers, Evidence
 from nbops.bundle.rung import ORIGINAL, SAME, NoRungError, faster_than_original, rung_named
 from nbops.errors import BundleError
 from nbops.records import ModelVersion
+from nbops_serving.answers import Answer
 from nbops_serving.manifest import Gate, Manifest
-from nbops_serving.plan import Answer
 from nbops_serving.rows import Row
 from nbops_serving.rungs import Original
 
@@ -109,24 +109,33 @@ def climb(
             code="rung_refused",
             hint="unset NBOPS_RUNG",
         )
-    return _as_it_is(version, evidence, original, fallen, follow)
+    return _as_it_is(model, version, evidence, original, fallen, follow)
 
 
 def _as_it_is(
-    version: ModelVersion, evidence: Evidence | None, original: Original, fallen: dict[str, str], follow: bool
+    model: Any,
+    version: ModelVersion,
+    evidence: Evidence | None,
+    original: Original,
+    fallen: dict[str, str],
+    follow: bool,
 ) -> Climbed:
-    worst = 0.0
-    if evidence is not None:
-        try:
-            worst = prove(original, evidence, tolerance=SAME, single=False)
-        except _OtherAnswerError as error:
-            raise BundleError(
-                f"{version.model}@{version.number} does not answer as it did in the notebook: {error}",
-                code="answers_differ",
-                hint="fix its random state, or register it again with the sample it was fitted on",
-            ) from error
-    gate = Gate(rows=_count(evidence) if evidence else 0, worst=worst, fallen=fallen)
-    return Climbed(ORIGINAL, {}, gate, follow, SAME)
+    if evidence is None:
+        return Climbed(ORIGINAL, {}, Gate(rows=0, worst=0.0, fallen=fallen), follow, SAME)
+    try:
+        worst = prove(original, evidence, tolerance=SAME, single=False)
+    except _OtherAnswerError as error:
+        raise BundleError(
+            f"{version.model}@{version.number} does not answer as it did in the notebook: {error}",
+            code="answers_differ",
+            hint="fix its random state, or register it again with the sample it was fitted on",
+        ) from error
+    files = rung_named(ORIGINAL).build(model, version, evidence)
+    try:  # what is written beside the model has to prove itself as well
+        worst = max(worst, prove(original.beside(files), evidence, tolerance=SAME, single=False))
+    except _OtherAnswerError:
+        files = {}
+    return Climbed(ORIGINAL, files, Gate(rows=_count(evidence), worst=worst, fallen=fallen), follow, SAME)
 
 
 def _count(evidence: Evidence) -> int:

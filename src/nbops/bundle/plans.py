@@ -16,10 +16,11 @@ from nbops.bundle.export import best_of
 from nbops.bundle.rung import NoRungError
 from nbops.bundle.trees import NoTreesError, boosting, forest, gradient_boosting
 from nbops.records import ModelVersion
-from nbops_serving import plan as made
+from nbops_serving import operations as made
 from nbops_serving import rungs
 from nbops_serving.manifest import Dtype, Signature
-from nbops_serving.plan import Array, Branch, Head, Lookup, Numbers, Plan, Step, Tables, Value
+from nbops_serving.operations import Array, Branch, Head, Lookup, Numbers, Plan, Step, Tables, Value
+from nbops_serving.plan import write_plan
 from nbops_serving.rungs import PLAN_FILE
 
 UNSEEN = "\x00 unseen"
@@ -55,7 +56,7 @@ class PlanRung:
 
     def build(self, model: Any, version: ModelVersion, evidence: Evidence | None) -> dict[str, bytes]:
         """Write the plan; NoPlanError where the model has none."""
-        return {PLAN_FILE: made.write_plan(plan_of(model, version.signature, evidence.dtypes if evidence else ()))}
+        return {PLAN_FILE: write_plan(plan_of(model, version.signature, evidence.dtypes if evidence else ()))}
 
 
 def plan_of(model: Any, signature: Signature, dtypes: Sequence[Dtype] = ()) -> Plan:
@@ -73,7 +74,32 @@ def plan_of(model: Any, signature: Signature, dtypes: Sequence[Dtype] = ()) -> P
     Raises:
         NoPlanError: some part of it is of a kind that plans do not know; the message names it.
     """
-    *transformers, estimator = _flat(model)
+    *transformers, estimator = flat(model)
+    branches, steps, sparse = transformed(transformers, signature, dtypes)
+    if sparse and steps:
+        raise NoPlanError("steps after a sparse matrix")
+    head = _head(estimator, sparse=sparse)
+    classes = getattr(estimator, "classes_", None)
+    return Plan(branches, steps, head, None if classes is None else classes.tolist())
+
+
+def transformed(
+    transformers: Sequence[Any], signature: Signature, dtypes: Sequence[Dtype] = ()
+) -> tuple[list[Branch], list[Step], bool]:
+    """Write what transformers do before an estimator.
+
+    Args:
+        transformers: fitted ones, in their order, as ``flat`` lists them.
+        signature: what the first one takes.
+        dtypes: how each column was held in training.
+
+    Returns:
+        What is done with the columns, what is done with all of it then, and whether the branches give a sparse matrix.
+
+    Raises:
+        NoPlanError: some transformer is of a kind that plans do not know; the message names it.
+    """
+    transformers = list(transformers)
     count = len(signature.columns)
     names = [column.name for column in signature.columns]
     branches: list[Branch] = [Numbers(list(range(count)), [])]
@@ -86,13 +112,8 @@ def plan_of(model: Any, signature: Signature, dtypes: Sequence[Dtype] = ()) -> P
         branches, sparse = [_encoded(encoder, list(range(count)), before)], _is_sparse(encoder)
         transformers = transformers[encoders[0] + 1 :]
     steps = [step for transformer in transformers for step in _steps(transformer)]
-    if sparse and steps:
-        raise NoPlanError("steps after a sparse matrix")
-    head = _head(estimator, sparse=sparse)
     closed = {place for place, dtype in enumerate(dtypes) if dtype.name == "category"}
-    branches = [_with_closed(branch, closed) for branch in branches]
-    classes = getattr(estimator, "classes_", None)
-    return Plan(branches, steps, head, None if classes is None else classes.tolist())
+    return [_with_closed(branch, closed) for branch in branches], steps, sparse
 
 
 def _with_closed(branch: Branch, closed: set[int]) -> Branch:
@@ -106,13 +127,19 @@ def _with_closed(branch: Branch, closed: set[int]) -> Branch:
     return Tables(branch.columns, tables, branch.steps)
 
 
-def _flat(model: Any) -> list[Any]:
+def flat(model: Any) -> list[Any]:
     """List the steps of a pipeline, nested ones too, without those that do nothing; of a search, its best one."""
     if _kind(model) in _SEARCHES:
-        return _flat(best_of(model))
+        return flat(best_of(model))
     if _kind(model) == "Pipeline":
-        return [part for _, step in model.steps for part in _flat(step)]
+        return [part for _, step in model.steps for part in flat(step)]
     return [] if model is None or (isinstance(model, str) and model == "passthrough") else [model]
+
+
+def pipeline_of(model: Any) -> Any | None:
+    """Return the pipeline that answers: the model itself, or the best one of a search; None where there is none."""
+    answering = best_of(model) if _kind(model) in _SEARCHES else model
+    return answering if _kind(answering) == "Pipeline" else None
 
 
 def _kind(estimator: Any) -> str:
@@ -129,7 +156,7 @@ def _columns(transformer: Any, names: list[str]) -> list[Branch]:
         places = _places(chosen, names)
         if transformer.transformer_weights:
             raise NoPlanError("ColumnTransformer with transformer_weights")
-        branches.append(_branch(_flat(part), places))
+        branches.append(_branch(flat(part), places))
     if not branches:
         raise NoPlanError("a ColumnTransformer without columns")
     return branches

@@ -14,6 +14,7 @@ from nbops.extending import look_up, names, provider
 from nbops.records import ModelVersion
 from nbops_serving import rungs
 from nbops_serving.bundle import Contents
+from nbops_serving.preparation import PREPARATION_FILE, write_preparation
 
 SAME = 1e-9
 """Largest relative difference of the original: sums in another order, on another machine."""
@@ -53,15 +54,21 @@ RUNGS = {
 
 
 class OriginalRung:
-    """The model itself: packing adds its own bytes and sources, and what they need."""
+    """The model itself: packing adds its own bytes and sources, and what they need.
+
+    What is written beside it lets the server give rows to the estimator without calling a pipeline's first steps.
+    """
 
     tolerance = SAME
     packages: Sequence[str] = ()
     open = staticmethod(rungs.RUNGS[ORIGINAL])
 
     def build(self, model: Any, version: ModelVersion, evidence: Evidence | None) -> dict[str, bytes]:
-        """Write nothing beside the model."""
-        return {}
+        """Write a preparation where there is one, else nothing."""
+        from nbops.bundle.preparations import preparation_of
+
+        preparation = None if evidence is None else preparation_of(model, version.signature, evidence)
+        return {} if preparation is None else {PREPARATION_FILE: write_preparation(preparation)}
 
 
 def rung_named(name: str) -> Rung:

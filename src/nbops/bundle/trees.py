@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from nbops_serving.plan import Array, Trees
+from nbops_serving.operations import Array, Trees
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -181,21 +181,48 @@ def _lay_out(
         start += len(order)
         deepest = max(deepest, depth)
     feature, threshold, left, missing_right, values = (np.concatenate(part) for part in zip(*parts, strict=True))
+    values, value_of = _told_apart(values.astype(np.float64), is_leaf=np.isinf(threshold))
     return Trees(
         single_precision=single_precision,
         roots=Array.of(np.array(roots, dtype=np.int32)),
-        feature=Array.of(feature.astype(np.int32)),
-        threshold=Array.of(threshold.astype(np.float64)),
+        feature=Array.of(feature.astype(np.min_scalar_type(feature.max()))),
+        threshold=Array.of(_rounded_down(threshold) if single_precision else threshold.astype(np.float64)),
         left=Array.of(left.astype(np.int32)),
         missing_right=Array.of(missing_right.astype(np.int8)),
-        values=Array.of(values.astype(np.float64)),
+        values=Array.of(values),
         combine=combine,
         baseline=Array.of(baseline),
         outputs=outputs,
         depth=deepest,
         link=link,
         zero_is_positive=zero_is_positive,
+        value_of=None if value_of is None else Array.of(value_of),
     )
+
+
+def _rounded_down(threshold: NDArray[Any]) -> NDArray[Any]:
+    """Return float32 thresholds that are passed by exactly the float32 inputs that pass the given ones."""
+    import numpy as np
+
+    nearest = threshold.astype(np.float32)
+    below = np.nextafter(nearest, np.float32(-np.inf))
+    return np.where(nearest.astype(np.float64) > threshold, below, nearest)
+
+
+def _told_apart(values: NDArray[Any], *, is_leaf: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Keep each value once where that is smaller: leaves that are pure say the same, and inner nodes say nothing.
+
+    Returns:
+        The values, and for each node its place among them; None where they stay one for each node.
+    """
+    import numpy as np
+
+    different, place = np.unique(values[is_leaf], axis=0, return_inverse=True)
+    value_of = np.zeros(len(values), dtype=np.min_scalar_type(len(different)))
+    value_of[is_leaf] = place.ravel()
+    if different.nbytes + value_of.nbytes < values.nbytes:
+        return different, value_of
+    return values, None
 
 
 def _order(tree: _Tree) -> tuple[NDArray[Any], int]:

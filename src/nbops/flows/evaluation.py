@@ -58,7 +58,7 @@ class Loaded:
     def __init__(self, version: ModelVersion, blobs: Blobs) -> None:
         from nbops.bundle import load
         from nbops.bundle.evidence import Evidence
-        from nbops_serving.rungs import input_builder
+        from nbops_serving.inputs import input_builder
 
         self.version = version
         self.label = f"{version.model}@{version.number}"

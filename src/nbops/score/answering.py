@@ -10,11 +10,11 @@ import msgspec
 
 from nbops.errors import BundleError
 from nbops.score.columns import typed
+from nbops_serving.answers import Answer
 from nbops_serving.arrow import json_values, plain_table
 from nbops_serving.batching import REFUSING
 from nbops_serving.bundle import OpenBundle, TamperedError, offer_modules, open_bundle
 from nbops_serving.manifest import Manifest
-from nbops_serving.plan import Answer
 from nbops_serving.problems import Refusal
 from nbops_serving.rows import Reader, Row
 from nbops_serving.rungs import Rung, open_rung

@@ -12,8 +12,8 @@ from nbops.flows.check.demands import Demands
 from nbops.records import Bundle, ModelVersion
 from nbops.store.blobs import Blobs
 from nbops.store.interface import Store
+from nbops_serving.answers import Answer
 from nbops_serving.manifest import MANIFEST, Policy, read_manifest
-from nbops_serving.plan import Answer
 
 Verdict = Literal["passed", "failed", "skipped"]
 

@@ -1,0 +1,104 @@
+"""From features to answers: a model's own weights or trees, and the link from its scores to what it says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from nbops_serving.answers import Answer, RefusedRowError
+from nbops_serving.operations import Floats, Head, Linear, Trees, Value
+from nbops_serving.trees import scores_of
+
+
+def said_by(head: Head, classes: list[Value] | None) -> Callable[[Floats], Answer]:
+    """Return what turns features into answers.
+
+    Args:
+        head: weights or trees.
+        classes: what the model answers with, in the order of its scores; None for a regression.
+
+    Returns:
+        A function from a matrix of shape (rows, features) to the answer.
+    """
+    raw = _linear(head) if isinstance(head, Linear) else scores_of(head)
+    if classes is None:
+        inverse = np.exp if head.link == "exponential" else None
+        return lambda matrix: Answer((raw(matrix) if inverse is None else inverse(raw(matrix)))[:, 0].tolist())
+    if head.link == "logistic":
+        least = 0.0 if isinstance(head, Trees) and head.zero_is_positive else math.ulp(0.0)
+        return lambda matrix: _binary(raw(matrix)[:, 0].tolist(), classes, least)
+    if head.link == "sign":
+        return lambda matrix: Answer(_signed(raw(matrix), classes))
+    link = {"softmax": _softmax, "one-vs-rest": _one_vs_rest, "proportions": None}[head.link]
+
+    def several(matrix: Floats) -> Answer:
+        scores = raw(matrix)
+        probabilities = scores if link is None else link(scores)
+        # the scores decide, as in scikit-learn: far out, several probabilities are all but 1
+        return Answer([classes[place] for place in scores.argmax(axis=1).tolist()], probabilities.tolist())
+
+    return several
+
+
+def of_finite(answer: Callable[[Floats], Answer]) -> Callable[[Floats], Answer]:
+    """Refuse rows whose features are no numbers any more, such as the logarithm of a negative one, as estimators do."""
+
+    def checked(matrix: Floats) -> Answer:
+        if not np.isfinite(matrix).all():
+            raise RefusedRowError("a feature that the model computes is not a finite number")
+        return answer(matrix)
+
+    return checked
+
+
+def _binary(scores: list[float], classes: list[Value], least: float) -> Answer:
+    exp = math.exp
+    try:
+        positive = [1.0 / (1.0 + exp(-score)) for score in scores]
+    except OverflowError:
+        positive = [_logistic(score) for score in scores]
+    return Answer([classes[score >= least] for score in scores], [[1.0 - share, share] for share in positive])
+
+
+def _logistic(score: float) -> float:
+    # The C library's exp, which scipy's expit uses too; numpy's own differs in the last bit.
+    try:
+        return 1.0 / (1.0 + math.exp(-score))
+    except OverflowError:
+        return 0.0
+
+
+def _signed(scores: Floats, classes: list[Value]) -> list[Value]:
+    places = scores[:, 0] > 0 if scores.shape[1] == 1 else scores.argmax(axis=1)
+    return [classes[place] for place in places.tolist()]
+
+
+def _softmax(scores: Floats) -> Floats:
+    raised: Floats = np.exp(scores - scores.max(axis=1).reshape(-1, 1))
+    raised /= raised.sum(axis=1).reshape(-1, 1)
+    return raised
+
+
+def _one_vs_rest(scores: Floats) -> Floats:
+    each: Floats = np.array([[_logistic(score) for score in row] for row in scores.tolist()])
+    each /= each.sum(axis=1).reshape(-1, 1)
+    return each
+
+
+def _linear(head: Linear) -> Callable[[Floats], Floats]:
+    weights, intercept = head.coefficients.get(), head.intercept.get()
+    if head.in_order:
+        columns = weights.reshape(-1, weights.shape[-1])
+
+        def summed(matrix: Floats) -> Floats:
+            products = matrix[:, np.newaxis, :] * columns
+            total: Floats = np.add.accumulate(products, axis=2)[:, :, -1] + intercept
+            return total
+
+        return summed
+    turned = np.asfortranarray(weights).T if head.is_turned else weights.T
+    if weights.ndim == 2:
+        return lambda matrix: matrix @ turned + intercept
+    return lambda matrix: (matrix @ turned + intercept).reshape(-1, 1)

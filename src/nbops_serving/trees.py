@@ -1,0 +1,107 @@
+"""Decision trees, walked all at once: a few numpy calls per level, and not one call per tree.
+
+A forest has hundreds of thousands of nodes, so its tables keep the narrow types that they were written in, and only
+what is looked up in them is widened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbops_serving.operations import Floats, Trees
+
+Places = NDArray[np.intp]
+
+
+def scores_of(head: Trees) -> Callable[[Floats], Floats]:
+    """Return what adds up the leaves that rows fall into.
+
+    Args:
+        head: the trees.
+
+    Returns:
+        A function from a matrix of shape (rows, features) to one of shape (rows, outputs).
+    """
+    walk, said_at = _walker(head), _leaves(head)
+    outputs, baseline, count = head.outputs, head.baseline.get(), len(head.roots.get())
+    if head.combine == "mean":
+
+        def mean(matrix: Floats) -> Floats:
+            # accumulate adds tree after tree, as scikit-learn does; sum() would pair them up and round differently
+            total: Floats = np.add.accumulate(said_at(walk(matrix)), axis=0)[-1]
+            total /= count
+            return total
+
+        return mean
+    by_output = [[tree for tree, output in enumerate(outputs) if output == place] for place in range(len(baseline))]
+
+    def add_up(matrix: Floats) -> Floats:
+        said = said_at(walk(matrix))[:, :, 0]
+        total = np.empty((len(matrix), len(baseline)))
+        for place, trees in enumerate(by_output):
+            start = np.full((1, len(matrix)), baseline[place])
+            total[:, place] = np.add.accumulate(np.concatenate([start, said[trees]]), axis=0)[-1]
+        return total
+
+    return add_up
+
+
+def _leaves(head: Trees) -> Callable[[Places], Floats]:
+    """Return what gives the values of nodes, one more axis than their places."""
+    values = head.values.get()
+    if head.value_of is None:
+        return lambda nodes: values[nodes]
+    value_of = head.value_of.get()
+    return lambda nodes: values[value_of[nodes]]
+
+
+def _walker(head: Trees) -> Callable[[Floats], Places]:
+    """Return what finds the leaf of every tree for every row, as an array of shape (trees, rows).
+
+    All trees go down one level at a time, together.
+    """
+    roots, feature, threshold = head.roots.get().astype(np.intp), head.feature.get(), head.threshold.get()
+    steps, missing_right = _steps(head.left.get()), head.missing_right.get()
+    depth, single = head.depth, head.single_precision
+    goes_right = bool(missing_right.any())
+
+    def walk(matrix: Floats) -> Places:
+        inputs = matrix.astype(np.float32) if single else matrix
+        rows, width = inputs.shape
+        flat = inputs.ravel()
+        has_missing = goes_right and bool(np.isnan(flat).any())
+        nodes = np.repeat(roots, rows)
+        offset = np.tile(np.arange(rows, dtype=np.intp) * width, len(roots))
+        active: Places | None = None
+        current = nodes
+        for _ in range(depth):
+            seen = flat[offset + feature[current]]
+            following = current + steps[current]
+            following += seen > threshold[current]
+            if has_missing:
+                following += np.where(np.isnan(seen), missing_right[current], 0)
+            if rows > 1:
+                moving = following != current
+                if active is None:
+                    nodes = following
+                else:
+                    nodes[active] = following
+                still = np.flatnonzero(moving)
+                if len(still) == 0:
+                    break
+                active = still if active is None else active[still]
+                current, offset = following[still], offset[still]
+            else:
+                current = nodes = following
+        return nodes.reshape(len(roots), rows)
+
+    return walk
+
+
+def _steps(left: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Return how far behind each node its left child is, 0 for a leaf, in as few bytes as it takes."""
+    steps = left - np.arange(len(left), dtype=left.dtype)
+    return steps.astype(np.min_scalar_type(-int(steps.max(initial=0)) - 1))
