@@ -64,15 +64,14 @@ def _walker(head: Trees) -> Callable[[Floats], Places]:
     All trees go down one level at a time, together.
     """
     roots, feature, threshold = head.roots.get().astype(np.intp), head.feature.get(), head.threshold.get()
-    steps, missing_right = _steps(head.left.get()), head.missing_right.get()
-    depth, single = head.depth, head.single_precision
-    goes_right = bool(missing_right.any())
+    steps, depth, single = _steps(head.left.get()), head.depth, head.single_precision
+    missing_right = head.missing_right.get() if head.missing_right.get().any() else None
 
     def walk(matrix: Floats) -> Places:
         inputs = matrix.astype(np.float32) if single else matrix
         rows, width = inputs.shape
         flat = inputs.ravel()
-        has_missing = goes_right and bool(np.isnan(flat).any())
+        to_right = missing_right if missing_right is not None and np.isnan(flat).any() else None
         nodes = np.repeat(roots, rows)
         offset = np.tile(np.arange(rows, dtype=np.intp) * width, len(roots))
         active: Places | None = None
@@ -81,8 +80,8 @@ def _walker(head: Trees) -> Callable[[Floats], Places]:
             seen = flat[offset + feature[current]]
             following = current + steps[current]
             following += seen > threshold[current]
-            if has_missing:
-                following += np.where(np.isnan(seen), missing_right[current], 0)
+            if to_right is not None:
+                following += np.where(np.isnan(seen), to_right[current], 0)
             if rows > 1:
                 moving = following != current
                 if active is None:
