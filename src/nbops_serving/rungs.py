@@ -20,6 +20,7 @@ from nbops_serving.plan import CompiledPlan, read_plan
 from nbops_serving.preparation import PREPARATION_FILE, Prepared, read_preparation, rest_of
 from nbops_serving.rows import Row
 from nbops_serving.seams import joined
+from nbops_serving.several import Several
 from nbops_serving.table import columns_of
 
 PLAN_FILE = "plan.msgpack"
@@ -113,6 +114,9 @@ def predict_of(model: Any) -> Callable[[Any], Any]:
 
 def _use_one_thread(model: Any) -> None:
     """Let an estimator answer in this thread: starting others costs more than one row, and reorders sums."""
+    if isinstance(model, Several):
+        for each in model.models.values():
+            _use_one_thread(each)
     if not hasattr(model, "get_params") or not hasattr(model, "set_params"):
         return
     threads = {name: 1 for name, value in model.get_params().items() if name.endswith("n_jobs") and value is not None}

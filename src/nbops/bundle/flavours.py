@@ -61,6 +61,7 @@ _HARMLESS = frozenset(
         "decimal.Decimal",
         "fractions.Fraction",
         "functools.partial",
+        "nbops_serving.several.Several",
         "pathlib.PosixPath",
         "pathlib.PurePosixPath",
         "re._compile",

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from nbops.errors import BundleError
+from nbops.errors import BundleError, UsageError
 from nbops.progress import stage
 from nbops.records import Dataset, ModelVersion, ModuleVersion, new_id
 from nbops.store.blobs import Blobs
 from nbops.store.interface import Store
 from nbops_serving.rungs import predict_of
+from nbops_serving.several import Several
 
 MOST_PREDICTED = 100_000
 """Rows whose predictions are profiled; evenly spread over larger samples."""
@@ -35,7 +36,7 @@ def register_model(
     """Keep a fitted model as the next version of a name, with what is known of its training data.
 
     Args:
-        model: anything with ``predict``, or a function of a table.
+        model: anything with ``predict``, a function of a table, or several of these by name, which answer together.
         name: what people call it.
         sample: rows it was trained on, shape (rows, columns): a DataFrame, a 2-D array, an Arrow table or a list of
             dicts; None takes what a logged fit of the model saw, and without one leaves ranges, categories and drift
@@ -57,12 +58,14 @@ def register_model(
             not answer its own sample.
     """
     from nbops.bundle import register
-    from nbops.capture.autolog import fit_of, sample_of
+    from nbops.capture.autolog import fit_of
     from nbops.flows.graduate import graduate_definitions
 
-    fit = fit_of(model)
     if sample is None:
-        sample = sample_of(model)
+        sample = logged_sample(model)
+    if isinstance(model, Mapping):
+        model = together(model)
+    fit = fit_of(model)
     profile, dataset = (None, None) if sample is None else _looked_at(model, name, sample, run_id)
     if dataset is not None:
         dataset = msgspec.structs.replace(dataset, profile_digest=blobs.put(profile or b""))
@@ -88,6 +91,40 @@ def register_model(
     return version
 
 
+def logged_sample(model: Any) -> Any:
+    """What a logged fit of this session saw of a model's rows, or of one of several; None when there was none."""
+    from nbops.capture.autolog import sample_of
+
+    members = model.values() if isinstance(model, Mapping) else [model]
+    return next((seen for seen in map(sample_of, members) if seen is not None), None)
+
+
+def together(models: Mapping[Any, Any]) -> Several:
+    """Make one model of several.
+
+    Args:
+        models: name → model.
+
+    Returns:
+        What asks all of them about each row.
+
+    Raises:
+        UsageError: a name is no text, or something among them is no model.
+    """
+    wrong = [f"{name!r}: {type(one).__qualname__}" for name, one in models.items() if not _is_named_model(name, one)]
+    if wrong or not models:
+        raise UsageError(
+            f"several models are given by name, and this is not: {', '.join(wrong) or 'nothing'}",
+            code="not_a_model",
+            hint='{"churn": classifier, "value": regressor}',
+        )
+    return Several(models)
+
+
+def _is_named_model(name: Any, model: Any) -> bool:
+    return isinstance(name, str) and (hasattr(model, "predict") or callable(model))
+
+
 def _looked_at(model: Any, name: str, sample: Any, run_id: str | None) -> tuple[bytes, Dataset]:
     import time
 
@@ -99,7 +136,8 @@ def _looked_at(model: Any, name: str, sample: Any, run_id: str | None) -> tuple[
         now.advance(note=f"sum up {known.rows:,} rows")
         profile = profile_of(sample)
         some = _spread(sample, known.rows)
-        if some is not None and hasattr(model, "predict"):
+        # Answers of several models have no profile: there is one answer a row, and several in it.
+        if some is not None and hasattr(model, "predict") and not isinstance(model, Several):
             try:
                 answers = predict_of(model)(some)
             except Exception as error:  # the user's own code: whatever it raises is the finding

@@ -21,7 +21,8 @@ def log_model(
     """Keep a fitted model under a name, tied to the run and the cell that made it.
 
     Args:
-        model: a fitted estimator or pipeline, anything with ``predict``, or a function of a frame.
+        model: a fitted estimator or pipeline, anything with ``predict``, a function of a frame, or several of these in
+            a dict, which answer together.
         name: what people call it, such as ``"churn"``.
         sample: rows it was trained on, shape (rows, columns): a DataFrame, an array or a list of dicts. Column names,
             types, ranges and the reference for drift are learnt from it. Not needed for a model whose fit was logged
@@ -104,7 +105,7 @@ def deploy(
     """Put a model behind a stable address, checked before it takes any traffic.
 
     Args:
-        model: a fitted model, or the reference of a stored one such as ``"churn@3"``.
+        model: a fitted model, several in a dict by name, or the reference of a stored one such as ``"churn@3"``.
         name: the endpoint's name.
         sample: rows the model was trained on, shape (rows, columns); needed for a model that is neither stored nor was
             fitted in this session.
@@ -123,14 +124,14 @@ def deploy(
             before goes on answering.
         UsageError: an option means nothing to the engine.
     """
-    from nbops.capture.autolog import sample_of
     from nbops.deploy.making import Making
     from nbops.flows.deploy import deploy_model
+    from nbops.flows.register import logged_sample
 
     settings = load_settings(capture.root())
     store = open_store(settings)
     recorder = capture.current()
-    if not isinstance(model, str) and sample is None and sample_of(model) is None:
+    if not isinstance(model, str) and sample is None and logged_sample(model) is None:
         raise MissingError(
             "deploying a model that is not stored needs a sample of its training rows",
             hint=f"nbops.deploy(model, name={name!r}, sample=X_train)",
