@@ -22,7 +22,7 @@ from nbops.bundle.signing import make_key
 from nbops.deploy import LiveEndpoint, endpoints, stop
 from nbops.errors import BundleError, DeployError, MissingError, NotFoundError, UsageError
 from nbops.flows.deploy import deploy_model
-from nbops.records import CheckResult, ModelVersion
+from nbops.records import CheckResult, Endpoint, ModelVersion
 from nbops.settings import Settings, load_settings
 from nbops.store import open_store
 from nbops.store.blobs import Blobs
@@ -107,9 +107,37 @@ def test_an_engine_that_does_not_answer_is_said_before_anything_is_kept(
     deploy: Deploy, model: Any, table: pd.DataFrame, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
-    with pytest.raises(MissingError, match="no Docker engine answers"):
+    with pytest.raises(MissingError, match="no Docker engine answers") as caught:
         deploy(model, name="ages", sample=table, engine="docker")
+    assert caught.value.hint == "unset DOCKER_HOST  # or nbops deploy … --engine process"
     assert store.find(ModelVersion) == []
+
+
+def test_a_live_endpoints_engine_that_does_not_answer_is_said_before_anything_is_kept(
+    deploy: Deploy, model: Any, table: pd.DataFrame, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    deploy(model, name="ages", sample=table, engine="process")
+    [endpoint], checked = store.find(Endpoint), store.count(CheckResult)
+    store.update(Endpoint, endpoint.id, engine="docker")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    for asked in ({"model": model, "name": "ages", "sample": table}, {"model": "ages@1"}):
+        with pytest.raises(MissingError, match="no Docker engine answers"):
+            deploy(**asked, engine=None)
+    assert (store.count(ModelVersion), store.count(CheckResult)) == (1, checked)
+    store.update(Endpoint, endpoint.id, engine="process")
+
+
+def test_several_models_answer_together_by_name(deploy: Deploy, model: Any, table: pd.DataFrame, store: Store) -> None:
+    income = RandomForestRegressor(5, random_state=0, n_jobs=2).fit(table, table.income)
+    endpoint = deploy({"age": model, "income": income}, name="people", sample=table)
+    rows = table.head(20)
+    expected = zip(model.predict(rows).tolist(), income.predict(rows).tolist(), strict=True)
+    assert endpoint.predict(rows)["predictions"] == [{"age": age, "income": value} for age, value in expected]
+
+
+def test_what_is_no_model_among_several_is_named(deploy: Deploy, model: Any, table: pd.DataFrame) -> None:
+    with pytest.raises(UsageError, match=r"several models are given by name, and this is not: 'rows': DataFrame"):
+        deploy({"age": model, "rows": table}, name="people", sample=table)
 
 
 def test_a_red_check_stops_the_release_and_the_live_version_goes_on(
@@ -125,18 +153,19 @@ def test_a_red_check_stops_the_release_and_the_live_version_goes_on(
     assert store.count(CheckResult, verdict="failed") == 1
 
 
+@pytest.mark.parametrize("engine", ["process", pytest.param("docker", marks=pytest.mark.docker)])
 def test_budgets_are_measured_on_the_server_before_it_gets_traffic(
-    deploy: Deploy, model: Any, table: pd.DataFrame, store: Store, project: Path
+    deploy: Deploy, model: Any, table: pd.DataFrame, store: Store, project: Path, engine: str
 ) -> None:
     demands = project / "pyproject.toml"
     demands.write_text("[tool.nbops.checks]\nlatency_ms = 1000\nmemory_mb = 900\n", "utf-8")
-    live = deploy(model, name="ages", sample=table)
+    live = deploy(model, name="ages", sample=table, engine=engine)
     verdicts = {result.check: result for result in store.find(CheckResult)}
     assert (verdicts["latency"].verdict, verdicts["memory"].verdict) == ("passed", "passed")
     assert 0 < verdicts["latency"].measured["ms"] < 1000
     demands.write_text("[tool.nbops.checks]\nmemory_mb = 1\n", "utf-8")
     with pytest.raises(DeployError, match=r"ages@1 is not released: memory: the server takes .* the budget is 1 MB"):
-        deploy("ages@1")
+        deploy("ages@1", engine=engine)
     assert live.predict(table.head(1))["predictions"] == model.predict(table.head(1)).tolist()
 
 

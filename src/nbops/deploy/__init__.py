@@ -19,13 +19,25 @@ from nbops.deploy import client, naming
 from nbops.deploy.edge import Edge
 from nbops.deploy.engine import Condition, Running, engine_named
 from nbops.deploy.proof import Proof
-from nbops.deploy.rollout import deploy, edge_of, rollback, stop, unknown
+from nbops.deploy.recorded import live_engine, unknown
+from nbops.deploy.rollout import deploy, edge_of, rollback, stop
 from nbops.errors import DeployError, MissingError
 from nbops.records import Deployment, Endpoint
 from nbops.settings import Settings
 from nbops.store.interface import Store
 
-__all__ = ["LiveEndpoint", "Proof", "Running", "deploy", "endpoints", "logs", "predict", "rollback", "stop"]
+__all__ = [
+    "LiveEndpoint",
+    "Proof",
+    "Running",
+    "deploy",
+    "endpoints",
+    "live_engine",
+    "logs",
+    "predict",
+    "rollback",
+    "stop",
+]
 
 
 class LiveEndpoint(Endpoint, frozen=True, kw_only=True):

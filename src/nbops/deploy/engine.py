@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from nbops.errors import DeployError, NbopsError
+from nbops.errors import DeployError, MissingError, NbopsError
 from nbops.extending import look_up
 from nbops.progress import Stage
 from nbops.settings import Settings
@@ -150,7 +150,7 @@ def choose(name: str | None, settings: Settings) -> tuple[Engine, NbopsError | N
         engine = engine_named(asked, settings)
         problem = engine.problem()
         if problem is not None:
-            raise problem
+            raise _with_other_engine(problem, asked, settings)
         return engine, None
     docker = engine_named("docker", settings)
     problem = docker.problem()
@@ -161,6 +161,15 @@ def choose(name: str | None, settings: Settings) -> tuple[Engine, NbopsError | N
     if unusable is not None:
         raise DeployError(f"neither engine can be used here: {problem.message}; {unusable.message}", hint=problem.hint)
     return process, problem
+
+
+def _with_other_engine(problem: NbopsError, asked: str, settings: Settings) -> NbopsError:
+    """Name the engine that needs nothing installed beside the cure of the one that was asked for."""
+    is_missing = isinstance(problem, MissingError)
+    if not is_missing or asked == "process" or engine_named("process", settings).problem() is not None:
+        return problem
+    cure = f"{problem.hint}  # or" if problem.hint else ""
+    return type(problem)(problem.message, code=problem.code, hint=f"{cure} nbops deploy … --engine process".strip())
 
 
 def server_arguments(launch: Launch) -> list[str]:

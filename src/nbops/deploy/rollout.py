@@ -17,6 +17,7 @@ from nbops.deploy import client, naming, ports
 from nbops.deploy.edge import Edge, ProcessEdge, runtime
 from nbops.deploy.engine import Engine, Handle, Launch, Running, Started, choose, deployment_folder, engine_named
 from nbops.deploy.proof import Proof, mismatches
+from nbops.deploy.recorded import live_here, recorded, refuse_foreign, unknown
 from nbops.deploy.retiring import retire, retire_later, settle
 from nbops.errors import ConflictError, DeployError, NbopsError, NotFoundError
 from nbops.progress import Stage, stage
@@ -70,8 +71,8 @@ def deploy(
     with naming.changing(folder, name):
         settle(name, settings)
         _clear_abandoned(name, store, settings)
-        live = _recorded(store, name)
-        rollout = _Rollout(name, folder, live, proofs=proofs, store=store, settings=settings)
+        known = recorded(store, name)
+        rollout = _Rollout(name, folder, known, proofs=proofs, store=store, settings=settings)
         return rollout.run(bundle, version, engine=engine, port=port, examine=examine)
 
 
@@ -93,7 +94,7 @@ def rollback(name: str, *, store: Store, settings: Settings) -> Endpoint:
     folder = settings.folder / "endpoints" / naming.checked(name)
     with naming.changing(folder, name):
         settle(name, settings)
-        live = _live(store, name)
+        live = live_here(store, name)
         return _Rollout(name, folder, live, store=store, settings=settings).back()
 
 
@@ -115,10 +116,10 @@ def stop(name: str, *, store: Store, settings: Settings) -> Endpoint:
     folder = settings.folder / "endpoints" / naming.checked(name)
     with naming.changing(folder, name), stage(f"Stop {name}") as now:
         settle(name, settings)
-        endpoint = _recorded(store, name)
+        endpoint = recorded(store, name)
         if endpoint is None:
             raise unknown(store, name)
-        _own(endpoint)
+        refuse_foreign(endpoint)
         edge = edge_of(endpoint, folder, settings)
         if edge is not None and "socket" in endpoint.handle:
             now.say("close the address")
@@ -146,38 +147,10 @@ def edge_of(endpoint: Endpoint, folder: Path, settings: Settings) -> Edge | None
     return None
 
 
-def unknown(store: Store, name: str) -> NotFoundError:
-    """The error for a name that no endpoint has."""
-    names = sorted({endpoint.name for endpoint in store.find(Endpoint)})
-    known = f"there are: {', '.join(names)}" if names else "none was deployed yet"
-    return NotFoundError(f"there is no endpoint {name!r}; {known}", hint="nbops endpoints")
-
-
-def _recorded(store: Store, name: str) -> Endpoint | None:
-    return next(iter(store.find(Endpoint, name=name, limit=1)), None)
-
-
 def _clear_abandoned(name: str, store: Store, settings: Settings) -> None:
     """Remove what a rollout left half-way when its process was killed: nobody else is at it while we hold the lock."""
     for deployment in store.find(Deployment, endpoint=name, status="starting"):
         retire(deployment, store=store, settings=settings, error="the process that deployed it was killed")
-
-
-def _live(store: Store, name: str) -> Endpoint:
-    endpoint = _recorded(store, name)
-    if endpoint is None or endpoint.status == "stopped":
-        raise unknown(store, name)
-    _own(endpoint)
-    return endpoint
-
-
-def _own(endpoint: Endpoint) -> None:
-    """Refuse to touch what runs on another machine: its process ids mean nothing here."""
-    host = endpoint.handle.get("host", socket.gethostname())
-    if host != socket.gethostname():
-        raise ConflictError(
-            f"endpoint {endpoint.name} runs on {host}, this is {socket.gethostname()}", hint=f"ssh {host}"
-        )
 
 
 def _rest(handle: Handle) -> Handle:
@@ -208,7 +181,7 @@ class _Rollout:
         self._store = store
         self._settings = settings
         if self._live is not None:
-            _own(self._live)
+            refuse_foreign(self._live)
 
     def run(
         self,

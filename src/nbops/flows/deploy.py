@@ -11,8 +11,8 @@ import msgspec
 
 from nbops.bundle.evidence import Answers, Evidence
 from nbops.bundle.signing import sign
-from nbops.deploy import LiveEndpoint, Proof, Running, deploy, naming
-from nbops.deploy.engine import choose
+from nbops.deploy import LiveEndpoint, Proof, Running, deploy, live_engine, naming
+from nbops.deploy.engine import choose, engine_named
 from nbops.deploy.making import Making
 from nbops.errors import DeployError, UsageError
 from nbops.flows.check import measure, release
@@ -41,7 +41,7 @@ def deploy_model(
     """Put a model behind a stable address, checked before it takes any traffic.
 
     Args:
-        model: a fitted model, a stored version, or the reference of one such as ``"churn@3"``.
+        model: a fitted model, several in a dict by name, a stored version, or the reference of one (``"churn@3"``).
         name: the endpoint's name; the stored model's own when not given.
         sample: rows the model was trained on, shape (rows, columns), for a model that is not stored yet.
         engine: ``"docker"`` or ``"process"``; None takes the live endpoint's, else docker where it answers.
@@ -69,8 +69,8 @@ def deploy_model(
     # A slip of the pen is said before anything is packed.
     shipping = making.shipping()
     engine, settings = making.engine_for(engine), making.applied_to(settings)
-    if (engine or settings.engine) and "NBOPS_REPRODUCES" not in os.environ:
-        choose(engine, settings)  # what cannot be used here is said before anything is kept or packed
+    if "NBOPS_REPRODUCES" not in os.environ:
+        _refuse_unusable(engine, name or _model_name(model), store, settings)
     version = _version(
         model,
         name=name,
@@ -129,6 +129,17 @@ def deploy_model(
     return LiveEndpoint.of(deployed)
 
 
+def _refuse_unusable(engine: str | None, endpoint: str, store: Store, settings: Settings) -> None:
+    """Say that an engine cannot be used here before anything is kept or packed; where the choice is free, nothing."""
+    live = live_engine(endpoint, store) if engine is None else None
+    if live is not None:
+        problem = engine_named(live, settings).problem()
+        if problem is not None:
+            raise problem
+    elif engine or settings.engine:
+        choose(engine, settings)
+
+
 def _record_shipped(endpoint: Endpoint, shipped: dict[str, str], store: Store) -> None:
     """Write down where the image went, beside what the engine wrote down of it."""
     deployment = store.get(Deployment, next(key for key, share in endpoint.split.items() if share))
@@ -154,6 +165,13 @@ def _proof(version: ModelVersion, rows: list[list[Any]], answers: Answers, *, is
         answers.probabilities,
         is_asked_singly,
     )
+
+
+def _model_name(model: Any) -> str:
+    """The name that a stored version's endpoint gets; empty for a model that is not stored yet."""
+    if isinstance(model, ModelVersion):
+        return model.model
+    return model.partition("@")[0] if isinstance(model, str) else ""
 
 
 def _version(
