@@ -65,6 +65,7 @@ def pins_of(distributions: Iterable[str]) -> list[str]:
 
 @functools.lru_cache(maxsize=1024)
 def _needs(requires: tuple[str, ...]) -> list[str]:
+    # packaging's type of an environment has only texts in it, which a copy of it does not say.
     environment: dict[str, str] = {**default_environment(), "extra": ""}  # type: ignore[dict-item]
     names = []
     for text in requires:

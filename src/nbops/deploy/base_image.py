@@ -189,7 +189,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    parser = argparse.ArgumentParser(prog="python -m nbops.deploy.base_image", description=make.__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(
+        prog="python -m nbops.deploy.base_image", description="Make the image that containers are built on."
+    )
     parser.add_argument("--suite", default=SUITE, help="Debian release (default: %(default)s)")
     parser.add_argument("--tag", help="name of the image (default: nbops-base:SUITE)")
     parser.add_argument("--mirror", help="where packages come from (default: as this machine's apt)")

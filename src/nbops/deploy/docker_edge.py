@@ -29,6 +29,7 @@ from nbops.settings import Settings
 
 if TYPE_CHECKING:
     from docker import DockerClient
+    from docker.models.containers import Container
 
 _PORT = 8080
 _PACKAGE = "haproxy"
@@ -68,40 +69,16 @@ class ContainerEdge:
         """Start the container."""
         ports.claim(port, purpose=f"endpoint {endpoint}")
         docker_client.give(str(self._folder))
-        sockets = haproxy.socket_folder(self._folder)
-        if sockets == self._folder:
-            sockets = self._folder / "run"
-        haproxy.make_private(sockets)
-        docker_client.give(str(sockets))
-        network = docker_client.network_name(self._settings.root, endpoint)
-        owned = {PROJECT_LABEL: self._settings.root, ENDPOINT_LABEL: endpoint}
         handle: Handle = {
             "edge": self.kind,
             "port": port,
-            "network": network,
-            "socket": str(sockets / haproxy.SOCKET),
+            "network": docker_client.network_name(self._settings.root, endpoint),
+            "socket": str(self._sockets() / haproxy.SOCKET),
             "container": "",
         }
         self.remember(handle, endpoint, split)
-        user, group = docker_client.container_user()
         with connected() as client:
-            docker_client.ensure_network(client, network, owned)
-            container = client.containers.create(
-                _edge_image(client, self._settings),
-                ["haproxy", "-db", "-f", "/edge/haproxy.cfg"],
-                name=f"{network}-edge",
-                labels=owned | {EDGE_LABEL: endpoint},
-                user=f"{user}:{group}",
-                network=network,
-                ports={f"{_PORT}/tcp": (ports.HOST, port)},
-                volumes={
-                    str(self._folder): {"bind": "/edge", "mode": "ro"},
-                    str(sockets): {"bind": "/run/edge", "mode": "rw"},
-                },
-                mem_limit="256m",
-                pids_limit=64,
-                **docker_client.HARDENED,
-            )
+            container = self._create(client, endpoint, handle)
             handle["container"] = str(container.id)
             try:
                 container.start()
@@ -110,6 +87,37 @@ class ContainerEdge:
                 self.close(handle)
                 raise
         return handle
+
+    def _sockets(self) -> Path:
+        """The folder of the runtime socket, made for the container's user alone."""
+        sockets = haproxy.socket_folder(self._folder)
+        if sockets == self._folder:
+            sockets = self._folder / "run"
+        haproxy.make_private(sockets)
+        docker_client.give(str(sockets))
+        return sockets
+
+    def _create(self, client: DockerClient, endpoint: str, handle: Handle) -> Container:
+        network = str(handle["network"])
+        owned = {PROJECT_LABEL: self._settings.root, ENDPOINT_LABEL: endpoint}
+        user, group = docker_client.container_user()
+        docker_client.ensure_network(client, network, owned)
+        return client.containers.create(
+            _edge_image(client, self._settings),
+            ["haproxy", "-db", "-f", "/edge/haproxy.cfg"],
+            name=f"{network}-edge",
+            labels=owned | {EDGE_LABEL: endpoint},
+            user=f"{user}:{group}",
+            network=network,
+            ports={f"{_PORT}/tcp": (ports.HOST, int(handle["port"]))},
+            volumes={
+                str(self._folder): {"bind": "/edge", "mode": "ro"},
+                str(Path(str(handle["socket"])).parent): {"bind": "/run/edge", "mode": "rw"},
+            },
+            mem_limit="256m",
+            pids_limit=64,
+            **docker_client.HARDENED,
+        )
 
     def is_open(self, handle: Handle) -> bool:
         """Tell whether the container answers."""

@@ -62,38 +62,14 @@ class DockerEngine:
     def start(self, launch: Launch, built: Handle) -> Started:
         """Start a container."""
         docker_client.give(launch.log_path)
-        network, name = str(built["network"]), str(built["container"])
-        owned = {PROJECT_LABEL: launch.project, ENDPOINT_LABEL: launch.endpoint}
-        user, group = docker_client.container_user()
-        arguments = server_arguments(launch)
-        mounted = {launch.log_path: {"bind": "/predictions", "mode": "rw"}}
+        network = str(built["network"])
         with connected() as client:
             base = image.base_image(client, self._settings.base_image, self._settings.platform)
             is_shared = spool.shares_files(client, base.id, self._settings.folder)
-            if not is_shared:
-                arguments += ["--log", spool.FOLDER]
-                mounted = {name: {"bind": spool.MOUNT, "mode": "rw"}}
-            docker_client.ensure_network(client, network, owned)
+            docker_client.ensure_network(client, network, _owned(launch))
             container = None
             try:
-                container = client.containers.create(
-                    str(built["image"]),
-                    arguments,
-                    name=name,
-                    labels=owned | {DEPLOYMENT_LABEL: launch.deployment_id} | launch.labels,
-                    user=f"{user}:{group}",
-                    network=network,
-                    # Without a port, Docker takes a free one; the SDK's types do not know that.
-                    ports={f"{SERVER_PORT}/tcp": (ports.HOST, launch.port)},  # type: ignore[dict-item]
-                    volumes=mounted,
-                    mem_limit=MEMORY_LIMIT,
-                    memswap_limit=MEMORY_LIMIT,
-                    pids_limit=PIDS_LIMIT,
-                    # The first process of a container has no default for SIGTERM: without an init, a server that is
-                    # asked to end before it listens to signals is only killed when the patience is over.
-                    init=True,
-                    **docker_client.HARDENED,
-                )
+                container = _create(client, launch, built, is_shared=is_shared)
                 if not is_shared:
                     spool.prepare(container)
                 container.start()
@@ -103,7 +79,7 @@ class DockerEngine:
                     | {
                         "container": str(container.id),
                         "inner": f"{_inner_host(container, network)}:{SERVER_PORT}",
-                        "volume": "" if is_shared else name,
+                        "volume": "" if is_shared else str(built["container"]),
                         "predictions": launch.log_path,
                     },
                     address=f"http://{ports.HOST}:{_published_port(container)}",
@@ -165,6 +141,37 @@ class DockerEngine:
                 return
             chunks = container.logs(stream=True, follow=follow, tail="all" if tail is None else tail)
             yield from _lines(chunks)
+
+
+def _owned(launch: Launch) -> dict[str, str]:
+    return {PROJECT_LABEL: launch.project, ENDPOINT_LABEL: launch.endpoint}
+
+
+def _create(client: DockerClient, launch: Launch, built: Handle, *, is_shared: bool) -> Container:
+    """Make a deployment's container, not started yet; its log goes to a folder of this machine if Docker sees that."""
+    name = str(built["container"])
+    user, group = docker_client.container_user()
+    elsewhere = [] if is_shared else ["--log", spool.FOLDER]
+    return client.containers.create(
+        str(built["image"]),
+        [*server_arguments(launch), *elsewhere],
+        name=name,
+        labels=_owned(launch) | {DEPLOYMENT_LABEL: launch.deployment_id} | launch.labels,
+        user=f"{user}:{group}",
+        network=str(built["network"]),
+        # Without a port, Docker takes a free one; the SDK's types do not know that.
+        ports={f"{SERVER_PORT}/tcp": (ports.HOST, launch.port)},  # type: ignore[dict-item]
+        volumes={launch.log_path: {"bind": "/predictions", "mode": "rw"}}
+        if is_shared
+        else {name: {"bind": spool.MOUNT, "mode": "rw"}},
+        mem_limit=MEMORY_LIMIT,
+        memswap_limit=MEMORY_LIMIT,
+        pids_limit=PIDS_LIMIT,
+        # The first process of a container has no default for SIGTERM: without an init, a server that is asked to end
+        # before it listens to signals is only killed when the patience is over.
+        init=True,
+        **docker_client.HARDENED,
+    )
 
 
 def _find(client: DockerClient, handle: Handle) -> Container | None:

@@ -151,6 +151,37 @@ def run_once(
         container.remove(force=True, v=True)
 
 
+class _Packages(msgspec.Struct, frozen=True):
+    """Packages that are laid into an image together."""
+
+    pins: list[str]
+    is_complete: bool
+    """Whether the pins are all that is needed."""
+
+    def key(self, target: wheels.Target) -> str:
+        """Return the name of their site."""
+        return wheels.site_key(self.pins, target, complete=self.is_complete)
+
+    def site(self, target: wheels.Target, *, now: Stage) -> Path:
+        """Return the folder with them, made when it is not there yet."""
+        return wheels.site(self.pins, target, complete=self.is_complete, now=now)
+
+
+class _Runtime(msgspec.Struct, frozen=True):
+    """What a runtime image is made of, and its name, which hangs on all of that."""
+
+    server: _Packages
+    """What the server imports."""
+    packages: _Packages
+    """What the model imports besides."""
+    source: dict[str, bytes]
+    """The server itself."""
+    lock: str
+    """Names base and packages, whatever the server."""
+    dockerfile: str
+    name: str
+
+
 def build_runtime(
     client: DockerClient, base: BaseImage, requirements: list[str], *, is_signed: bool = False, now: Stage
 ) -> str:
@@ -166,22 +197,53 @@ def build_runtime(
     Returns:
         The image's name.
     """
-    pins, complete = wheels.lock(requirements, base.target)
+    runtime = _runtime(base, requirements, is_signed=is_signed)
+    if image_tags(client, name=runtime.name):
+        return runtime.name
+    server = runtime.server.site(base.target, now=now)
+    packages = runtime.packages.site(base.target, now=now)
+    parts = json.dumps(sbom.document([server, packages], base_name=base.name, base_id=base.id), indent=1)
+    now.say("make the runtime image")
+    with tempfile.TemporaryFile() as context:
+        with tarfile.open(fileobj=context, mode="w") as tar:
+            add_bytes(tar, "Dockerfile", runtime.dockerfile.encode())
+            add_folder(tar, server, "server")
+            with tempfile.TemporaryDirectory() as compiled:
+                _write_server(runtime.source, Path(compiled))
+                add_folder(tar, Path(compiled), "server")
+            add_folder(tar, packages, "packages")
+            add_bytes(tar, "sbom.cdx.json", parts.encode())
+        context.seek(0)
+        build(client, context, runtime.name, now)
+    _discard_former(client, runtime.lock, runtime.name)
+    return runtime.name
+
+
+def _runtime(base: BaseImage, requirements: list[str], *, is_signed: bool) -> _Runtime:
+    pins, is_complete = wheels.lock(requirements, base.target)
     asked = dict(pin.split("==", 1) for pin in pins)
-    server_pins, server_complete = wheels.lock(wheels.server_pins(asked, is_signed=is_signed), base.target)
-    own_pins = [pin for pin in pins if pin not in server_pins]
-    own = _server_source()
-    path = "/opt/nbops/server:/opt/nbops/packages"
+    server = _Packages(*wheels.lock(wheels.server_pins(asked, is_signed=is_signed), base.target))
+    packages = _Packages([pin for pin in pins if pin not in server.pins], is_complete)
+    sites = [server.key(base.target), packages.key(base.target)]
+    lock = sha256(msgspec.json.encode([base.id, *sites])).hexdigest()[:20]
+    dockerfile, source = _dockerfile(base, lock), _server_source()
+    what = [dockerfile, sites, sorted((path, sha256(data).hexdigest()) for path, data in source.items())]
+    name = f"nbops-runtime:{sha256(msgspec.json.encode(what)).hexdigest()[:20]}"
+    return _Runtime(server, packages, source, lock, dockerfile, name)
+
+
+def _dockerfile(base: BaseImage, lock: str) -> str:
     command = [base.python_path, "-P", "-m", "nbops_serving", "/bundle", "--host", "0.0.0.0",  # noqa: S104 (published on 127.0.0.1)
                "--port", str(SERVER_PORT), "--log", "/predictions"]  # fmt: skip
     health = [base.python_path, "-I", "-S", "-c", _HEALTH.format(port=SERVER_PORT)]
-    dockerfile = f"""\
+    return f"""\
 FROM {base.id}
 COPY server /opt/nbops/server
 COPY packages sbom.cdx.json /opt/nbops/packages/
-ENV PYTHONPATH={path} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONNOUSERSITE=1 LANG=C.UTF-8
+ENV PYTHONPATH=/opt/nbops/server:/opt/nbops/packages PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PYTHONNOUSERSITE=1 LANG=C.UTF-8
 LABEL nbops.base={_quoted(base.name)} nbops.base.id={_quoted(base.id)} nbops.base.digest={_quoted(base.digest)}
-LABEL nbops.sbom=/opt/nbops/packages/sbom.cdx.json
+LABEL nbops.sbom=/opt/nbops/packages/sbom.cdx.json {_LOCK_LABEL}={lock}
 USER 10001:10001
 WORKDIR /bundle
 EXPOSE {SERVER_PORT}
@@ -189,33 +251,6 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 CMD {jso
 STOPSIGNAL SIGTERM
 ENTRYPOINT {json.dumps(command)}
 """
-    sites = [
-        wheels.site_key(server_pins, base.target, complete=server_complete),
-        wheels.site_key(own_pins, base.target, complete=complete),
-    ]
-    lock = sha256(msgspec.json.encode([base.id, *sites])).hexdigest()[:20]
-    dockerfile += f"LABEL {_LOCK_LABEL}={lock}\n"
-    what = [dockerfile, sites, sorted((path, sha256(data).hexdigest()) for path, data in own.items())]
-    name = f"nbops-runtime:{sha256(msgspec.json.encode(what)).hexdigest()[:20]}"
-    if image_tags(client, name=name):
-        return name
-    server = wheels.site(server_pins, base.target, complete=server_complete, now=now)
-    packages = wheels.site(own_pins, base.target, complete=complete, now=now)
-    parts = json.dumps(sbom.document([server, packages], base_name=base.name, base_id=base.id), indent=1)
-    now.say("make the runtime image")
-    with tempfile.TemporaryFile() as context:
-        with tarfile.open(fileobj=context, mode="w") as tar:
-            add_bytes(tar, "Dockerfile", dockerfile.encode())
-            add_folder(tar, server, "server")
-            with tempfile.TemporaryDirectory() as compiled:
-                _write_server(own, Path(compiled))
-                add_folder(tar, Path(compiled), "server")
-            add_folder(tar, packages, "packages")
-            add_bytes(tar, "sbom.cdx.json", parts.encode())
-        context.seek(0)
-        build(client, context, name, now)
-    _discard_former(client, lock, name)
-    return name
 
 
 def _discard_former(client: DockerClient, lock: str, name: str) -> None:
@@ -240,8 +275,7 @@ def build_model(client: DockerClient, base: BaseImage, launch: Launch, *, now: S
     Raises:
         DeployError: the base has another minor version of Python than the model was fitted under.
     """
-    bundle = Path(launch.bundle_path)
-    manifest = read_manifest((bundle / MANIFEST).read_bytes())
+    manifest = read_manifest((Path(launch.bundle_path) / MANIFEST).read_bytes())
     if manifest.python != base.target.python:
         raise DeployError(
             f"the model was fitted under Python {manifest.python}, and the base image {base.name} has "
@@ -251,6 +285,22 @@ def build_model(client: DockerClient, base: BaseImage, launch: Launch, *, now: S
         )
     runtime = build_runtime(client, base, launch.requirements, is_signed=bool(launch.trusted_keys), now=now)
     now.say("add the model")
+    # A name of its own for each deployment: whoever stops one must not take the image from another.
+    name = f"nbops/{launch.endpoint}:{manifest.version}-{launch.deployment_id[-8:]}"
+    context = _model_context(base, runtime, launch)
+    try:
+        build(client, context, name, now)
+    except DeployError as error:
+        if "parent" not in error.message:
+            raise
+        # Another deploy has found the runtime image unused and made room meanwhile; it is made again.
+        build_runtime(client, base, launch.requirements, is_signed=bool(launch.trusted_keys), now=now)
+        context.seek(0)
+        build(client, context, name, now)
+    return name
+
+
+def _model_context(base: BaseImage, runtime: str, launch: Launch) -> IO[bytes]:
     labels = {
         PROJECT_LABEL: launch.project,
         ENDPOINT_LABEL: launch.endpoint,
@@ -263,23 +313,12 @@ FROM {runtime}
 COPY bundle /bundle
 LABEL {" ".join(f"{key}={_quoted(value)}" for key, value in labels.items())}
 """
-    # A name of its own for each deployment: whoever stops one must not take the image from another.
-    name = f"nbops/{launch.endpoint}:{manifest.version}-{launch.deployment_id[-8:]}"
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as tar:
         add_bytes(tar, "Dockerfile", dockerfile.encode())
-        add_folder(tar, bundle, "bundle")
-    try:
-        context.seek(0)
-        build(client, context, name, now)
-    except DeployError as error:
-        if "parent" not in error.message:
-            raise
-        # Another deploy has found the runtime image unused and made room meanwhile; it is made again.
-        build_runtime(client, base, launch.requirements, is_signed=bool(launch.trusted_keys), now=now)
-        context.seek(0)
-        build(client, context, name, now)
-    return name
+        add_folder(tar, Path(launch.bundle_path), "bundle")
+    context.seek(0)
+    return context
 
 
 def discard(client: DockerClient, name: str) -> None:

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -29,6 +30,9 @@ from nbops.errors import DeployError, MissingError
 from nbops.optional import need
 from nbops.progress import Stage
 from nbops.surroundings import Installed, installed
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 SERVER_PACKAGES = ("httptools", "msgspec", "numpy", "uvicorn", "uvloop")
 """What ``nbops_serving`` itself imports."""
@@ -162,8 +166,8 @@ def _needs(requires: tuple[str, ...], extras: frozenset[str], target: Target) ->
     ]
 
 
-def _pinned(requirement: object, text: str) -> str:
-    specifiers = list(requirement.specifier)  # type: ignore[attr-defined]
+def _pinned(requirement: Requirement, text: str) -> str:
+    specifiers = list(requirement.specifier)
     if len(specifiers) != 1 or specifiers[0].operator not in ("==", "==="):
         raise DeployError(f"a bundle's requirements are pinned; {text!r} is not", hint=f"{text.split()[0]}==VERSION")
     version: str = specifiers[0].version
