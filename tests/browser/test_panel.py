@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nbformat
+import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
+from nbops.flows.register import register_model
 from nbops.records import Firing, Model, ModelVersion, Run
 from nbops.retrain import sweep
 from nbops.settings import load_settings
 from nbops.store import open_store
+from nbops.store.blobs import Blobs
 from nbops.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -308,3 +312,26 @@ def test_two_projects_below_a_hubs_address_are_told_apart(
     assert {request.partition(" ")[2] for request in found["requests"]} == {"/user/ana"}
     assert "1 * x" in (tmp_path / "work" / "a" / "work" / "more.py").read_text()
     assert not (tmp_path / "work" / "b" / "work").exists()
+
+
+def test_a_model_is_exported_from_its_document(lab: Lab) -> None:
+    pytest.importorskip("skl2onnx")
+    (lab.folder / ".nbops").mkdir()
+    rows = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.5]])
+    model = LogisticRegression().fit(rows, [0, 0, 1, 1])
+    settings = load_settings(lab.folder, env={})
+    with contextlib.closing(open_store(settings)) as store:
+        options = {"store": store, "blobs": Blobs(settings.blobs), "root": lab.folder}
+        register_model(model, name="churn", sample=rows, **options)
+    (lab.folder / "taken").mkdir()
+    (lab.folder / "taken" / "thesis.txt").write_text("mine", "utf-8")
+
+    found = lab.journey("export-form", model="churn@1", taken="taken")
+
+    assert found["violations"] == {}
+    assert found["offered"] == ["Single (float32)", "Half (float16)", "Eight bits (int8)"]
+    assert "taken" in found["refused"]
+    assert [path.name for path in (lab.folder / "taken").iterdir()] == ["thesis.txt"]
+    assert "churn-1-onnx: " in found["exported"]
+    assert (lab.folder / "churn-1-onnx" / "index.html").is_file()
+    assert found["replaced"] == 200
