@@ -5,13 +5,16 @@
 Redeploys of the same pipeline, retrained, are timed from the call in this (live) process to the first 200 through
 HAProxy, on every rung; a bare container of the same image, started by Docker's own client and asked until it answers,
 is timed in turn with them as the machine's floor. The swap runs under wrk with 16 connections and rotating rows, while
-versions change and roll back behind the address. Run it with compiled bytecode and read ratios first.
+versions change and roll back behind the address, then once more while four other endpoints are redeployed at the same
+time. Run it with compiled bytecode and read ratios first.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
+import itertools
 import json
 import os
 import re
@@ -19,7 +22,10 @@ import shutil
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -176,26 +182,59 @@ class Bench:
                     os.environ["XDG_CACHE_HOME"] = before
                 docker.images.remove(base)
 
-    def swap(self, requests: int) -> None:
-        """Change versions and roll back under load, until enough requests were answered."""
+    def swap(self, requests: int, *, others: int = 0) -> None:
+        """Change versions and roll back under load, until enough requests were answered.
+
+        Args:
+            requests: how many have to be answered.
+            others: endpoints that are redeployed at the same time, in threads of their own.
+        """
         endpoint = self.deploy(fit("plan", 1), "swap")
         sent, failed, said = 0, 0, []
         versions = iter(range(2, 1000))
-        while sent < requests:
-            load = Wrk(endpoint.address, self.frame, seconds=12)
-            time.sleep(1)
-            while load.is_running():
-                self.deploy(fit("plan", next(versions)), "swap")
-                rollback("swap", store=self.store, settings=self.settings)
-            counted, wrong, text = load.result()
-            sent, failed = sent + counted, failed + wrong
-            said.append(text)
-        self.figures["requests while versions are swapped"] = sent
-        self.figures["failed requests while versions are swapped"] = failed
-        self.figures["swaps"] = 2 * (next(versions) - 2)
+        with self.redeploying(others):
+            while sent < requests:
+                load = Wrk(endpoint.address, self.frame, seconds=12)
+                time.sleep(1)
+                while load.is_running():
+                    self.deploy(fit("plan", next(versions)), "swap")
+                    rollback("swap", store=self.store, settings=self.settings)
+                counted, wrong, text = load.result()
+                sent, failed = sent + counted, failed + wrong
+                said.append(text)
+        beside = f", {others} others at once" if others else ""
+        self.figures[f"requests while versions are swapped{beside}"] = sent
+        self.figures[f"failed requests while versions are swapped{beside}"] = failed
+        self.figures[f"swaps{beside}"] = 2 * (next(versions) - 2)
         if failed:
             print("\n".join(said))
         stop("swap", store=self.store, settings=self.settings)
+
+    @contextlib.contextmanager
+    def redeploying(self, count: int) -> Iterator[None]:
+        """Redeploy some other endpoints again and again meanwhile."""
+        is_over = threading.Event()
+        with ThreadPoolExecutor(max(count, 1)) as pool:
+            under_way = [pool.submit(self._redeploy_until, is_over, f"other-{number}") for number in range(count)]
+            try:
+                yield
+            finally:
+                is_over.set()
+            swaps = sum(each.result() for each in under_way)
+        if count:
+            self.figures["redeploys of the others"] = swaps
+
+    def _redeploy_until(self, is_over: threading.Event, name: str) -> int:
+        with open_store(self.settings) as store:
+            for number in itertools.count(1):
+                deploy_model(
+                    fit("plan", number), name=name, sample=self.frame, engine=self.engine, store=store,
+                    blobs=self.blobs, settings=self.settings,
+                )  # fmt: skip
+                if is_over.is_set():
+                    break
+            stop(name, store=store, settings=self.settings)
+        return number
 
 
 class Wrk:
@@ -247,7 +286,9 @@ def main() -> None:
             bench.redeploy(kind, rounds=3 if options.quick else 9)
         if options.engine == "docker":
             bench.cold_build()
-        bench.swap(requests=5_000 if options.quick else 50_000)
+        requests = 5_000 if options.quick else 50_000
+        bench.swap(requests)
+        bench.swap(requests, others=4)
         bench.store.close()
     for name, value in bench.figures.items():
         bar = next((bar for start, bar in BARS.items() if name.startswith(start)), "")
