@@ -21,6 +21,13 @@ await run(async (tour, args) => {
   await cells.filter({ hasText: 'from work.cleaning import clean' }).waitFor();
   await tour.shot('extracted');
 
+  // Data that a function reads is named as what is in the way, and the person chooses what becomes of it.
+  await tour.execute('nbops:extract-functions', { names: 'share', to: 'work.shares' });
+  await page.getByRole('button', { name: 'Pass or keep the data…' }).click();
+  await page.getByLabel('Data as parameters').fill('total');
+  await page.getByRole('button', { name: 'Extract', exact: true }).click();
+  await page.locator('[data-nbops-module="work.shares"]').waitFor();
+
   // What was edited in the module's file comes back in a new cell; the old one stays as it was.
   await writeFile(
     args.module,

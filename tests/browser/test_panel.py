@@ -160,6 +160,7 @@ def test_what_the_panel_sets_going_is_done(lab: Lab) -> None:
         "%load_ext nbops\nimport nbops",
         "depth: int = 3  # 1..8",
         "def clean(rows):\n    return [row for row in rows if row]",
+        "import time\ntotal = time.time()\ndef share(part):\n    return part / total",
         "nbops.log_param('depth', depth)\nnbops.log_metric('score', len(clean([1, 0, 2])) / depth)",
     )
     path = lab.folder / "work.ipynb"
@@ -174,6 +175,7 @@ def test_what_the_panel_sets_going_is_done(lab: Lab) -> None:
     assert "score 1" in found["sweep"]
     assert "0 3 1 1 *" in found["scheduled"]
     assert "def clean(rows):" in module.read_text()
+    assert "def share(part, *, total):" in module.with_name("shares.py").read_text()
     with contextlib.closing(open_store(load_settings(lab.folder, env={}), read_only=True)) as store:
         assert store.get(Run, found["restored"]).status == "finished"
         assert {row.run.id for row in store.search_runs()} >= {found["restored"]}

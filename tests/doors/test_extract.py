@@ -71,6 +71,36 @@ def test_replace_offers_the_import_that_takes_the_codes_place(shell: Interactive
     assert shell.rl_next_input == "from churn.features import twice\n"
 
 
+def test_data_is_passed_or_kept_as_the_line_says(shell: InteractiveShell, project: Path) -> None:
+    _run(shell, "import random\nrows = [random.random()]\nrate = random.random()")
+    _run(shell, "def scaled(): return [row * rate for row in rows]")
+
+    version = _run(shell, "%nbops extract scaled --to churn.scaling --parameter rate --pin rows")
+
+    assert (version.parameters, "scaled(*, rate)" in version.source) == (["rate"], True)
+    assert "random" not in version.source.partition("def scaled")[0]
+
+
+def test_where_text_and_session_differ_both_are_shown_and_the_line_chooses(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _run(shell, "def chosen(): return 1", "first = chosen", "def chosen(): return 2")
+    shell.user_ns["chosen"] = shell.user_ns["first"]
+
+    shell.run_cell("%nbops extract chosen --to churn.choice", store_history=True)
+    said = capsys.readouterr()
+    assert all(text in said.out + said.err for text in ("return 1", "return 2", "--definition chosen=live"))
+
+    assert "return 1" in _run(shell, "%nbops extract chosen --to churn.choice --definition chosen=live").source
+
+
+def test_magics_beside_what_was_taken_are_left_out_with_a_note(shell: InteractiveShell) -> None:
+    version = _run(shell, "%%time\ndef timed():\n    return 1", "%nbops extract timed --to churn.timed")
+
+    assert "time" not in version.source.partition("def timed")[0].partition('"""')[0]
+    assert version.notes == ["`%%time` (In [2]) was left out"]
+
+
 def test_an_edit_of_the_file_is_noticed_and_offered_as_a_new_cell(shell: InteractiveShell, project: Path) -> None:
     _run(shell, CELLS[4], "%nbops extract twice --to churn.features")
     path = project / "churn/features.py"

@@ -100,7 +100,7 @@ PLANTED = [
     carried("spread", CFG, "other = {**cfg, 'z': 1}", "other['a']['b'] = 5", READ_CFG),
     carried("joined", ROWS, "both = rows + [{}]", "both[0]['k'] = 5", READ_ROWS),
     carried("copied_part_augmented", CFG, "other = dict(cfg)", "other['c'] += [1]", READ_CFG),
-    refused("match", CFG, "match cfg:\n    case {'a': inner}:\n        inner['b'] = 4", READ_CFG),
+    carried("match", CFG, "match cfg:\n    case {'a': inner}:\n        inner['b'] = 4", READ_CFG),
     carried("try", CFG, "try:\n    part = cfg['a']\nexcept KeyError:\n    part = {}\npart['z'] = 1", READ_CFG),
     carried(
         "index_by_loop", ROWS, "index = {}\nfor row in rows:\n    index[row['k']] = row", "index[1]['k'] = 9", READ_ROWS
@@ -122,6 +122,25 @@ PLANTED = [
     carried("magic", CFG, "%time cfg['a']['k'] = 1", READ_CFG),
     carried("cell_magic", CFG, "%%time\npart = cfg['a']\npart['k'] = 1", READ_CFG),
     refused("printed_on_the_way", ROWS, "for row in rows:\n    row['k'] = 5\n    print(row)", READ_ROWS),
+    carried("profiled_cell", CFG, "%%prun -q\npart = cfg['a']\npart['k'] = 1", READ_CFG),
+    carried("profiled_line", CFG, "%prun -q cfg['a'].update(k=1)", READ_CFG),
+    carried("captured_cell", CFG, "%%capture out\ncfg['k'] = 1", READ_CFG),
+    carried("automatic_magic", CFG, "time cfg.update(k=1)", READ_CFG),
+    refused("timed_cell", CFG, "%%timeit -n 1 -r 1\npart = cfg['a']\npart['k'] = 1", READ_CFG),
+    refused("timed_setup", CFG, "%%timeit -n1 -r1 part = cfg['a']\npart['k'] = 1", READ_CFG),
+    refused("timed_function", CFG, "def tweak(d): d['k'] = 1", "%timeit -n 1 -r 1 tweak(cfg)", READ_CFG),
+    refused("timed_function_in_cell", CFG, "def tweak(): cfg['k'] = 1", "%%timeit -n1 -r1\ntweak()", READ_CFG),
+    refused("timed_in_a_branch", CFG, "if len(cfg):\n    %timeit -n 1 -r 1 cfg['a'].update(k=1)", READ_CFG),
+    carried("suppressed", "from contextlib import suppress", CFG, "with suppress(KeyError):\n    cfg['k'] = 1", READ_CFG),
+    carried(
+        "own_context",
+        CFG,
+        "class Editing:\n    def __init__(self, d): self.d = d\n    def __enter__(self): return self.d\n"
+        "    def __exit__(self, *exc): self.d['left'] = True",
+        "with Editing(cfg) as part:\n    part['k'] = 1",
+        READ_CFG,
+    ),
+    refused("file_open", CFG, "import os\nwith open(os.devnull) as file:\n    cfg['k'] = 1", READ_CFG),
     # Through something that holds it.
     carried("held_in_dict", CFG, "holder = {'cfg': cfg}", "holder['cfg']['k'] = 2", READ_CFG),
     carried("held_in_list", CFG, "holder = []\nholder.append(cfg)", "holder[0]['k'] = 2", READ_CFG),
@@ -215,7 +234,7 @@ PLANTED = [
         "tool = Tool(cfg)\ntool.go()",
         READ_CFG,
     ),
-    refused(
+    carried(
         "context_manager",
         "from contextlib import contextmanager",
         CFG,
@@ -246,7 +265,7 @@ PLANTED = [
         "options.data['k'] = 1",
         READ_CFG,
     ),
-    refused(
+    carried(
         "closure_over_argument",
         CFG,
         "def putter(d):\n    def put(key): d[key] = 1\n    return put",
@@ -370,7 +389,7 @@ PLANTED = [
         "for row in w:\n    row *= 2",
         "def f(): return w",
     ),
-    refused(
+    carried(
         "array_fill",
         "import numpy as np",
         "w = np.array([1, 2])",
@@ -379,7 +398,7 @@ PLANTED = [
         "def f(): return w",
     ),
     carried("array_out", "import numpy as np", "w = np.array([1, 2])", "np.add(w, 1, out=w)", "def f(): return w"),
-    refused("array_copyto", "import numpy as np", "w = np.array([1, 2])", "np.copyto(w, 5)", "def f(): return w"),
+    carried("array_copyto", "import numpy as np", "w = np.array([1, 2])", "np.copyto(w, 5)", "def f(): return w"),
     # Classes and objects.
     carried(
         "layer",
@@ -429,14 +448,14 @@ PLANTED = [
         "one = Base()\none.up()",
         "def f(): return Base.n",
     ),
-    refused(
+    carried(
         "closure_state",
         "def counter():\n    n = 0\n    def up():\n        nonlocal n\n        n += 1\n        return n\n    return up",
         "count = counter()",
         "count()",
         "def f(): return count()",
     ),
-    refused("vars", "class Box: pass", "box = Box()", "vars(box)['x'] = 1", "def f(): return box.x"),
+    carried("vars", "class Box: pass", "box = Box()", "vars(box)['x'] = 1", "def f(): return box.x"),
     # By ways that name nothing of it.
     refused(
         "holder_with_two_names",
@@ -448,6 +467,19 @@ PLANTED = [
     ),
     refused("code_that_is_computed", CFG, "name = 'cfg'", "exec(name + '[\"k\"] = 2')", READ_CFG),
     refused("timed_over_and_over", "xs = [1]", "%timeit -n 2 -r 1 xs.append(2)", "def f(): return xs"),
+    refused("name_set_by_computed_code", "limit = 5", "exec('limit = ' + '7')", "def f(): return limit"),
+    refused("name_set_by_plain_code", "limit = 5", "exec('limit = 7')", "def f(): return limit"),
+    refused("name_set_by_named_code", "limit = 5", "code = 'limit = 7'", "exec(code)", "def f(): return limit"),
+    refused("name_set_in_globals", "limit = 5", "globals()['limit'] = 7", "def f(): return limit"),
+    refused("names_set_in_globals", "limit = 5", "globals().update({'limit': 7})", "def f(): return limit"),
+    refused("name_set_by_key", "limit = 5", "name = 'limit'\nglobals()[name] = 7", "def f(): return limit"),
+    refused(
+        "name_set_by_function",
+        "limit = 5",
+        "def load(**settings): globals().update(settings)",
+        "load(limit=7)",
+        "def f(): return limit",
+    ),
     refused("value_that_is_computed", CFG, "name = 'cfg'", "eval(name + '.update(k=2)')", READ_CFG),
     refused(
         "function_that_runs_text",
@@ -471,6 +503,11 @@ def untouched(name: str, needs: str, *cells: str) -> Untouched:
 
 
 UNTOUCHED = [
+    untouched("timed_and_looked_at", "xs f", "xs = [1]", "%timeit -n 1 -r 1 sum(xs)", "def f(): return xs"),
+    untouched("bound_while_timed", "xs f", "xs = [1]", "%%timeit -n 1 -r 1\nxs = [5]\nxs.append(2)", "def f(): return xs"),
+    untouched("other_names_set", "limit f", "limit = 5", "globals()['rate'] = 7\nexec('rate = 8')", "def f(): return limit"),
+    untouched("set_before", "limit f", "exec('limit = ' + '7')", "limit = 5", "def f(): return limit"),
+    untouched("run_elsewhere", "limit f", "limit = 5", "space = {}\nexec(str(limit), space)", "def f(): return limit"),
     untouched(
         "looked_at", "cfg f", CFG, "print(cfg, len(cfg), cfg['a'])\nfor k, v in cfg.items():\n    print(k, v)", READ_CFG
     ),

@@ -14,6 +14,7 @@ from nbops.extract.planning import make_plan
 from nbops.extract.proving import prove
 from nbops.source import analyse
 
+_MAGIC = re.compile(r"^( *)(?:%%?|(?=time ))(?:timeit|time|prun|capture)(?: -\w ?\d*| out)* ?\n?", re.MULTILINE)
 CASES = [pytest.param(planted, id=planted.id) for planted in PLANTED]
 
 
@@ -33,7 +34,7 @@ def test_without_a_kernel_a_change_comes_along_or_is_refused(planted: Planted, r
 
     assert {b.kind for b in plan.blockers} == (set() if planted.is_carried else {"changed"}), plan.source
     if planted.is_carried:
-        plain = [re.sub(r"^%%?time(it( -\w \d+)*)?\s", "", cell) for cell in planted.cells]
+        plain = [_MAGIC.sub(r"\1", cell) for cell in planted.cells]
         assert _answer(plan.source) == repr(namespace_of(*plain)["f"]())
 
 
@@ -47,7 +48,7 @@ def test_what_only_looks_or_copies_is_no_change(case: Untouched, root: Path) -> 
 
 @pytest.mark.parametrize("planted", CASES)
 def test_in_a_session_the_module_answers_as_the_notebook_or_is_refused(planted: Planted, root: Path) -> None:
-    plain = [re.sub(r"^%%?time(it( -\w \d+)*)?\s", "", cell) for cell in planted.cells]
+    plain = [_MAGIC.sub(r"\1", cell) for cell in planted.cells]
     namespace = namespace_of(*plain)
     plan = make_plan(["f"], cells=ran(*planted.cells), module="a.b", root=root, namespace=namespace, notebook=None)
     if not plan.blockers:

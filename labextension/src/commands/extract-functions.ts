@@ -14,42 +14,76 @@ export function extractFunctions(context: IContext): ICommand {
     id: 'nbops:extract-functions',
     describedBy: textArgs({
       names: trans.__('Functions and classes, separated by spaces; those of the selection when not given'),
-      to: trans.__('The module to write, such as churn.features')
+      to: trans.__('The module to write, such as churn.features'),
+      parameter: trans.__('Data that the functions shall be given, separated by spaces'),
+      pin: trans.__('Data that shall be kept with the module, separated by spaces')
     }),
     execute: async args => {
-      const { askForm } = await import('../parts/form');
-      const given = { names: String(args.names ?? selected(context).join(' ')), to: String(args.to ?? '') };
-      const answers =
-        given.names && given.to
-          ? given
-          : await askForm(trans, {
-              title: trans.__('Extract functions to a module'),
-              accept: trans.__('Extract'),
-              note: trans.__(
-                'What they need comes along: imports, helpers and constants, as they were in the session that ran.'
-              ),
-              fields: [
-                {
-                  name: 'names',
-                  label: trans.__('Functions and classes'),
-                  value: given.names,
-                  placeholder: 'build_features train',
-                  help: trans.__('Separated by spaces')
-                },
-                {
-                  name: 'to',
-                  label: trans.__('Module'),
-                  value: given.to,
-                  placeholder: 'churn.features',
-                  help: trans.__('Its dotted name; the file goes below src/ where there is one')
-                }
-              ]
-            });
-      if (answers?.names && answers.to) {
-        await extract(context, answers.names.split(/[\s,]+/).filter(Boolean), answers.to);
+      const given: IWanted = {
+        names: String(args.names ?? selected(context).join(' ')),
+        to: String(args.to ?? ''),
+        parameter: String(args.parameter ?? ''),
+        pin: String(args.pin ?? '')
+      };
+      const wanted = given.names && given.to ? given : await ask(context, given);
+      if (wanted?.names && wanted.to) {
+        await extract(context, wanted);
       }
     }
   };
+}
+
+/** What a person fills in, each as words. */
+interface IWanted {
+  names: string;
+  to: string;
+  parameter: string;
+  pin: string;
+}
+
+async function ask({ trans }: IContext, given: IWanted): Promise<IWanted | null> {
+  const { askForm } = await import('../parts/form');
+  const isBlocked = given.to !== '';
+  const answers = await askForm(trans, {
+    title: trans.__('Extract functions to a module'),
+    accept: trans.__('Extract'),
+    note: trans.__(
+      'What they need comes along: imports, helpers and constants, as they were in the session that ran.'
+    ),
+    fields: [
+      {
+        name: 'names',
+        label: trans.__('Functions and classes'),
+        value: given.names,
+        placeholder: 'build_features train',
+        help: trans.__('Separated by spaces')
+      },
+      {
+        name: 'to',
+        label: trans.__('Module'),
+        value: given.to,
+        placeholder: 'churn.features',
+        help: trans.__('Its dotted name; the file goes below src/ where there is one')
+      },
+      {
+        name: 'parameter',
+        label: trans.__('Data as parameters'),
+        value: given.parameter,
+        placeholder: 'customers',
+        help: trans.__('Global data that whoever calls the functions shall give them'),
+        isAdvanced: !isBlocked
+      },
+      {
+        name: 'pin',
+        label: trans.__('Data to keep'),
+        value: given.pin,
+        placeholder: 'lookup',
+        help: trans.__('Global data that is kept with the module as it is now, and loaded when needed'),
+        isAdvanced: !isBlocked
+      }
+    ]
+  });
+  return answers as IWanted | null;
 }
 
 /** Names defined in the selected text, else in the active cell. */
@@ -70,16 +104,22 @@ function selected({ notebooks }: IContext): string[] {
 }
 
 /** In the live session where the recorded definitions are; from the file where no kernel runs. */
-async function extract(context: IContext, names: string[], to: string): Promise<void> {
+async function extract(context: IContext, wanted: IWanted): Promise<void> {
   const { app, notebooks, trans } = context;
   const panel = notebooks?.currentWidget;
   if (!panel) {
     return;
   }
+  const names = listed(wanted.names);
+  const { to } = wanted;
   if (panel.sessionContext.session?.kernel) {
-    const said = await runLine(panel, `%nbops extract ${words(...names)} --to ${words(to)}`);
+    const data = [
+      ...listed(wanted.parameter).flatMap(name => ['--parameter', name]),
+      ...listed(wanted.pin).flatMap(name => ['--pin', name])
+    ];
+    const said = await runLine(panel, `%nbops extract ${words(...names, '--to', to, ...data)}`);
     if (said.isError) {
-      Notification.emit(said.text, 'error', { autoClose: false });
+      Notification.emit(said.text, 'error', { autoClose: false, actions: [askAgain(context, wanted)] });
     } else {
       Notification.emit(trans.__('Extracted %1 to %2', names.join(', '), to), 'success', {
         autoClose: 10_000,
@@ -92,7 +132,7 @@ async function extract(context: IContext, names: string[], to: string): Promise<
     const version = await act(
       context,
       'extract',
-      { names, to, notebook },
+      { names, to, notebook, parameter: listed(wanted.parameter), pin: listed(wanted.pin) },
       {
         doing: trans.__('Extracting %1', names.join(', ')),
         done: module => trans.__('Extracted %1 to %2', names.join(', '), `${module.module} ${module.version}`)
@@ -105,6 +145,20 @@ async function extract(context: IContext, names: string[], to: string): Promise<
       });
     }
   }
+}
+
+function listed(text: string): string[] {
+  return text.split(/[\s,]+/).filter(Boolean);
+}
+
+/** What is in the way is often data: whether to pass or to keep it is the person's choice. */
+function askAgain(context: IContext, wanted: IWanted): Notification.IAction {
+  return {
+    label: context.trans.__('Pass or keep the data…'),
+    callback: () => {
+      void ask(context, wanted).then(again => (again?.names && again.to ? extract(context, again) : undefined));
+    }
+  };
 }
 
 /** The line that can take the place of the code; the code itself stays where it is. */

@@ -21,6 +21,7 @@ from nbops.extract.references import (
     seen_through,
 )
 from nbops.extract.scope import Scope, scope_of
+from nbops.source.python import MagicCode, magic_code
 from nbops.source.touches import MUTATORS
 from nbops.source.trees import FUNCTIONS, Function, arguments_of, dotted_name
 
@@ -36,6 +37,9 @@ class Calls(Scope):
     """Reads calls."""
 
     def _call(self, node: ast.Call) -> References:
+        code = magic_code(node)
+        if code is not None:
+            return self._run_magic(code)
         function = _plain_callee(node.func)
         given = self._given(node)
         if isinstance(function, ast.Name) and function.id in self.functions:
@@ -53,6 +57,14 @@ class Calls(Scope):
             answers = [self._call_definition(step, function, given) for step in definitions]
             return frozenset().union(*answers)
         return self._call_unknown(function, given)
+
+    def _run_magic(self, code: MagicCode) -> References:
+        """Read what a magic runs: in the names that are here, or as a function of its own."""
+        if code.is_function:
+            self._run(_function_of(code.body), {})
+        else:
+            self.block(code.body)
+        return NOTHING
 
     def _given(self, node: ast.Call) -> Given:
         given = Given()
@@ -300,6 +312,11 @@ class Calls(Scope):
                 self.block(ast.parse(text).body)
             except (SyntaxError, ValueError):
                 return  # it fails in the notebook too
+
+
+def _function_of(body: list[ast.stmt]) -> ast.FunctionDef:
+    nothing = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
+    return ast.FunctionDef(name="timed", args=nothing, body=body, decorator_list=[])
 
 
 def _plain_callee(node: ast.expr) -> ast.expr:

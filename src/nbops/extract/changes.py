@@ -211,9 +211,9 @@ def _given_to(name: str, node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> tu
     for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
         if isinstance(target, (ast.Tuple, ast.List)):
             places = [i for i, t in enumerate(target.elts) if isinstance(t, ast.Name) and t.id == name]
-            is_even = isinstance(node.value, (ast.Tuple, ast.List)) and len(node.value.elts) == len(target.elts)
-            if places and is_even:
-                return node.value.elts[places[0]], False  # type: ignore[attr-defined]
+            parts = node.value.elts if isinstance(node.value, (ast.Tuple, ast.List)) else []
+            if places and len(parts) == len(target.elts):
+                return parts[places[0]], False
             if any(isinstance(t, ast.Name) and t.id == name for t in ast.walk(target)):
                 return node.value, True
     return node.value, False

@@ -138,7 +138,7 @@ class _Walk(ModuleState):
             return
         if need.at is not None and need.by.unit.kind in {"function", "class"}:
             self._block(
-                need.name, "data", f"is read while {need.by.unit.node.name!r} is being defined"  # type: ignore[attr-defined]
+                need.name, "data", f"is read while {title(need.by.unit)!r} is being defined"
                 " (a default, a decorator or a class body), before any argument could bring it", need.by, need,
             )  # fmt: skip
             return
@@ -146,21 +146,19 @@ class _Walk(ModuleState):
 
     def _take(self, need: Need, steps: list[Step]) -> None:
         if all(step.unit.kind == "import" for step in steps):
+            self._doubt_what_is_set_out_of_sight(need, steps)
             self._take_imports(need, steps)
             return
         if any(self._block_secret(need, step) for step in steps):
             return
-        home = self.elsewhere.get(steps[-1])
-        if home is not None:
-            self._import(Alias(need.name, home, need.name), steps[-1].position)
-            self.closure.note(
-                f"{need.name} is imported from {home}, where it stands just so: a copy would be another one"
-            )
+        if self._take_from_elsewhere(need, steps[-1]):
             return
         if need.at is None and not self._is_live(need, steps):
             return
         if need.at is None:
             self.closure.final.add(need.name)
+        if self._block_other_namespace(need, steps):
+            return
         plain = {s: alias for s in steps if (alias := self._plain_import(s, need.name)) is not None}
         problem = next(
             ((s, why) for s in steps if s not in plain and (why := self.judge.objection(s)) is not None), None
@@ -168,17 +166,26 @@ class _Walk(ModuleState):
         if problem is not None:
             self._block_value(need, *problem)
             return
-        for step in steps:
-            if step in plain:
-                self._import(plain[step], step.position)
-            else:
-                self._include(step)
-                if need.called and step.unit.kind in {"function", "class"}:
-                    for name in sorted(step.unit.reads.later):
-                        self._need(Need(name, step, need.at, called=True))
+        for step, alias in plain.items():
+            self._import(alias, step.position)
         made = [step for step in steps if step not in plain]
+        for step in made:
+            self._include(step)
+            if need.called and step.unit.kind in {"function", "class"}:
+                for name in sorted(step.unit.reads.later):
+                    self._need(Need(name, step, need.at, called=True))
+        self._doubt_what_is_set_out_of_sight(need, steps)
         if made:
             self._follow_changes(need, made)
+
+    def _take_from_elsewhere(self, need: Need, step: Step) -> bool:
+        """Import what another module has just so; tell whether there is one."""
+        home = self.elsewhere.get(step)
+        if home is None:
+            return False
+        self._import(Alias(need.name, home, need.name), step.position)
+        self.closure.note(f"{need.name} is imported from {home}, where it stands just so: a copy would be another one")
+        return True
 
     def _plain_import(self, step: Step, name: str) -> Alias | None:
         """The import that gives a name; of a statement that installs or tells more, nothing else is taken."""
@@ -186,7 +193,7 @@ class _Walk(ModuleState):
             return next((alias for alias in step.unit.aliases if alias.bound == name), None)
         alias = step.unit.import_of(name) if self.judge.objection(step) is not None else None
         if alias is not None:
-            line = step.unit.bare.split("\n")[0]
+            line = step.unit.line
             self.closure.note(f"of `{line[:60]}` ({step.cell.label}) only `{alias.statement()}` was taken")
         return alias
 
@@ -311,7 +318,7 @@ class _Walk(ModuleState):
         names = {imported.alias.bound for imported in self.closure.imports.values()}
         for step in self.log.steps:
             if step.unit.kind == "effect" and step not in self.closure.steps and not step.unit.magics:
-                line = step.unit.bare.split("\n")[0]
+                line = step.unit.line
                 if any(t.name in names and is_setting(t) for t in step.unit.touches):
                     self.closure.note(f"the notebook also runs `{line[:80]}` ({step.cell.label}); the module does not")
 

@@ -28,7 +28,10 @@ def ordered(closure: Closure, rank: Mapping[str, int] | None = None) -> list[Ste
     """
     kept = _without_repeats(sorted(closure.steps, key=lambda step: step.position))
     places = {step: _place(step, rank or {}) for step in kept}
-    waiting = {step: {other for other in kept[:i] if _must_precede(other, step)} for i, step in enumerate(kept)}
+    objects = frozenset().union(*(step.unit.binds for step in kept if step.unit.kind == "value"))
+    waiting = {
+        step: {other for other in kept[:i] if _must_precede(other, step, objects)} for i, step in enumerate(kept)
+    }
     for step in kept:
         # What is carried over from the version before may need what was exported anew, such as its base class.
         if step.position < 0:
@@ -52,14 +55,20 @@ def _place(step: Step, rank: Mapping[str, int]) -> tuple[float, int]:
     return min((rank[key] for key in keys if key in rank), default=float("inf")), step.position
 
 
-def _must_precede(first: Step, second: Step) -> bool:
-    made, made_later = _makes(first), _makes(second)
+def _must_precede(first: Step, second: Step, objects: frozenset[str]) -> bool:
+    made = _makes(first) | (_handed_over(first) & objects)
+    made_later = _makes(second) | (_handed_over(second) & objects)
     return bool(made & (second.unit.reads.now | made_later) or first.unit.reads.now & made_later)
 
 
 def _makes(step: Step) -> frozenset[str]:
     changed = {t.name for t in step.unit.touches if t.how != "passed" and t.detail != "__call__"}
     return step.unit.binds | changed
+
+
+def _handed_over(step: Step) -> frozenset[str]:
+    """Names whose objects a statement may change by what it calls: of one that binds nothing, all that it names."""
+    return frozenset(t.name for t in step.unit.touches) | (step.unit.reads.now if not step.unit.binds else frozenset())
 
 
 def _without_repeats(steps: list[Step]) -> list[Step]:

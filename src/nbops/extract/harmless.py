@@ -30,10 +30,10 @@ PURE_MODULES = (
 )  # fmt: skip
 IMPURE = (
     "datetime.date.today", "datetime.datetime.now", "datetime.datetime.today", "datetime.datetime.utcnow",
-    "datetime.datetime.fromtimestamp", "datetime.date.fromtimestamp", "numpy.DataSource", "numpy.copyto",
+    "datetime.datetime.fromtimestamp", "datetime.date.fromtimestamp", "numpy.DataSource",
     "numpy.ctypeslib.", "numpy.empty", "numpy.f2py.", "numpy.fromfile", "numpy.fromregex", "numpy.genfromtxt",
-    "numpy.lib.", "numpy.load", "numpy.memmap", "numpy.place", "numpy.put", "numpy.random.", "numpy.save",
-    "numpy.set", "numpy.show_config", "numpy.test", "pathlib.Path.cwd", "pathlib.Path.home",
+    "numpy.lib.", "numpy.load", "numpy.memmap", "numpy.random.", "numpy.save", "numpy.set_", "numpy.setbufsize",
+    "numpy.seterr", "numpy.show_config", "numpy.test", "pathlib.Path.cwd", "pathlib.Path.home",
     "sympy.init_printing", "sympy.init_session", "sympy.plot", "sympy.pprint", "sympy.preview", "weakref.",
     "hashlib.file_digest", "typing.reveal_type", "re.purge", "calendar.set", "decimal.getcontext",
     "decimal.setcontext", "decimal.localcontext", "calendar.pr", "calendar.TextCalendar", "numpy.info",
@@ -83,6 +83,13 @@ OF_THE_MOMENT = frozenset({"now", "today", "utcnow", "cwd", "home", "localtime",
 
 DRAWN = frozenset({"rvs", "random_state", "bootstrap", "permutation_test", "monte_carlo_test", "resample"})
 """Functions of libraries that otherwise only compute, which draw random numbers."""
+
+
+QUIET_CONTEXTS = frozenset(
+    {"contextlib.suppress", "contextlib.nullcontext", "decimal.localcontext", "numpy.errstate"}
+    | {"warnings.catch_warnings"}
+)
+"""What a module may enter with ``with`` while it is imported."""
 
 
 def is_pure_path(path: str) -> bool:

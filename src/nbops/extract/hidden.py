@@ -6,13 +6,12 @@ import ast
 import re
 from collections.abc import Callable
 
-from nbops.source.python import magic_call
+from nbops.source.magics import magic_call
 from nbops.source.touches import MUTATORS
 from nbops.source.trees import dotted_name
 
-_RUNNERS = frozenset({"run_cell", "run_cell_async", "run_code", "ex", "ev"})
+RUNNERS = frozenset({"run_cell", "run_cell_async", "run_code", "ex", "ev"})
 """What IPython's shell runs text with."""
-_OPTIONS = re.compile(r"(\s*-[a-zA-Z]\s*\d*)*\s*")
 _HISTORY = re.compile(r"_{1,3}|_\d+|Out")
 """Names under which IPython keeps what cells have shown."""
 
@@ -38,10 +37,9 @@ def _reaches(node: ast.AST, text_of: Callable[[str], str | None], is_own: Callab
     match node:
         case ast.Call(func=ast.Name(id="exec" | "eval" as called), args=[code, *rest]) if not is_own(called):
             spaces = [*rest, *(keyword.value for keyword in node.keywords)]
-            return not (spaces and all(_is_another_space(space) for space in spaces)) and not _is_plain(code, text_of)
+            return not (spaces and all(is_another_space(space) for space in spaces)) and not _is_plain(code, text_of)
         case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=method)):
-            magic = magic_call(node)
-            return method in _RUNNERS or (magic is not None and magic[1] == "timeit" and _may_change(magic[2]))
+            return method in RUNNERS or _runs_inside(node)
         case ast.Call(func=ast.Attribute(value=owner, attr=method)) if method in MUTATORS:
             return _is_history(owner, is_own)
         case ast.Name(id="__main__"):
@@ -58,22 +56,32 @@ def _reaches(node: ast.AST, text_of: Callable[[str], str | None], is_own: Callab
     return False
 
 
-def _may_change(timed: str) -> bool:
-    """Whether code that ``%timeit`` runs, nobody knows how often, changes anything in place."""
-    try:
-        tree = ast.parse(_OPTIONS.sub("", timed))
-    except SyntaxError:
-        return False  # it fails in the notebook too
-    return any(
-        (isinstance(node, (ast.Subscript, ast.Attribute)) and not isinstance(node.ctx, ast.Load))
-        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS)
-        for node in ast.walk(tree)
-    )
+def _runs_inside(node: ast.Call) -> bool:
+    """Whether it is ``%run -i`` of a file whose text is not at hand, which works on the notebook's own objects."""
+    magic = magic_call(node)
+    return magic is not None and magic[1] == "run" and is_inside(magic[2])
 
 
-def _is_another_space(space: ast.expr) -> bool:
+def is_inside(options: str) -> bool:
+    """Whether ``%run`` runs a file in the notebook's own namespace.
+
+    Example:
+        >>> is_inside("-i tools.py"), is_inside("tools.py -i")
+        (True, False)
+    """
+    for word in options.split():
+        if not word.startswith("-"):
+            return False
+        if not word.startswith("--") and "i" in word:
+            return True
+    return False
+
+
+def is_another_space(space: ast.expr) -> bool:
     """Whether code runs in a namespace that is not the notebook's."""
-    return not (isinstance(space, ast.Call) and isinstance(space.func, ast.Name) and space.func.id == "globals")
+    if not (isinstance(space, ast.Call) and isinstance(space.func, ast.Name)):
+        return True
+    return space.func.id not in {"globals", "locals", "vars"}
 
 
 def _is_plain(code: ast.expr, text_of: Callable[[str], str | None]) -> bool:

@@ -17,7 +17,19 @@ import msgspec
 
 from nbops.errors import NbopsError
 from nbops.extract.live import agrees
-from nbops.source import Alias, CellNames, SourceCell, Unit, analyse, read_notebook
+from nbops.extract.place import FileRun, Place
+from nbops.source import Alias, CellNames, SourceCell, Unit, analyse, plain
+from nbops.source.magics import is_python
+from nbops.source.touches import MUTATORS
+
+_DEFINING = (
+    r"^\s*(?:(?:async\s+)?def|class|type|cdef\s+\w+|cpdef\s+\w+)\s+{name}\b|^{name}\s*=(?!=)|"
+    r"^\s*(?:import|from)\b.*\b{name}\b"
+)
+_CHANGING = (
+    r"^{name}\s*[-+*/|&@%^<>]+=(?!=)|(?<![\w.]){name}(?:\[[^\]]*\]|\.\w+)+\s*[-+*/|&@%^]?=(?!=)|"
+    rf"(?<![\w.]){{name}}(?:\[[^\]]*\]|\.\w+)*\.(?:{'|'.join(sorted(MUTATORS))})\("
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +41,8 @@ class Step:
     cell: SourceCell
     is_certain: bool = True
     """False in a cell that failed: the statement may not have been reached."""
+    space: int = 0
+    """Of a file that ``%run`` ran in a namespace of its own, its number: its functions look names up there."""
 
     def __repr__(self) -> str:
         return f"Step({self.position}, {self.unit!r})"
@@ -41,6 +55,10 @@ class Unread:
     cell: SourceCell
     what: str
     text: str
+    position: int
+    """Of the statement that ran next."""
+    is_dark: bool = False
+    """Whether it may have run without anything of it being read."""
 
 
 class Log:
@@ -57,8 +75,10 @@ class Log:
     ) -> None:
         self.cells = list(cells)
         self.namespace = namespace
-        self._folder = folder
+        self._place = Place(folder)
         self._running: list[Path] = []
+        self._space = 0
+        self._spaces = 0
         self.steps: list[Step] = []
         self.unread: list[Unread] = []
         self.binders: dict[str, list[Step]] = defaultdict(list)
@@ -71,40 +91,48 @@ class Log:
     def _add(self, cell: SourceCell, *, future: bool) -> bool:
         names = analyse(cell.source, future=future)
         if cell.status == "invalid":  # nothing of a cell that IPython could not compile ever ran
-            self.unread.append(Unread(cell, names.plain.problem or "it was not valid when it was run", cell.source))
+            self._leave(cell, names.plain.problem or "it was not valid when it was run", cell.source)
             return future
         if names.plain.problem is not None:
-            self.unread.append(Unread(cell, names.plain.problem, cell.source))
+            self._leave(cell, names.plain.problem, cell.source, is_dark=True)
         elif names.plain.opaque is not None:
-            self.unread.append(Unread(cell, names.plain.opaque, cell.source))
-        self.unread += [
-            Unread(cell, magic, magic) for magic in names.unread if magic.startswith(("%load ", "%store", "%sql"))
-        ]
+            is_dark = is_python(names.plain.opaque.lstrip("%")) and plain(names.plain.text).tree is None
+            self._leave(cell, names.plain.opaque, cell.source, is_dark=is_dark)
+        for magic in names.unread:
+            if magic.startswith(("%load ", "%store", "%sql")):
+                self._leave(cell, magic, magic)
         is_certain = cell.status in {None, "ok"} or _asks_below(names, cell)
         for unit in names.units:
             if cell.status == "running" and any(magic.startswith("%nbops") for magic in unit.magics):
                 is_certain = False  # this line is running now; what stands below it has not run yet
-            run = _run_file(unit, self._folder)
-            if run is not None and run not in self._running:
-                self._run(run, cell, future=future)
-            else:
+            self._place.note(unit)
+            run = self._place.file_run(unit)
+            if run is None or run.path in self._running or not self._run(run, cell, future=future):
                 self._append(unit, cell, is_certain=is_certain)
         return future or names.has_future_annotations
 
-    def _run(self, path: Path, cell: SourceCell, *, future: bool) -> None:
-        """Take in what ``%run`` executed, as if it stood in the cell."""
-        self._running.append(path)
+    def _leave(self, cell: SourceCell, what: str, text: str, *, is_dark: bool = False) -> None:
+        self.unread.append(Unread(cell, what, text, len(self.steps), is_dark))
+
+    def _run(self, run: FileRun, cell: SourceCell, *, future: bool) -> bool:
+        """Take in what ``%run`` executed, as if it stood in the cell; tell whether it could be read."""
         try:
-            inner = [c.source for c in read_notebook(path)] if path.suffix == ".ipynb" else [path.read_text("utf-8")]
-        except (NbopsError, OSError, UnicodeDecodeError) as error:
-            self.unread.append(Unread(cell, str(error), f"%run {path.name}"))
-        else:
-            for source in inner:
-                future = self._add(msgspec.structs.replace(cell, source=source), future=future)
+            texts = run.texts()
+        except (NbopsError, OSError, UnicodeDecodeError):
+            return False  # it then is a statement that may set any name
+        outside = self._space
+        if run.has_own_namespace:
+            self._spaces += 1
+            self._space = self._spaces
+        self._running.append(run.path)
+        for text in texts:
+            future = self._add(msgspec.structs.replace(cell, source=text), future=future)
         self._running.pop()
+        self._space = outside
+        return True
 
     def _append(self, unit: Unit, cell: SourceCell, *, is_certain: bool) -> None:
-        step = Step(len(self.steps), unit, cell, is_certain)
+        step = Step(len(self.steps), unit, cell, is_certain, self._space)
         self.steps.append(step)
         if not step.is_certain and not self._was_reached(step):
             return
@@ -191,29 +219,23 @@ class Log:
 
     def hidden(self, name: str) -> Iterator[Unread]:
         """Cells that cannot be read and seem to define a name."""
-        pattern = re.compile(
-            rf"^\s*(?:(?:async\s+)?def|class|type|cdef\s+\w+|cpdef\s+\w+)\s+{re.escape(name)}\b|^{re.escape(name)}\s*=|"
-            rf"^\s*(?:import|from)\b.*\b{re.escape(name)}\b",
-            re.MULTILINE,
-        )
+        pattern = re.compile(_DEFINING.format(name=re.escape(name)), re.MULTILINE)
         return (unread for unread in self.unread if pattern.search(unread.text))
+
+    def changed_unread(self, name: str, after: int, before: int | None) -> Unread | None:
+        """A cell between two statements that cannot be read, ran all the same, and seems to define or change a name."""
+        pattern = re.compile(f"{_DEFINING}|{_CHANGING}".format(name=re.escape(name)), re.MULTILINE)
+        end = len(self.steps) if before is None else before
+        for unread in self.unread:
+            is_between = unread.is_dark and after < unread.position <= end and unread.cell.status in {None, "ok"}
+            if is_between and name in unread.text and pattern.search(unread.text):
+                return unread
+        return None
 
 
 def _asks_below(names: CellNames, cell: SourceCell) -> bool:
     """Whether a cell that is running now asks for nbops itself, so that what stands above has run."""
     return cell.status == "running" and any(magic.startswith(("%nbops", "%%nbops")) for magic in names.unread)
-
-
-def _run_file(unit: Unit, folder: Path | None) -> Path | None:
-    """The file that a ``%run`` line names, if it can be read here."""
-    if folder is None or unit.kind != "effect" or not unit.magics or not unit.magics[0].startswith("%run "):
-        return None
-    words = [word.strip("\"'") for word in unit.magics[0].split()[1:] if not word.startswith("-")]
-    if not words:
-        return None
-    path = folder / words[0]
-    candidates = [path] if path.suffix else [path.with_suffix(".py"), path.with_suffix(".ipynb")]
-    return next((candidate.resolve() for candidate in candidates if candidate.is_file()), None)
 
 
 def _adds_submodule(unit: Unit, name: str) -> bool:

@@ -137,6 +137,18 @@ class Meanings(Refusals):
             )  # fmt: skip
         return False
 
+    def _block_other_namespace(self, need: Need, steps: list[Step]) -> bool:
+        """Refuse where a function of a file that ``%run`` ran sees another value of a name than the notebook does."""
+        if need.at is not None or need.by is None or not need.by.space or steps[-1].space == need.by.space:
+            return False
+        if not any(step.space == need.by.space for step in self.log.binders.get(need.name, [])):
+            return False  # the file never had it; there, the look-up fails
+        self._block(
+            need.name, "changed", "is set again, which functions of a file that `%run` ran do not see", steps[-1], need,
+            cures=[f"give the file's {need.name} another name"],
+        )  # fmt: skip
+        return True
+
     def _star_of(self, name: str, at: int | None) -> Step | None:
         for step in self.log.star_before(name, at):
             module = step.unit.star or ""

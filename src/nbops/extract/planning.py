@@ -25,7 +25,7 @@ from nbops.masking import masker_of
 from nbops.masking.marks import is_same_source
 from nbops.records import Definition, ModuleVersion
 from nbops.settings import load_settings
-from nbops.source import SourceCell, Unit, analyse, read_notebook
+from nbops.source import SourceCell, Unit, analyse, plain, read_notebook
 
 
 @dataclass
@@ -100,10 +100,21 @@ def make_plan(
     plan.steps = ordered(closure, _ranks(held) if held is not None else {})
     plan.write()
     plan.definitions = _definitions(plan, held if carried is not None else None)
+    _note_magics(plan, log)
     for name in sorted({*parameters, *pins} - set(closure.cut)):
         if not any(blocker.name == name for blocker in closure.blockers):
             plan.notes.append(f"{name} is not read by what was extracted")
     return plan
+
+
+def _note_magics(plan: Plan, log: Log) -> None:
+    """Say which magics stood beside what was taken: a module has none."""
+    positions = {imported.position for imported in plan.closure.imports.values()}
+    steps = [*plan.steps, *(log.steps[p] for p in sorted(positions) if 0 <= p < len(log.steps))]
+    for label, source in dict.fromkeys((step.cell.label, step.cell.source) for step in steps):
+        for magic in plain(source).magics:
+            if "nbops" not in magic:
+                plan.closure.note(f"`{magic}` ({label}) was left out")
 
 
 def _without_secrets(cell: SourceCell, root: Path) -> SourceCell:

@@ -13,8 +13,9 @@ from typing import Literal
 
 from nbops.extract.harmless import ITERATORS, SAFE_METHODS
 from nbops.extract.log import Step
+from nbops.extract.scope import scope_of
 from nbops.extract.work import Work
-from nbops.source.trees import dotted_name
+from nbops.source.trees import dotted_name, own_returns
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Judge:
     def _judge(self, step: Step) -> str | None:
         unit = step.unit
         if unit.magics:
-            return f"is made by {unit.magics[0]}"
+            return f"is made by {unit.magics[0]}" if unit.binds else "only IPython can run"
         if unit.kind in {"function", "class", "import"}:
             return None
         return self._used_up(step) or Work(self, step, {}).statement(unit.node)
@@ -109,9 +110,36 @@ class Judge:
         owner = self.class_of(value, step) if isinstance(value, ast.Call) else None
         if owner is not None:
             return self.calling_method(owner, "__call__")
+        returned = self._returned_functions(value, step)
+        if returned:
+            calls = (Work(self, maker, dict(names)).function(inner) for maker, names, inner in returned)
+            return next((problem for problem in calls if problem is not None), None)
         if isinstance(value, (ast.Name, ast.Attribute)):  # another name for something: Tokens = list
             return Work(self, step, {}).callee(value)
         return f"calls what is made by {ast.unparse(value)[:60]}"
+
+    def _returned_functions(
+        self, value: ast.expr, step: Step
+    ) -> list[tuple[Step, dict[str, ast.AST | None], ast.FunctionDef | ast.Lambda]]:
+        """What the notebook's own function makes and returns, as ``count = counter()`` does; empty if it may be more.
+
+        Each with the statement that defines its maker and the names of the maker's scope.
+        """
+        if not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name)):
+            return []
+        found: list[tuple[Step, dict[str, ast.AST | None], ast.FunctionDef | ast.Lambda]] = []
+        for maker in self._resolve(value.func.id, step).steps:
+            node = maker.unit.node
+            if not isinstance(node, ast.FunctionDef) or node.decorator_list:
+                return []
+            inner = {s.name: s for s in node.body if isinstance(s, ast.FunctionDef) and not s.decorator_list}
+            names: dict[str, ast.AST | None] = {**dict.fromkeys(scope_of(node)), **inner}
+            for returned in [part.value for part in own_returns(node)]:
+                made = inner.get(returned.id) if isinstance(returned, ast.Name) else returned
+                if not isinstance(made, (ast.FunctionDef, ast.Lambda)):
+                    return []
+                found.append((maker, names, made))
+        return found
 
     def _is_known_decorator(self, decorator: ast.expr, step: Step) -> bool:
         target = decorator.func if isinstance(decorator, ast.Call) else decorator

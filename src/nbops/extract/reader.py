@@ -60,6 +60,11 @@ class Reader(Calls):
                 self._class(node)
             case ast.Import() | ast.ImportFrom():
                 self._import(node)
+            case _:
+                self._compound(node)
+
+    def _compound(self, node: ast.stmt) -> None:
+        match node:
             case ast.For() | ast.AsyncFor():
                 items = self.value(node.iter)
                 for _ in range(2):
@@ -82,18 +87,14 @@ class Reader(Calls):
                 self.block(node.body)
             case ast.Match():
                 self._match(node)
+            case ast.Try() | ast.TryStar():
+                tried = node.body
+                self._either(tried, *([*tried[:-1], *handler.body] for handler in node.handlers))
+                self.block([*node.orelse, *node.finalbody])
             case _:
-                self._others(node)
-
-    def _others(self, node: ast.stmt) -> None:
-        if type(node).__name__ in {"Try", "TryStar"}:
-            tried = node.body  # type: ignore[attr-defined]
-            self._either(tried, *([*tried[:-1], *h.body] for h in node.handlers))  # type: ignore[attr-defined]
-            self.block([*node.orelse, *node.finalbody])  # type: ignore[attr-defined]
-            return
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.expr):
-                self.value(child)
+                for child in ast.iter_child_nodes(node):
+                    if isinstance(child, ast.expr):
+                        self.value(child)
 
     def _either(self, *ways: Sequence[ast.stmt]) -> None:
         before = dict(self.names)
@@ -248,22 +249,6 @@ class Reader(Calls):
                 return self.value(left) | self.value(right)
             case ast.BoolOp(values=values):
                 return frozenset().union(*(self.value(value) for value in values))
-            case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
-                return held(frozenset().union(*(self.value(element) for element in elements)))
-            case ast.Starred(value=value):
-                return part(self.value(value))
-            case ast.Dict(keys=keys, values=values):
-                found = [self.value(v) if k is not None else part(self.value(v)) for k, v in zip(keys, values)]  # noqa: B905
-                for key in keys:
-                    if key is not None:
-                        self.value(key)
-                return held(frozenset().union(*found))
-            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
-                return self._comprehension(node)
-            case ast.BinOp(left=left, op=op, right=right):
-                given = self.value(left) | self.value(right)
-                is_joined = isinstance(op, (ast.Add, ast.BitOr, ast.Mult))
-                return copied(frozenset(r for r in given if self._kind(r) != "array")) if is_joined else NOTHING
             case ast.Await(value=value):
                 return self.value(value)
             case ast.Yield(value=value):
@@ -272,6 +257,23 @@ class Reader(Calls):
             case ast.YieldFrom(value=value):
                 self._answer(self.value(value))
                 return NOTHING
+        return self._made(node)
+
+    def _made(self, node: ast.expr) -> References:
+        """What an expression reaches that makes a new object."""
+        match node:
+            case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
+                return held(frozenset().union(*(self.value(element) for element in elements)))
+            case ast.Starred(value=value):
+                return part(self.value(value))
+            case ast.Dict(keys=keys, values=values):
+                return self._dict(zip(keys, values, strict=True))
+            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+                return self._comprehension(node)
+            case ast.BinOp(left=left, op=op, right=right):
+                given = self.value(left) | self.value(right)
+                is_joined = isinstance(op, (ast.Add, ast.BitOr, ast.Mult))
+                return copied(frozenset(r for r in given if self._kind(r) != "array")) if is_joined else NOTHING
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self.value(child)
@@ -300,6 +302,14 @@ class Reader(Calls):
         copies = frozenset(r for r in owners if self._kind(r) == "container")
         return copied(copies) | (owners - copies) | part(owners - copies)
 
+    def _dict(self, pairs: Iterable[tuple[ast.expr | None, ast.expr]]) -> References:
+        found: list[References] = []
+        for key, value in pairs:
+            found.append(part(self.value(value)) if key is None else self.value(value))
+            if key is not None:
+                self.value(key)
+        return held(frozenset().union(*found))
+
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> References:
         outer = dict(self.names)
         for generator in node.generators:
@@ -324,8 +334,9 @@ class Reader(Calls):
 
 def _is_whole_namespace(node: ast.expr) -> bool:
     """Whether it is ``globals()``, or what stands for that at a notebook's top."""
-    is_call = isinstance(node, ast.Call) and not node.args and isinstance(node.func, ast.Name)
-    return is_call and node.func.id in _WHOLE_NAMESPACES  # type: ignore[attr-defined]
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+        return False
+    return not node.args and node.func.id in _WHOLE_NAMESPACES
 
 
 def summary_of(function: Function, world: World) -> Effects:

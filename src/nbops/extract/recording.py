@@ -131,9 +131,9 @@ class Recording:
         if shell is not None:
             shell.events.unregister("post_run_cell", self._cell_ran)
         for name in self.names:
-            function = self.namespace.get(name)
+            function: Any = self.namespace.get(name)
             if getattr(function, "_nbops_recording", None) is self:
-                self.namespace[name] = function.__wrapped__  # type: ignore[union-attr]
+                self.namespace[name] = function.__wrapped__
 
     def follow_cells(self) -> None:
         """Renew after each cell of the IPython session that the namespace belongs to, if it belongs to one."""
@@ -169,7 +169,7 @@ class Recording:
                     self._after(name, before, effects, result, error, (args, kwargs))
             return result[0]
 
-        recorded._nbops_recording = self  # type: ignore[attr-defined]
+        vars(recorded)["_nbops_recording"] = self
         return recorded
 
     def _before(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Before | None:

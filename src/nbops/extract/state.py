@@ -11,6 +11,7 @@ from nbops.extract.meanings import Meanings
 from nbops.extract.needs import Blocker
 from nbops.extract.references import NOTHING, Reference, References
 from nbops.extract.refusals import Need, StarNames, needed_by, title
+from nbops.extract.resetting import ANY_NAME
 from nbops.extract.registries import Registries, answers, entered_by_hooks, reads_registry
 from nbops.source import Unit
 
@@ -63,7 +64,7 @@ class ModuleState(Meanings, abc.ABC):
         """Remember that something unknown may have changed a value, unless it turns out to be what its text makes."""
         if need.soft or step in self.closure.steps:
             return
-        line = step.unit.bare.split("\n")[0]
+        line = step.unit.line
         self.closure.doubts.setdefault(
             need.name,
             Blocker(
@@ -84,7 +85,7 @@ class ModuleState(Meanings, abc.ABC):
         if need.soft:
             self._note_soft(need)
             return
-        line = step.unit.bare.split("\n")[0]
+        line = step.unit.line
         self._block(
             need.name, "changed", f"is changed by `{line}`, which {problem}", step, need, cures=self._cures(need)
         )
@@ -93,6 +94,35 @@ class ModuleState(Meanings, abc.ABC):
         """Whether the live value is what its literal says, whatever statements seemed to do to it."""
         namespace = self.log.namespace
         return namespace is not None and name in namespace and agrees(base.unit, name, namespace[name]) is True
+
+    # What sets a name out of sight.
+
+    def _doubt_what_is_set_out_of_sight(self, need: Need, steps: list[Step]) -> None:
+        """Remember that a name may have been given something else by what cannot be read."""
+        found = self._set_out_of_sight(need, steps[-1])
+        if found is None or need.soft:
+            return
+        line, cell = found
+        if steps[-1].unit.kind in {"function", "class", "import"}:
+            if self.log.namespace is None:  # in a session the live object was looked at
+                self.closure.note(f"`{line}` ({cell}) cannot be looked into here; it is taken not to replace {need.name}")
+            return
+        self.closure.doubts.setdefault(
+            need.name,
+            Blocker(
+                name=need.name, kind="changed", cell=cell, needed_by=needed_by(need), cures=self._cures(need),
+                reason=f"may be given another value by `{line}`, which cannot be looked into here",
+            ),
+        )  # fmt: skip
+
+    def _set_out_of_sight(self, need: Need, last: Step) -> tuple[str, str] | None:
+        """The line and cell of what may set a name after the last statement that is known to."""
+        end = len(self.log.steps) if need.at is None else need.at
+        for step, names in self.changes.summaries.resets:
+            if last.position < step.position < end and names & {need.name, *ANY_NAME} and last.position >= 0:
+                return step.unit.line[:80], step.cell.label
+        unread = self.log.changed_unread(need.name, last.position, need.at) if last.position >= 0 else None
+        return (unread.text.strip().split("\n")[0][:80], unread.cell.label) if unread is not None else None
 
     # Module state that functions change when they are called.
 

@@ -14,6 +14,7 @@ from nbops.extract.hidden import reaches_any_name
 from nbops.extract.log import Log, Step
 from nbops.extract.reader import Reader, summary_of
 from nbops.extract.references import NOTHING, Reference, held
+from nbops.extract.resetting import WORDS, names_reset
 from nbops.extract.scope import scope_of
 from nbops.source import Alias
 from nbops.source.bindings import targets_of
@@ -72,6 +73,20 @@ class Summaries:
     # What the statements are to each other.
 
     @functools.cached_property
+    def resets(self) -> list[tuple[Step, frozenset[str]]]:
+        """Statements that set names without binding them, each with these, in the order they ran."""
+        found: dict[Step, frozenset[str]] = {}
+        for step in self.log.steps:
+            if WORDS.isdisjoint(step.unit.words) or not self.log.is_counted(step):
+                continue
+            text_of = functools.partial(self.text_of, at=step.position)
+            names = names_reset(step.unit.node, text_of, lambda name: bool(self.log.bindings(name)))
+            setters = [step] if step.unit.kind not in {"function", "class"} else self.callers([step]) if names else []
+            for setter in setters:
+                found[setter] = found.get(setter, frozenset()) | names
+        return sorted(((s, names) for s, names in found.items() if names), key=lambda pair: pair[0].position)
+
+    @functools.cached_property
     def hidden(self) -> frozenset[int]:
         """Positions of statements that may change what they do not name."""
         reaching = [
@@ -80,7 +95,7 @@ class Summaries:
             if self.log.is_counted(step)
             and reaches_any_name(
                 step.unit.node,
-                lambda name, at=step.position: self.text_of(name, at),  # type: ignore[misc]  # the step of this turn
+                functools.partial(self.text_of, at=step.position),
                 lambda name: bool(self.log.bindings(name)),
             )
         ]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from nbops.extract.harmless import ENVIRONMENT, SAFE_METHODS, is_pure_path
+from nbops.extract.foreign import IN_PLACE_METHODS
+from nbops.extract.harmless import ENVIRONMENT, QUIET_CONTEXTS, SAFE_METHODS, is_pure_path
 from nbops.extract.log import Step
 from nbops.source.touches import MUTATORS
 from nbops.source.trees import dotted_name, root_name
 
 if TYPE_CHECKING:
     from nbops.extract.purity import Judge
+
+_QUIET_METHODS = SAFE_METHODS | MUTATORS | IN_PLACE_METHODS
+"""Methods that do nothing but to the object that they are called on."""
 
 
 class Work:
@@ -49,6 +53,10 @@ class Work:
                 return self.first(test) or self.block(node.body) or self.block(node.orelse)
             case ast.Try():
                 return self._try(node)
+            case ast.With():
+                return self._with(node)
+            case ast.Match(subject=subject):
+                return self.first(subject) or self._cases(node)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 self.local[node.name] = node
                 return None
@@ -98,6 +106,40 @@ class Work:
                     problem = problem or self.statement(statement)
             del caught
         return problem
+
+    def _with(self, node: ast.With) -> str | None:
+        for item in node.items:
+            problem = self._entering(item.context_expr)
+            if problem is not None:
+                return problem
+            if item.optional_vars is not None:
+                self._bind(item.optional_vars)
+        return self.block(node.body)
+
+    def _entering(self, context: ast.expr) -> str | None:
+        """Say what entering a context does; of libraries only the quiet ones are known."""
+        if not isinstance(context, ast.Call):
+            return f"enters `{_short(context)}`"
+        path = self.judge.path(context.func, self.step)
+        if path is not None:
+            given = [*context.args, *(keyword.value for keyword in context.keywords)]
+            return self.first(*given) if path in QUIET_CONTEXTS else f"enters {path}()"
+        owner = self.judge.class_of(context, self.step)
+        problem = self.expression(context)
+        for method in ("__enter__", "__exit__") if owner is not None else ():
+            problem = problem or self.judge.calling_method(owner, method)
+        return problem
+
+    def _cases(self, node: ast.Match) -> str | None:
+        for case in node.cases:
+            for part in ast.walk(case.pattern):
+                name = getattr(part, "name", None) or getattr(part, "rest", None)
+                if name is not None:
+                    self.local[name] = None
+            problem = (self.first(case.guard) if case.guard is not None else None) or self.block(case.body)
+            if problem is not None:
+                return problem
+        return None
 
     def _expression_statement(self, value: ast.expr) -> str | None:
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in MUTATORS:
@@ -177,10 +219,10 @@ class Work:
 
     def _call(self, node: ast.Call) -> str | None:
         arguments = [a.value if isinstance(a, ast.Starred) else a for a in node.args]
-        return self.first(*arguments, *(k.value for k in node.keywords)) or self.callee(node.func)
+        return self.first(*arguments, *(k.value for k in node.keywords)) or self.callee(node.func, len(node.args))
 
-    def callee(self, function: ast.expr) -> str | None:
-        """Say why something may not be called."""
+    def callee(self, function: ast.expr, given: int = 0) -> str | None:
+        """Say why something may not be called; ``given`` is how many arguments it gets."""
         root = root_name(function)
         if isinstance(function, ast.Attribute) and _is_super(function.value):
             return self.judge.calling_above(self.step, function.attr, self.owner)
@@ -192,13 +234,15 @@ class Work:
             made_by = self.judge.path(function.func, self.step) or ""
             return None if made_by in {"functools.lru_cache", "functools.partial"} else f"calls {_short(function)}()"
         path = self.judge.path(function, self.step)
+        if path == "vars" and given:
+            return None
         if path is not None:
             return None if is_pure_path(path) else f"calls {path}()"
         if isinstance(function, ast.Name):
             meaning = self.judge.meaning(function.id, self.step)
             if meaning.kind == "steps":
                 return self.judge.calling(meaning.steps)
-        elif isinstance(function, ast.Attribute) and function.attr in SAFE_METHODS | MUTATORS:
+        elif isinstance(function, ast.Attribute) and function.attr in _QUIET_METHODS:
             return self.expression(function.value)
         return f"calls {_short(function)}()"
 
@@ -210,7 +254,7 @@ class Work:
 
     def _local_call(self, function: ast.expr, root: str) -> str | None:
         if isinstance(function, ast.Attribute):
-            is_known = function.attr in SAFE_METHODS | MUTATORS
+            is_known = function.attr in _QUIET_METHODS
             return None if is_known else f"calls {_short(function)}()"
         inner = self.local[root]
         if isinstance(inner, ast.FunctionDef) and not inner.decorator_list:

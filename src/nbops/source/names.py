@@ -19,7 +19,8 @@ from typing import Literal, cast
 
 from nbops.quiet import quiet
 from nbops.source.bindings import bound_here, bound_in
-from nbops.source.python import PlainCell, magic_call, plain
+from nbops.source.magics import magic_call, magics_in, names_set
+from nbops.source.python import PlainCell, plain
 from nbops.source.reads import Reads, all_code, reads_of
 from nbops.source.touches import MAKERS, Touch, maker_of, places_of, touches_in
 from nbops.source.trees import DEFINITIONS, chains_in, functions_in, nested, own_nodes
@@ -27,6 +28,7 @@ from nbops.source.trees import DEFINITIONS, chains_in, functions_in, nested, own
 Kind = Literal["function", "class", "import", "value", "effect"]
 
 _WORD = re.compile(r"\w+")
+_ESCAPED = re.compile(r"\\[nrt]")
 
 FUTURE_ANNOTATIONS = importlib.import_module("__future__").annotations.compiler_flag
 
@@ -128,12 +130,13 @@ class Unit:
     @functools.cached_property
     def binds(self) -> frozenset[str]:
         """Names it may bind."""
-        return frozenset(bound_in([self.node])[0]) | self._walrus
+        return frozenset(bound_in([self.node])[0]) | self._walrus | self._set_by_magics
 
     @functools.cached_property
     def surely_binds(self) -> frozenset[str]:
         """Names it binds whatever happens, so that earlier bindings no longer matter."""
-        return frozenset(bound_in([self.node])[1])
+        by_magic = self._set_by_magics if isinstance(self.node, ast.Expr) else frozenset()
+        return frozenset(bound_in([self.node])[1]) | by_magic
 
     @functools.cached_property
     def deletes(self) -> frozenset[str]:
@@ -179,11 +182,21 @@ class Unit:
         """Magics and shell commands inside it, as typed."""
         if "get_ipython" not in self.bare:
             return []
-        return [
-            f"!{call[2]}" if call[1] == "!" else f"%{call[1]} {call[2]}".rstrip()
-            for node in ast.walk(self.node)
-            if (call := magic_call(node)) is not None
-        ]
+        return magics_in(self.node)
+
+    @property
+    def line(self) -> str:
+        """Its first line as a person typed it, for messages."""
+        call = magic_call(self.node.value) if isinstance(self.node, ast.Expr) else None
+        return self.bare.split("\n")[0] if call is None else self.magics[0]
+
+    @functools.cached_property
+    def _set_by_magics(self) -> frozenset[str]:
+        """Names that magics in it set, as ``%%capture out`` does."""
+        if "get_ipython" not in self.bare:
+            return frozenset()
+        calls = [call for node in own_nodes(self.node) if (call := magic_call(node)) is not None]
+        return frozenset().union(*(names_set(name, line) for _, name, line in calls))
 
     @functools.cached_property
     def code(self) -> CodeType | None:
@@ -258,7 +271,10 @@ class Unit:
     @functools.cached_property
     def words(self) -> frozenset[str]:
         """Every word of its text, so that most statements can be passed over without looking into their trees."""
-        return frozenset(_WORD.findall(self.bare))
+        text = self.bare
+        if "get_ipython" in text:  # there, code stands in a text, with its line ends written as \\n
+            text = _ESCAPED.sub(" ", text)
+        return frozenset(_WORD.findall(text))
 
     @functools.cached_property
     def chains(self) -> frozenset[tuple[str, ...]]:
@@ -322,6 +338,7 @@ def analyse(source: str, *, future: bool = False) -> CellNames:
     )
     lines = cell.text.split("\n")
     units = [unit for node in cell.tree.body for unit in _units(node, lines, future=future or switches)]
+    units += [Unit(ast.parse(call).body[0], call) for call in cell.around]
     imports: list[ast.stmt] = [unit.node for unit in units if unit.kind == "import"]
     for unit in units:
         unit.imports_beside = imports

@@ -5,14 +5,22 @@ from __future__ import annotations
 import ast
 import functools
 import re
-import textwrap
 from dataclasses import dataclass, field
 
 from nbops.quiet import quiet
+from nbops.source.magics import (
+    FUNCTION_MAGICS,
+    TRANSPARENT_CELL_MAGICS,
+    TRANSPARENT_LINE_MAGICS,
+    as_typed,
+    body_of,
+    is_automatic,
+    is_python,
+    magic_call,
+    names_set,
+    statement_in,
+)
 
-# These run their body in the notebook's namespace, so what it defines is defined in the notebook.
-TRANSPARENT_CELL_MAGICS = frozenset({"time", "capture", "prun", "nbops", "memit", "snakeviz", "heat", "scalene"})
-TRANSPARENT_LINE_MAGICS = frozenset({"time", "memit", "prun"})
 # What `%pylab` puts into the namespace, as its own documentation lists it.
 _PYLAB = (
     "import numpy\nimport matplotlib\nfrom matplotlib import pylab, mlab, pyplot\nnp = numpy\nplt = pyplot\n"
@@ -20,7 +28,6 @@ _PYLAB = (
 )
 # IPython dedents every cell, and dedenting empties lines of nothing but spaces, even those inside of strings.
 _BLANK = re.compile(r"^[ \t]+$", re.MULTILINE)
-_PYTHON_OPTION = re.compile(r"^(?:\s*-\S+(?:\s+[^-\s]\S*)?)*\s*")
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,17 @@ class PlainCell:
     """Magic and shell lines at the top level, as typed."""
     opaque: str | None = None
     """The cell magic that hides the body from Python, such as ``%%cython``."""
+    around: tuple[str, ...] = ()
+    """Calls of the cell magics that do more than run the body as it stands."""
+
+
+@dataclass(frozen=True)
+class MagicCode:
+    """Python that a magic runs."""
+
+    body: list[ast.stmt]
+    is_function: bool
+    """Whether it runs as a function of its own, as under ``%timeit``, so that what it binds stays there."""
 
 
 @functools.lru_cache(maxsize=2048)
@@ -55,6 +73,8 @@ def plain(source: str) -> PlainCell:
         False
     """
     source = _BLANK.sub("", source)
+    if is_automatic(source) and (source.strip().startswith("cd") or _parse(source)[0] is None):
+        source = "%" + source.lstrip()
     tree, _ = _parse(source)
     if tree is not None:  # Everything special to IPython is invalid Python, so there is nothing to transform.
         return PlainCell(source, tree)
@@ -104,9 +124,12 @@ def _cell_magic(magic: re.Match[str], body: str) -> PlainCell:
     name, line = magic.group(1), magic.group(2).strip()
     typed = f"%%{name} {line}".strip()
     if name not in TRANSPARENT_CELL_MAGICS:
-        return PlainCell(body, ast.Module([], []), None, [typed], f"%%{name}")
+        call = f"get_ipython().run_cell_magic({name!r}, {line!r}, {body!r})"
+        return PlainCell(body, ast.Module([], []), None, [typed], f"%%{name}", (call,))
     inner = plain(body)
-    return PlainCell(inner.text, inner.tree, inner.problem, [typed, *inner.magics], inner.opaque)
+    call = f"get_ipython().run_cell_magic({name!r}, {line!r}, '')"
+    around = (*inner.around, call) if names_set(name, line) else inner.around
+    return PlainCell(inner.text, inner.tree, inner.problem, [typed, *inner.magics], inner.opaque, around)
 
 
 def _looked_into(text: str, tree: ast.Module) -> PlainCell:
@@ -119,7 +142,7 @@ def _looked_into(text: str, tree: ast.Module) -> PlainCell:
         if call is None:
             continue
         kind, name, argument = call
-        magics.insert(0, _typed(kind, name, argument))
+        magics.insert(0, as_typed(kind, name, argument))
         inner = _wrapped_python(kind, name, argument)
         if inner is not None:
             assert node.end_lineno is not None
@@ -139,42 +162,27 @@ def _wrapped_python(kind: str, name: str, argument: str) -> str | None:
         return _PYLAB
     if name not in TRANSPARENT_LINE_MAGICS:
         return None
-    options = _PYTHON_OPTION.match(argument)
-    statement = textwrap.dedent(argument[options.end() if options else 0 :])
+    statement = statement_in(name, argument)
     return statement if statement and _parse(statement)[0] is not None else None
 
 
-def magic_call(node: ast.AST) -> tuple[str, str, str] | None:
-    """Recognise what IPython's transforms make of a magic: ``(method, name, argument)``.
+def magic_code(node: ast.AST) -> MagicCode | None:
+    """The Python that the call of a magic runs; None where it is no magic, or runs none.
 
     Example:
-        >>> magic_call(ast.parse("get_ipython().run_line_magic('time', 'x')", mode="eval").body)
-        ('run_line_magic', 'time', 'x')
+        >>> code = magic_code(ast.parse("get_ipython().run_line_magic('timeit', '-n 2 rows.sort()')", mode="eval").body)
+        >>> ast.unparse(code.body), code.is_function
+        ('rows.sort()', True)
     """
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+    call = magic_call(node)
+    if call is None or not isinstance(node, ast.Call):
         return None
-    owner = node.func.value
-    if not (isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == "get_ipython"):
-        return None
-    texts = [arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
-    if node.func.attr in {"run_line_magic", "run_cell_magic"} and len(texts) >= 2:
-        return node.func.attr, texts[0], texts[1]
-    if node.func.attr in {"system", "getoutput"} and texts:
-        return node.func.attr, "!", texts[0]
-    return None
-
-
-def _typed(kind: str, name: str, argument: str) -> str:
-    if kind in {"system", "getoutput"}:
-        return f"!{argument}"
-    return f"%{name} {argument}".rstrip()
-
-
-def magics_in(node: ast.AST) -> list[str]:
-    """List the magics and shell commands anywhere inside a tree, as typed.
-
-    Example:
-        >>> magics_in(ast.parse("def f():\\n    get_ipython().system('ls')"))
-        ['!ls']
-    """
-    return [_typed(*call) for child in ast.walk(node) if (call := magic_call(child)) is not None]
+    kind, name, line = call
+    texts: list[str] = []
+    if name in TRANSPARENT_LINE_MAGICS | FUNCTION_MAGICS:
+        texts.append(statement_in(name, line))
+    if kind == "run_cell_magic" and is_python(name):
+        texts.append(body_of(node))
+    trees = [plain(text).tree for text in texts]
+    body = [statement for tree in trees if tree is not None for statement in tree.body]
+    return MagicCode(body, name in FUNCTION_MAGICS) if body else None

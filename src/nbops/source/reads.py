@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from nbops.quiet import quiet
 from nbops.source.bindings import bound_by, bound_in, branches_of, targets_of
+from nbops.source.python import magic_code
 from nbops.source.trees import DEFINITIONS, arguments_of, own_nodes
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def reads_of(unit: Unit) -> Reads:
     alive = _looked_up(unit)
     everything = seen.now | seen.later
     dead = set() if alive is None else everything - alive - queried
+    if "get_ipython" in unit.bare:
+        seen.now |= _names_in_magics(unit.node)
     soft = dead | (_names_in_unread_annotations(unit) - (everything - dead))
     if own_lambda or isinstance(unit.node, DEFINITIONS):
         soft -= unit.surely_binds
@@ -264,6 +267,18 @@ def _names_in_queries(node: ast.stmt) -> set[str]:
         found -= {p.id for p in ast.walk(node) if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
         found -= {p.arg for p in ast.walk(node) if isinstance(p, ast.arg)}
     return found
+
+
+def _names_in_magics(node: ast.stmt) -> set[str]:
+    """Names in the code that magics run, such as that below ``%%timeit``."""
+    codes = [code for part in own_nodes(node) if (code := magic_code(part)) is not None]
+    return {
+        part.id
+        for code in codes
+        for statement in code.body
+        for part in ast.walk(statement)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
+    }
 
 
 def _annotations(node: ast.stmt) -> Iterator[ast.expr]:

@@ -26,6 +26,17 @@ def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
             stack.extend(ast.iter_child_nodes(current))
 
 
+def own_returns(function: ast.FunctionDef) -> Iterator[ast.Return]:
+    """The ``return`` statements of a function itself, without those of functions inside it."""
+    stack: list[ast.AST] = list(function.body)
+    while stack:
+        current = stack.pop()
+        if isinstance(current, ast.Return):
+            yield current
+        elif not isinstance(current, (*FUNCTIONS, ast.ClassDef)):
+            stack.extend(ast.iter_child_nodes(current))
+
+
 def nested(node: ast.AST, depth: int) -> Iterator[tuple[int, ast.AST]]:
     yield depth, node
     inner = depth + 1 if isinstance(node, FUNCTIONS) else depth

@@ -117,7 +117,7 @@ class Model:
             top = sorted(shares or [], reverse=True)[:2]
             return top[0] - top[1] if len(top) == 2 else math.inf
         one, other = (value if isinstance(value, list) else [value] for value in (expected, found))
-        return max((_relative(a, b, self.signature["spread"]) for a, b in zip(one, other)), default=0.0)  # noqa: B905
+        return max((_relative(a, b, self.signature["spread"]) for a, b in zip(one, other)), default=0.0)  # noqa: B905 - as above
 
 
 def _value(column: dict[str, Any], row: dict[str, Any], place: int, refused: list[str]) -> Any:
@@ -148,7 +148,7 @@ def _relative(expected: Any, found: Any, spread: float) -> float:
 def _largest(expected: list[float] | None, found: list[float] | None) -> float:
     if expected is None or found is None:
         return 0.0 if expected is found else math.inf
-    return max(abs(one - other) for one, other in zip(expected, found))  # noqa: B905
+    return max(abs(one - other) for one, other in zip(expected, found))  # noqa: B905 - as above
 
 
 def _peak_bytes() -> int | None:
