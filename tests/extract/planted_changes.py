@@ -457,7 +457,7 @@ PLANTED = [
     ),
     carried("vars", "class Box: pass", "box = Box()", "vars(box)['x'] = 1", "def f(): return box.x"),
     # By ways that name nothing of it.
-    refused(
+    carried(
         "holder_with_two_names",
         CFG,
         "holder = {}\nother = holder",

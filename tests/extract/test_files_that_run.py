@@ -119,6 +119,48 @@ def test_functions_of_a_file_see_the_names_of_that_file(root: Path) -> None:
     assert answer(plan_of(root, "%run -i tools.py", "LIMIT = 8")) == 8
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pytest.param(("def each():\n    yield 1", "source = each()"), id="generator"),
+        pytest.param(("def each(): return map(str, [1])", "source = each()"), id="returned"),
+        pytest.param(("source = [zip([1], [2])]",), id="inside a list"),
+        pytest.param(("import re", "source = re.finditer('a', 'aa')"), id="of a library"),
+    ],
+)
+def test_what_reading_uses_up_is_no_constant(cells: tuple[str, ...], root: Path) -> None:
+    plan = plan_of(root, *cells, "for one in source: print(one)", "def use(): return list(source)")
+
+    assert {(b.name, b.kind) for b in plan.blockers} == {("source", "data")}
+
+
+@pytest.mark.parametrize(
+    ("cells", "note"),
+    [
+        (
+            ("from decimal import Decimal, getcontext", "getcontext().prec = 6", "def use(): return Decimal(1) / 7"),
+            "the notebook also runs `getcontext().prec = 6` (cell 2); the module does not",
+        ),
+        (
+            ("import sys", "sys.setrecursionlimit(9000)", "def use(n=0): return n"),
+            "the notebook also runs `sys.setrecursionlimit(9000)` (cell 2); the module does not",
+        ),
+        (
+            ("def use(x=1, seen=[]):\n    seen.append(x)\n    return len(seen)", "use()"),
+            "use keeps something in its default seen; what calls in the notebook have put there stays behind",
+        ),
+        (
+            ("def use(): return __name__ == '__main__'",),
+            "use asks whether it runs in __main__; in a module it does not",
+        ),
+    ],
+)
+def test_what_answers_depend_on_and_stays_behind_is_noted(cells: tuple[str, ...], note: str, root: Path) -> None:
+    plan = plan_of(root, *cells)
+
+    assert (plan.blockers, plan.notes) == ([], [note])
+
+
 def test_in_a_session_the_live_value_tells_what_the_file_did(root: Path) -> None:
     for value, blocked in ((5, []), (7, ["LIMIT"])):
         namespace: dict[str, Any] = {"__name__": "__main__"}

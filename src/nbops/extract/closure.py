@@ -6,6 +6,7 @@ they are called is resolved at the end. All blockers are collected before anythi
 
 from __future__ import annotations
 
+import ast
 import builtins
 import functools
 from collections.abc import Mapping, Sequence
@@ -272,10 +273,7 @@ class _Walk(ModuleState):
             self._block_unbound(need)
             return
         if need.name in _MODULE_NAMES:
-            if need.name == "__file__":
-                self.closure.note(
-                    "__file__ exists in a module and not in a notebook: what reads it will find the module"
-                )
+            self._note_module_name(need)
             return
         if need.name == "display" and (self.log.namespace is None or is_ipython_display(self.log.namespace)):
             self._import(Alias("display", "IPython.display", "display"), -1)
@@ -288,6 +286,12 @@ class _Walk(ModuleState):
             self._set_later.setdefault(need.name, need)  # whether its maker comes along is known at the end
         else:
             self._block_unbound(need)
+
+    def _note_module_name(self, need: Need) -> None:
+        if need.name == "__file__":
+            self.closure.note("__file__ exists in a module and not in a notebook: what reads it will find the module")
+        elif need.name == "__name__" and need.by is not None and "__main__" in need.by.unit.bare:
+            self.closure.note(f"{title(need.by.unit)} asks whether it runs in __main__; in a module it does not")
 
     def _judge_names_set_later(self) -> None:
         """Globals that only functions set: one that sets without reading first has to come along."""
@@ -316,11 +320,29 @@ class _Walk(ModuleState):
     def _note_ambient_effects(self) -> None:
         """Settings of imported libraries that the notebook makes and the module does not."""
         names = {imported.alias.bound for imported in self.closure.imports.values()}
+        modules = {imported.alias.module.partition(".")[0] for imported in self.closure.imports.values()}
         for step in self.log.steps:
-            if step.unit.kind == "effect" and step not in self.closure.steps and not step.unit.magics:
-                line = step.unit.line
-                if any(t.name in names and is_setting(t) for t in step.unit.touches):
-                    self.closure.note(f"the notebook also runs `{line[:80]}` ({step.cell.label}); the module does not")
+            if step.unit.kind != "effect" or step in self.closure.steps or step.unit.magics:
+                continue
+            line = step.unit.line
+            is_known = any(t.name in names and is_setting(t) for t in step.unit.touches)
+            if is_known or self._sets_by_call(step, modules):
+                self.closure.note(f"the notebook also runs `{line[:80]}` ({step.cell.label}); the module does not")
+
+    def _sets_by_call(self, step: Step, modules: set[str]) -> bool:
+        """Whether it calls a setter by itself, as after ``from x import setter``, or sets what a getter returns."""
+        node = step.unit.node
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        owners = [t.value for t in targets if isinstance(t, (ast.Attribute, ast.Subscript))]
+        called = [owner.func for owner in owners if isinstance(owner, ast.Call)]
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            called.append(node.value.func)
+        for function in called:
+            path = self.judge.path(function, step) or ""
+            module, name = path.partition(".")[0], path.rpartition(".")[2]
+            if path == "sys.setrecursionlimit" or (module in modules and name.startswith(("set", "seed", "getcontext"))):
+                return True
+        return False
 
 
 no_star_names: StarNames = functools.cache(lambda module: None)

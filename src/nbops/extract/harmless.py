@@ -12,7 +12,11 @@ PURE_BUILTINS = frozenset(
     | {"property", "range", "repr", "reversed", "round", "set", "slice", "sorted", "staticmethod", "str", "sum"}
     | {"super", "tuple", "type", "zip"}
 )
-ITERATORS = frozenset({"enumerate", "filter", "iter", "map", "reversed", "zip"})
+ITERATORS = frozenset({"enumerate", "filter", "iter", "map", "reversed", "zip"}) | {
+    "difflib.context_diff", "difflib.ndiff", "difflib.restore", "difflib.unified_diff", "heapq.merge",
+    "numpy.ndenumerate", "numpy.ndindex", "numpy.nditer", "re.finditer",
+}  # fmt: skip
+"""Calls whose answer is used up by reading it."""
 PURE_MODULES = (
     "abc.", "argparse.Namespace", "array.array", "asyncio.Event", "asyncio.Lock", "asyncio.Queue", "asyncio.Semaphore",
     "base64.", "binascii.", "bisect.", "calendar.", "cmath.", "collections.", "colorsys.", "contextvars.ContextVar",

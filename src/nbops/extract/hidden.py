@@ -40,6 +40,8 @@ def _reaches(node: ast.AST, text_of: Callable[[str], str | None], is_own: Callab
             return not (spaces and all(is_another_space(space) for space in spaces)) and not _is_plain(code, text_of)
         case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=method)):
             return method in RUNNERS or _runs_inside(node)
+        case ast.Call(func=ast.Attribute(attr="run_cell" | "run_cell_async")):
+            return True
         case ast.Call(func=ast.Attribute(value=owner, attr=method)) if method in MUTATORS:
             return _is_history(owner, is_own)
         case ast.Name(id="__main__"):
@@ -57,9 +59,9 @@ def _reaches(node: ast.AST, text_of: Callable[[str], str | None], is_own: Callab
 
 
 def _runs_inside(node: ast.Call) -> bool:
-    """Whether it is ``%run -i`` of a file whose text is not at hand, which works on the notebook's own objects."""
+    """Whether it runs text that is not at hand on the notebook's own objects: ``%run -i``, ``%rerun``."""
     magic = magic_call(node)
-    return magic is not None and magic[1] == "run" and is_inside(magic[2])
+    return magic is not None and (magic[1] == "rerun" or (magic[1] == "run" and is_inside(magic[2])))
 
 
 def is_inside(options: str) -> bool:

@@ -15,7 +15,7 @@ from nbops.extract.harmless import ITERATORS, SAFE_METHODS
 from nbops.extract.log import Step
 from nbops.extract.scope import scope_of
 from nbops.extract.work import Work
-from nbops.source.trees import dotted_name, own_returns
+from nbops.source.trees import dotted_name, is_generator, own_returns
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,37 @@ class Judge:
     def _used_up(self, step: Step) -> str | None:
         """An iterator is not a value: whoever read it in the notebook has emptied it."""
         node = step.unit.node
-        if isinstance(node, ast.Assign) and any(isinstance(t, (ast.Tuple, ast.List)) for t in node.targets):
-            return None  # `a, b = map(int, "12")` reads it to its end at once
         value = getattr(node, "value", None)
-        if isinstance(value, ast.GeneratorExp):
-            return "is a generator, which is used up by reading it"
-        called = self.path(value.func, step) if isinstance(value, ast.Call) else None
-        if called in ITERATORS or (called or "").startswith("itertools."):
-            return f"is made by {called}(), which is used up by reading it"
+        is_unpacked = isinstance(node, ast.Assign) and any(isinstance(t, (ast.Tuple, ast.List)) for t in node.targets)
+        if not isinstance(value, ast.expr) or (is_unpacked and not isinstance(value, (ast.Tuple, ast.List))):
+            return None  # `a, b = map(int, "12")` reads it to its end at once
+        return self._iterator(value, step)
+
+    def _iterator(self, value: ast.expr, step: Step, depth: int = 0) -> str | None:
+        match value:
+            case ast.GeneratorExp():
+                return "is a generator, which is used up by reading it"
+            case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts) | ast.Dict(values=parts):
+                return next((found for part in parts if (found := self._iterator(part, step, depth))), None)
+            case ast.Call(func=ast.Attribute(attr="finditer" | "iterrows" | "itertuples" as method)):
+                return f"is made by {method}(), which is used up by reading it"
+            case ast.Call(func=function):
+                called = self.path(function, step) or ""
+                if called in ITERATORS or called.startswith("itertools."):
+                    return f"is made by {called}(), which is used up by reading it"
+                made = self._resolve(function.id, step).steps if isinstance(function, ast.Name) and depth < 4 else ()
+                return next((f for maker in made if (f := self._iterator_made_by(maker, depth))), None)
         return None
+
+    def _iterator_made_by(self, maker: Step, depth: int) -> str | None:
+        """Say so where a function of the notebook is a generator, or returns what is used up."""
+        node = maker.unit.node
+        if not isinstance(node, ast.FunctionDef) or node.decorator_list:
+            return None
+        if is_generator(node):
+            return f"is made by {node.name}(), a generator, which is used up by reading it"
+        returned = [part.value for part in own_returns(node) if part.value is not None]
+        return next((found for value in returned if (found := self._iterator(value, maker, depth + 1))), None)
 
     def calling(self, steps: tuple[Step, ...]) -> str | None:
         """Say what calling a function or class of the notebook does; None when that is pure."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from nbops.extract.hidden import RUNNERS, is_another_space
 from nbops.source.bindings import bound_in
-from nbops.source.magics import magic_call, names_set
+from nbops.source.magics import is_unknown, magic_call, names_set
 from nbops.source.python import magic_code
 from nbops.source.trees import dotted_name
 
@@ -84,12 +84,14 @@ def _by_ipython(node: ast.Call, method: str) -> frozenset[str]:
     if magic is None:
         return _keys(node) if method == "push" else ANY_NAME if method in RUNNERS else frozenset()
     kind, name, line = magic
-    if name == "run" and kind == "run_line_magic":
+    if name in {"run", "rerun"} and kind == "run_line_magic":
         return ANY_NAME  # of a file that is here, the log has the statements in the place of this one
     if name == "store" and line.strip() == "-r":
         return ANY_NAME
     code = magic_code(node)
     inner = bound_in(code.body)[0] if code is not None and not code.is_function else set()
+    if kind == "run_cell_magic" and is_unknown(name):
+        inner |= {word for word in line.split() if word.isidentifier()}  # `%%add_to Model` changes the class
     return frozenset(inner) | names_set(name, line)
 
 

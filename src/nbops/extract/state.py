@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import ast
 from collections.abc import Mapping
 
 from nbops.extract.live import agrees
@@ -14,6 +15,7 @@ from nbops.extract.refusals import Need, StarNames, needed_by, title
 from nbops.extract.resetting import ANY_NAME
 from nbops.extract.registries import Registries, answers, entered_by_hooks, reads_registry
 from nbops.source import Unit
+from nbops.source.trees import functions_in
 
 
 class ModuleState(Meanings, abc.ABC):
@@ -164,8 +166,31 @@ class ModuleState(Meanings, abc.ABC):
                 found += [s for s in self.registries.subclasses(owner) if s not in self.closure.steps]
         return found
 
+    def _note_what_defaults_keep(self) -> None:
+        """A default that can be changed is one object for all calls; what the notebook's calls put there stays."""
+        for step in self.closure.steps:
+            kept = self._changed_defaults(step) if step.unit.kind == "function" else []
+            if kept and self.changes.summaries.callers([step]):
+                self.closure.note(
+                    f"{title(step.unit)} keeps something in its default {', '.join(kept)}; what calls in the notebook "
+                    "have put there stays behind"
+                )
+
+    def _changed_defaults(self, step: Step) -> list[str]:
+        function = next(functions_in(step.unit.node), None)
+        if function is None:
+            return []
+        arguments = function.args
+        positional = [*arguments.posonlyargs, *arguments.args]
+        pairs = [*zip(positional[::-1], arguments.defaults[::-1], strict=False)]
+        pairs += [(a, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None]
+        made = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.Call)
+        changed = {ref.origin for ref in self.changes.summaries.summary(step).changes if ref.is_there}
+        return sorted(a.arg for a, default in pairs if isinstance(default, made) and f"@{a.arg}" in changed)
+
     def _judge_state(self) -> None:
         """A function that comes along may change its own state; one that stays behind has made it what it is."""
+        self._note_what_defaults_keep()
         for name, (base, changers) in self._state.items():
             callers = [s for s in self.changes.summaries.callers(changers) if s not in self.closure.steps]
             if not callers:

@@ -23,7 +23,6 @@ _WITH_VALUE = {"timeit": "nrp", "prun": "lsTD", "memit": "rt", "lprun": "fmDTsu"
 """Options of one letter that take a value, by magic."""
 _AUTOMATIC = re.compile(r"(?:run|time|timeit|prun|memit|lprun|pylab|store)\s+\S|cd\s+[\w.~/\\-]")
 _OUTPUT = re.compile(r"(?:^|\s)(?:-o|--out|--output|--err|--proc)[\s=]+([\w,]+)")
-_FIRST_WORD = re.compile(r"\s*([^\W\d]\w*)")
 
 
 def is_python(name: str) -> bool:
@@ -34,6 +33,11 @@ def is_python(name: str) -> bool:
         (True, False)
     """
     return name not in _NOT_PYTHON
+
+
+def is_unknown(name: str) -> bool:
+    """Whether a cell magic may do with Python whatever it likes."""
+    return is_python(name) and name not in TRANSPARENT_CELL_MAGICS | FUNCTION_MAGICS
 
 
 def is_automatic(source: str) -> bool:
@@ -104,9 +108,8 @@ def names_set(name: str, line: str) -> frozenset[str]:
         ['a', 'b', 'out', 'text']
     """
     found = {word for words in _OUTPUT.findall(line) for word in words.split(",")} if name != "timeit" else set()
-    first = _FIRST_WORD.match(line)
-    if name in {"capture", "bigquery"} and first is not None:
-        found.add(first.group(1))
+    if name in {"capture", "bigquery"}:
+        found.update([word for word in line.split() if not word.startswith("-")][:1])
     if name == "sql" and (stored := re.match(r"\s*(\w+)\s*<<", line)) is not None:
         found.add(stored.group(1))
     if name == "store" and "-r" in line.split():

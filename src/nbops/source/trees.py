@@ -26,14 +26,27 @@ def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
             stack.extend(ast.iter_child_nodes(current))
 
 
-def own_returns(function: ast.FunctionDef) -> Iterator[ast.Return]:
+def own_returns(function: ast.FunctionDef) -> list[ast.Return]:
     """The ``return`` statements of a function itself, without those of functions inside it."""
+    return [node for node in _body_nodes(function) if isinstance(node, ast.Return)]
+
+
+def is_generator(function: ast.FunctionDef) -> bool:
+    """Whether calling a function gives a generator.
+
+    Example:
+        >>> is_generator(ast.parse("def f():\\n    yield 1").body[0])
+        True
+    """
+    return any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in _body_nodes(function))
+
+
+def _body_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
     stack: list[ast.AST] = list(function.body)
     while stack:
         current = stack.pop()
-        if isinstance(current, ast.Return):
-            yield current
-        elif not isinstance(current, (*FUNCTIONS, ast.ClassDef)):
+        yield current
+        if not isinstance(current, (*FUNCTIONS, ast.ClassDef)):
             stack.extend(ast.iter_child_nodes(current))
 
 
