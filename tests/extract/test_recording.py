@@ -14,7 +14,7 @@ from extract_sessions import namespace_of, ran
 
 from nbops import extract
 from nbops.errors import ExtractError, NotFoundError
-from nbops.extract.recording import test_file as path_of_tests
+from nbops.extract.replaying import test_file as path_of_tests
 from nbops.records import ModuleVersion
 
 Take = Callable[..., ModuleVersion]

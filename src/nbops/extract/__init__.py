@@ -9,7 +9,8 @@ from nbops.extract.graduation import Graduated, graduate, main_objects
 from nbops.extract.making import Preview, extract, preview, replacement
 from nbops.extract.needs import Blocker
 from nbops.extract.pulling import Pulled, Threeway, compare, diff, pull
-from nbops.extract.recording import RecordedCall, Recording, TestReport, record, recorded_calls, run_tests
+from nbops.extract.recording import Recording, record
+from nbops.extract.replaying import RecordedCall, TestReport, recorded_calls, run_tests
 from nbops.extract.versions import (
     ModuleState,
     current,

@@ -12,16 +12,11 @@ import msgspec
 
 from nbops.errors import ExtractError
 from nbops.extract.carry import write_artifacts
-from nbops.extract.files import (
-    checked_name,
-    module_path,
-    only_one,
-    write_module,
-)
+from nbops.extract.files import checked_name, module_path, only_one, write_module
 from nbops.extract.needs import Blocker
 from nbops.extract.planning import Plan, make_plan
 from nbops.extract.proving import prove, refuse_blocked
-from nbops.extract.recording import forget, recorded_calls, run_tests, write_tests
+from nbops.extract.replaying import forget, recorded_calls, run_tests, write_tests
 from nbops.extract.versions import current, digest_of, edited_error, history, next_version, other_modules, what_changed
 from nbops.progress import stage
 from nbops.records import Definition, ModuleVersion, new_id

@@ -15,9 +15,7 @@ from nbops.errors import NbopsError, UsageError
 from nbops.extract.carry import Carried, carry
 from nbops.extract.closure import close
 from nbops.extract.emit import module_text, ordered
-from nbops.extract.files import (
-    search_folders,
-)
+from nbops.extract.files import search_folders
 from nbops.extract.log import Log, Step
 from nbops.extract.needs import Blocker, Closure, Imported
 from nbops.extract.standing import homes

@@ -9,10 +9,7 @@ from nbops.clean import ImportReport, import_alone
 from nbops.clean.child import canonical, short
 from nbops.errors import ExtractError
 from nbops.extract.emit import imported_modules
-from nbops.extract.files import (
-    search_folders,
-    source_folder,
-)
+from nbops.extract.files import search_folders, source_folder
 from nbops.extract.needs import Blocker
 from nbops.extract.planning import Plan, refuse_doubts
 

@@ -17,7 +17,7 @@ from packaging.version import Version
 from nbops.errors import ConflictError, ExtractError, NotFoundError
 from nbops.extract.emit import imported_modules
 from nbops.extract.files import source_folder
-from nbops.extract.recording import test_file, tests_folder
+from nbops.extract.replaying import test_file, tests_folder
 from nbops.extract.versions import current, history
 from nbops.optional import need
 from nbops.progress import stage

@@ -14,6 +14,7 @@ from nbops.source.trees import dotted_name, root_name
 if TYPE_CHECKING:
     from nbops.extract.purity import Judge
 
+_TELLING = frozenset({"print", "warnings.warn", "warn"})
 _QUIET_METHODS = SAFE_METHODS | MUTATORS | IN_PLACE_METHODS
 """Methods that do nothing but to the object that they are called on."""
 
@@ -86,25 +87,12 @@ class Work:
 
     def _try(self, node: ast.Try) -> str | None:
         problem = self.block(node.body) or self.block(node.orelse) or self.block(node.finalbody)
-        for handler in node.handlers:
-            caught = ast.unparse(handler.type) if handler.type else "everything"
-            guards_import = any(isinstance(statement, (ast.Import, ast.ImportFrom)) for statement in node.body)
-            for statement in handler.body:
-                # Telling that an optional library is absent is silent where it is present, and the clean process
-                # sees which of the two it is.
-                tells = (
-                    guards_import
-                    and isinstance(statement, ast.Expr)
-                    and _called(statement)
-                    in {
-                        "print",
-                        "warnings.warn",
-                        "warn",
-                    }
-                )
-                if not tells:
-                    problem = problem or self.statement(statement)
-            del caught
+        guards_import = any(isinstance(statement, (ast.Import, ast.ImportFrom)) for statement in node.body)
+        for statement in (statement for handler in node.handlers for statement in handler.body):
+            # Telling that an optional library is absent is silent where it is present, and the clean process sees
+            # which of the two it is.
+            tells = guards_import and isinstance(statement, ast.Expr) and _called(statement) in _TELLING
+            problem = problem or (None if tells else self.statement(statement))
         return problem
 
     def _with(self, node: ast.With) -> str | None:
