@@ -131,7 +131,9 @@ PLANTED = [
     refused("timed_function", CFG, "def tweak(d): d['k'] = 1", "%timeit -n 1 -r 1 tweak(cfg)", READ_CFG),
     refused("timed_function_in_cell", CFG, "def tweak(): cfg['k'] = 1", "%%timeit -n1 -r1\ntweak()", READ_CFG),
     refused("timed_in_a_branch", CFG, "if len(cfg):\n    %timeit -n 1 -r 1 cfg['a'].update(k=1)", READ_CFG),
-    carried("suppressed", "from contextlib import suppress", CFG, "with suppress(KeyError):\n    cfg['k'] = 1", READ_CFG),
+    carried(
+        "suppressed", "from contextlib import suppress", CFG, "with suppress(KeyError):\n    cfg['k'] = 1", READ_CFG
+    ),
     carried(
         "own_context",
         CFG,
@@ -504,8 +506,12 @@ def untouched(name: str, needs: str, *cells: str) -> Untouched:
 
 UNTOUCHED = [
     untouched("timed_and_looked_at", "xs f", "xs = [1]", "%timeit -n 1 -r 1 sum(xs)", "def f(): return xs"),
-    untouched("bound_while_timed", "xs f", "xs = [1]", "%%timeit -n 1 -r 1\nxs = [5]\nxs.append(2)", "def f(): return xs"),
-    untouched("other_names_set", "limit f", "limit = 5", "globals()['rate'] = 7\nexec('rate = 8')", "def f(): return limit"),
+    untouched(
+        "bound_while_timed", "xs f", "xs = [1]", "%%timeit -n 1 -r 1\nxs = [5]\nxs.append(2)", "def f(): return xs"
+    ),
+    untouched(
+        "other_names_set", "limit f", "limit = 5", "globals()['rate'] = 7\nexec('rate = 8')", "def f(): return limit"
+    ),
     untouched("set_before", "limit f", "exec('limit = ' + '7')", "limit = 5", "def f(): return limit"),
     untouched("run_elsewhere", "limit f", "limit = 5", "space = {}\nexec(str(limit), space)", "def f(): return limit"),
     untouched(

@@ -22,6 +22,7 @@ from nbops.extract.log import Step
 from nbops.extract.needs import Blocker, Closure
 from nbops.optional import need
 from nbops.source import analyse
+from nbops.source.trees import used_as_value
 
 if TYPE_CHECKING:
     import libcst
@@ -128,7 +129,7 @@ class _Threading:
     def _refuse_values(self, taking: Mapping[str, set[str]]) -> None:
         """A function that is handed around cannot be handed its data."""
         for step in self.closure.steps:
-            for name in _used_as_value(step.unit.node) & taking.keys():
+            for name in used_as_value(step.unit.node) & taking.keys():
                 data = ", ".join(sorted(taking[name]))
                 self.closure.block(
                     Blocker(
@@ -147,15 +148,6 @@ def _arguments_of(step: Step) -> list[str]:
         return []
     extra = [arg.arg for arg in (arguments.vararg, arguments.kwarg) if arg is not None]
     return [arg.arg for arg in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)] + extra
-
-
-def _used_as_value(node: ast.AST) -> set[str]:
-    called = {id(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)}
-    return {
-        part.id
-        for part in ast.walk(node)
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load) and id(part) not in called
-    }
 
 
 def _with_parameters(text: str, step: Step, names: set[str], taking: Mapping[str, set[str]]) -> str:

@@ -15,7 +15,7 @@ from nbops.extract.changes import is_setting
 from nbops.extract.live import alias_of_object
 from nbops.extract.log import Log, Step
 from nbops.extract.meanings import PYTHON_NAMES, is_ipython_display
-from nbops.extract.needs import Closure, Imported
+from nbops.extract.needs import Choices, Closure, Imported
 from nbops.extract.refusals import SESSION_NAMES, Need, StarNames, title
 from nbops.extract.state import ModuleState
 from nbops.source import Alias, Unit
@@ -50,8 +50,8 @@ def close(
     Returns:
         The statements and imports, or what is in the way; nothing is raised for what a notebook may contain.
     """
-    carried = frozenset(parameters) | frozenset(pins)
-    walk = _Walk(log, star_names, carried, definition or {}, saved or {})
+    choices = Choices(frozenset(parameters) | frozenset(pins), definition or {}, saved or {})
+    walk = _Walk(log, star_names, choices)
     walk.elsewhere = dict(elsewhere or {})
     for name in names:
         walk.request(name)
@@ -60,15 +60,8 @@ def close(
 
 
 class _Walk(ModuleState):
-    def __init__(
-        self,
-        log: Log,
-        star_names: StarNames,
-        carried: frozenset[str],
-        definition: Mapping[str, str],
-        saved: Mapping[str, Unit],
-    ) -> None:
-        super().__init__(log, star_names, carried, definition, saved)
+    def __init__(self, log: Log, star_names: StarNames, choices: Choices) -> None:
+        super().__init__(log, star_names, choices)
         self.elsewhere: dict[Step, str] = {}
         self._todo: list[Need] = []
         self._seen: set[tuple[str, int | None, bool, bool]] = set()
@@ -112,14 +105,14 @@ class _Walk(ModuleState):
     def _need(self, need: Need) -> None:
         key = (need.name, need.at, need.soft, need.called)
         if key in self._seen or (need.soft and (need.name, need.at, False, False) in self._seen):
-            if need.by is not None and need.name in self.carried:
+            if need.by is not None and need.name in self.choices.carried:
                 self._cut(need)
             return
         self._seen.add(key)
         self._todo.append(need)
 
     def _resolve(self, need: Need) -> None:
-        if need.name in self.carried and need.name not in self.closure.requested:
+        if need.name in self.choices.carried and need.name not in self.closure.requested:
             self._cut(need)
             return
         star = self._star_of(need.name, need.at)
@@ -224,7 +217,7 @@ class _Walk(ModuleState):
             self._need(Need(name, step, None, soft=True))
         for name in sorted(reads.written):
             # A function that sets a global needs the value it starts from, if the notebook gives it one.
-            if self._bindings(name, None) and name not in self.carried:
+            if self._bindings(name, None) and name not in self.choices.carried:
                 self._need(Need(name, step, None))
 
     def _take_imports(self, need: Need, steps: list[Step]) -> None:
@@ -340,7 +333,9 @@ class _Walk(ModuleState):
         for function in called:
             path = self.judge.path(function, step) or ""
             module, name = path.partition(".")[0], path.rpartition(".")[2]
-            if path == "sys.setrecursionlimit" or (module in modules and name.startswith(("set", "seed", "getcontext"))):
+            if path == "sys.setrecursionlimit" or (
+                module in modules and name.startswith(("set", "seed", "getcontext"))
+            ):
                 return True
         return False
 

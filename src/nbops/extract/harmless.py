@@ -49,7 +49,8 @@ SAFE_METHODS = frozenset(
     | {"format_map", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower"}
     | {"isnumeric", "isprintable", "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip", "maketrans"}
     | {"partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit"}
-    | {"rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title", "translate", "upper", "zfill", "hex"}
+    | {"rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title", "translate", "upper", "zfill"}
+    | {"hex"}
     # containers
     | {"copy", "fromkeys", "get", "items", "keys", "values", "most_common", "elements", "union", "intersection"}
     | {"difference", "symmetric_difference", "issubset", "issuperset", "isdisjoint", "_asdict", "_replace", "_make"}

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from nbops.extract.changes import Changes
 from nbops.extract.live import agrees, unit_from_object
 from nbops.extract.log import Log, Step
-from nbops.extract.needs import Blocker
+from nbops.extract.needs import Blocker, Choices
 from nbops.extract.purity import Judge, Meaning
 from nbops.extract.refusals import Need, Refusals, StarNames
-from nbops.source import SourceCell, Unit
+from nbops.source import SourceCell
 
 PYTHON_NAMES = frozenset(dir(builtins)) - {"display", "get_ipython", "__IPYTHON__"}
 """Names that every Python has; IPython adds some of its own to a kernel's builtins."""
@@ -27,23 +27,12 @@ class Meanings(Refusals):
     Args:
         log: what ran.
         star_names: tells what ``from module import *`` brings.
-        carried: names that are given as parameters or kept as pins.
-        definition: for names whose text and live object disagree, which to take.
-        saved: definitions in the saved notebook that were edited after they last ran.
+        choices: what the person chose.
     """
 
-    def __init__(
-        self,
-        log: Log,
-        star_names: StarNames,
-        carried: frozenset[str],
-        definition: Mapping[str, str],
-        saved: Mapping[str, Unit],
-    ) -> None:
+    def __init__(self, log: Log, star_names: StarNames, choices: Choices) -> None:
         super().__init__(log, star_names)
-        self.carried = carried
-        self.definition = definition
-        self.saved = saved
+        self.choices = choices
         self.judge = Judge(self._meaning)
         self.changes = Changes(log, self.judge.path)
         self._chosen: dict[str, Step] = {}
@@ -77,13 +66,13 @@ class Meanings(Refusals):
         if verdict is False:
             for maker in self._made_it(name, namespace[name])[:1]:
                 choices["live"] = maker
-        if name in self.saved and self.saved[name].text != last.unit.text:
-            choices["saved"] = Step(last.position, self.saved[name], last.cell)
+        if name in self.choices.saved and self.choices.saved[name].text != last.unit.text:
+            choices["saved"] = Step(last.position, self.choices.saved[name], last.cell)
         if verdict is None and name in self.closure.requested:
             self.closure.unverified.append(name)
         if verdict is not False and len(choices) == 1:
             return steps
-        wanted = self.definition.get(name)
+        wanted = self.choices.definition.get(name)
         if wanted in choices:
             self._chosen[name] = choices[wanted]
         else:
@@ -181,7 +170,7 @@ class Meanings(Refusals):
         star = self._star_of(name, step.position)
         if star is not None:
             return Meaning("import", f"{star.unit.star}.{name}")
-        if name in self.carried:
+        if name in self.choices.carried:
             return Meaning("unknown")
         # A function's body is judged at the place that calls it; there, later definitions do not exist yet.
         steps = self.log.bindings(name, step.position) or (self._final(name) if step.unit.kind == "function" else [])

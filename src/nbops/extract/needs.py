@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
 
 from nbops.extract.log import Step
-from nbops.source import Alias
+from nbops.source import Alias, Unit
 
 BlockerKind = Literal[
     "data", "undefined", "hidden", "magic", "conflict", "changed", "session", "unsupported", "secret", "proof"
@@ -31,6 +32,18 @@ class Blocker(msgspec.Struct, frozen=True, kw_only=True):
     """Options that would carry it, such as ``--parameter df``."""
     choices: dict[str, str] = {}
     """For a conflict: what ``--definition NAME=…`` may be → the text it would take."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the person, or the saved file, says beyond what ran."""
+
+    carried: frozenset[str] = frozenset()
+    """Names that are given as parameters or kept as pins."""
+    definition: Mapping[str, str] = field(default_factory=dict)
+    """For names whose text and live object disagree: which to take."""
+    saved: Mapping[str, Unit] = field(default_factory=dict)
+    """Definitions in the saved notebook that were edited after they last ran."""
 
 
 @dataclass(frozen=True)

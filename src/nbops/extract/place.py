@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +52,7 @@ class Place:
 
     def _go(self, target: str) -> None:
         is_plain = not target.startswith("-") and not set(target) & set("${")
-        folder = self.folder / os.path.expanduser(target) if self.folder is not None and is_plain else None
+        folder = self.folder / Path(target).expanduser() if self.folder is not None and is_plain else None
         self.folder = folder.resolve() if folder is not None and folder.is_dir() else None
 
     def _write(self, words: list[str], body: str) -> None:

@@ -12,10 +12,8 @@ import importlib
 import inspect
 import io
 import operator
-import os
 import pickle
 import random
-import subprocess
 import sys
 import threading
 import time
@@ -27,10 +25,11 @@ from typing import Any
 
 import msgspec
 
+from nbops.errors import ExtractError
 from nbops.extract.files import write
 from nbops.extract.replaying import RecordedCall, recorded_calls, tests_folder, write_tests
 from nbops.masking import masker_of
-from nbops.optional import loaded, need
+from nbops.optional import loaded
 from nbops.records import new_id
 from nbops.settings import load_settings
 

@@ -20,9 +20,7 @@ ANY_NAME = frozenset({"*"})
 _NAMESPACES = frozenset({"globals", "locals", "vars"})
 
 
-def names_reset(
-    node: ast.stmt, text_of: Callable[[str], str | None], is_own: Callable[[str], bool]
-) -> frozenset[str]:
+def names_reset(node: ast.stmt, text_of: Callable[[str], str | None], is_own: Callable[[str], bool]) -> frozenset[str]:
     """Tell which names a statement, or of a function its call, may set out of sight.
 
     Args:

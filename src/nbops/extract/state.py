@@ -9,27 +9,19 @@ from collections.abc import Mapping
 from nbops.extract.live import agrees
 from nbops.extract.log import Log, Step
 from nbops.extract.meanings import Meanings
-from nbops.extract.needs import Blocker
+from nbops.extract.needs import Blocker, Choices
 from nbops.extract.references import NOTHING, Reference, References
 from nbops.extract.refusals import Need, StarNames, needed_by, title
-from nbops.extract.resetting import ANY_NAME
 from nbops.extract.registries import Registries, answers, entered_by_hooks, reads_registry
-from nbops.source import Unit
+from nbops.extract.resetting import ANY_NAME
 from nbops.source.trees import functions_in
 
 
 class ModuleState(Meanings, abc.ABC):
     """Takes along what changed the objects that come along, or says why it cannot."""
 
-    def __init__(
-        self,
-        log: Log,
-        star_names: StarNames,
-        carried: frozenset[str],
-        definition: Mapping[str, str],
-        saved: Mapping[str, Unit],
-    ) -> None:
-        super().__init__(log, star_names, carried, definition, saved)
+    def __init__(self, log: Log, star_names: StarNames, choices: Choices) -> None:
+        super().__init__(log, star_names, choices)
         self.registries = Registries(log)
         self._state: dict[str, tuple[Step, list[Step]]] = {}
         """Carried objects that functions change: name → (what makes it, what changes it when it is called)."""
@@ -107,7 +99,9 @@ class ModuleState(Meanings, abc.ABC):
         line, cell = found
         if steps[-1].unit.kind in {"function", "class", "import"}:
             if self.log.namespace is None:  # in a session the live object was looked at
-                self.closure.note(f"`{line}` ({cell}) cannot be looked into here; it is taken not to replace {need.name}")
+                self.closure.note(
+                    f"`{line}` ({cell}) cannot be looked into here; it is taken not to replace {need.name}"
+                )
             return
         self.closure.doubts.setdefault(
             need.name,

@@ -19,7 +19,7 @@ from nbops.extract.scope import scope_of
 from nbops.source import Alias
 from nbops.source.bindings import targets_of
 from nbops.source.touches import MAKERS, MUTATORS
-from nbops.source.trees import Function, functions_in, root_name
+from nbops.source.trees import Function, functions_in, root_name, used_as_value
 
 _BUILTINS = frozenset(dir(builtins))
 
@@ -268,7 +268,7 @@ class Summaries:
                 inner = list(functions_in(step.unit.node))
                 if any(ref.origin.startswith("@") for function in inner for ref in self._function(function).changes):
                     return True
-        return any(step.unit.words & changing and _used_as_value(step.unit.node) & changing for step in self.log.steps)
+        return any(step.unit.words & changing and used_as_value(step.unit.node) & changing for step in self.log.steps)
 
 
 _KNOWN: weakref.WeakKeyDictionary[Log, Summaries] = weakref.WeakKeyDictionary()
@@ -303,15 +303,6 @@ def _class_body(node: ast.ClassDef, world: Summaries) -> frozenset[Reference]:
     bound = frozenset().union(*(targets_of(statement) for statement in plain))
     Reader(world, names, local=bound).block(plain)
     return held(frozenset().union(*names.values())) if names else NOTHING
-
-
-def _used_as_value(node: ast.AST) -> set[str]:
-    called = {id(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)}
-    return {
-        part.id
-        for part in ast.walk(node)
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load) and id(part) not in called
-    }
 
 
 def has_changing_closure(node: ast.stmt) -> bool:

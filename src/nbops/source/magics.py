@@ -104,8 +104,10 @@ def names_set(name: str, line: str) -> frozenset[str]:
     """Names that a magic itself gives a value.
 
     Example:
-        >>> sorted(names_set("capture", "out --no-stderr") | names_set("bash", "--out text") | names_set("store", "-r a b"))
-        ['a', 'b', 'out', 'text']
+        >>> sorted(names_set("capture", "out --no-stderr") | names_set("store", "-r a b"))
+        ['a', 'b', 'out']
+        >>> names_set("bash", "--out text")
+        frozenset({'text'})
     """
     found = {word for words in _OUTPUT.findall(line) for word in words.split(",")} if name != "timeit" else set()
     if name in {"capture", "bigquery"}:

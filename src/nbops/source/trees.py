@@ -68,6 +68,21 @@ def functions_in(node: ast.AST) -> Iterator[Function]:
             stack.extend(ast.iter_child_nodes(current))
 
 
+def used_as_value(node: ast.AST) -> set[str]:
+    """Names that are looked up for something else than to be called at once.
+
+    Example:
+        >>> sorted(used_as_value(ast.parse("f(g, h(1))")))
+        ['g']
+    """
+    called = {id(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)}
+    return {
+        part.id
+        for part in ast.walk(node)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load) and id(part) not in called
+    }
+
+
 def arguments_of(arguments: ast.arguments) -> list[ast.arg]:
     extra = [arg for arg in (arguments.vararg, arguments.kwarg) if arg is not None]
     return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *extra]
