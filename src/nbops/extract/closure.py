@@ -122,6 +122,8 @@ class _Walk(ModuleState):
         steps = self._bindings(need.name, need.at)
         if steps:
             self._take(need, steps)
+        elif need.name in _MODULE_NAMES:
+            self._note_module_name(need)
         elif need.name in PYTHON_NAMES:
             self._check_builtin(need)
         else:
@@ -264,9 +266,6 @@ class _Walk(ModuleState):
     def _unbound(self, need: Need) -> None:
         if need.name == "__builtins__":
             self._block_unbound(need)
-            return
-        if need.name in _MODULE_NAMES:
-            self._note_module_name(need)
             return
         if need.name == "display" and (self.log.namespace is None or is_ipython_display(self.log.namespace)):
             self._import(Alias("display", "IPython.display", "display"), -1)
