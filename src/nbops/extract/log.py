@@ -224,13 +224,13 @@ class Log:
 
     def changed_unread(self, name: str, after: int, before: int | None) -> Unread | None:
         """A cell between two statements that cannot be read, ran all the same, and seems to define or change a name."""
-        pattern = re.compile(f"{_DEFINING}|{_CHANGING}".format(name=re.escape(name)), re.MULTILINE)
         end = len(self.steps) if before is None else before
-        for unread in self.unread:
-            is_between = unread.is_dark and after < unread.position <= end and unread.cell.status in {None, "ok"}
-            if is_between and name in unread.text and pattern.search(unread.text):
-                return unread
-        return None
+        between = [u for u in self.unread if u.is_dark and after < u.position <= end and u.cell.status in {None, "ok"}]
+        mentions = [unread for unread in between if name in unread.text]
+        if not mentions:
+            return None
+        pattern = re.compile(f"{_DEFINING}|{_CHANGING}".format(name=re.escape(name)), re.MULTILINE)
+        return next((unread for unread in mentions if pattern.search(unread.text)), None)
 
 
 def _asks_below(names: CellNames, cell: SourceCell) -> bool:
