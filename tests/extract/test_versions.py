@@ -84,6 +84,25 @@ def test_a_module_keeps_what_earlier_exports_put_there(take: Take) -> None:
                 "def g(x): return json.dumps(x)").id == version.id  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "changing",
+    [
+        pytest.param("def tweak(d): d['k'] = 2\ntweak(cfg)", id="given"),
+        pytest.param("def tweak(): cfg['k'] = 2\ntweak()", id="global"),
+        pytest.param("def tweak(): return cfg.update(k=2)\ndone = tweak()", id="with an answer"),
+        pytest.param("import operator\nold = operator.setitem(cfg, 'k', 2)", id="of a library"),
+    ],
+)
+def test_an_update_puts_a_change_before_what_is_computed_from_it(take: Take, changing: str) -> None:
+    made, computed, use = "cfg = {'k': 1}", "n = cfg['k']", "def f(): return n, cfg"
+    take("f", made, computed, use)
+    version = take("f", made, changing, computed, use)
+
+    namespace: dict[str, Any] = {}
+    exec(version.source, namespace)
+    assert namespace["f"]() == (2, {"k": 2})
+
+
 def test_only_drops_what_is_not_named(take: Take) -> None:
     take("f g", "def f(): return 1\ndef g(): return 2")
 

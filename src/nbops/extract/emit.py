@@ -28,10 +28,8 @@ def ordered(closure: Closure, rank: Mapping[str, int] | None = None) -> list[Ste
     """
     kept = _without_repeats(sorted(closure.steps, key=lambda step: step.position))
     places = {step: _place(step, rank or {}) for step in kept}
-    objects = frozenset().union(*(step.unit.binds for step in kept if step.unit.kind == "value"))
-    waiting = {
-        step: {other for other in kept[:i] if _must_precede(other, step, objects)} for i, step in enumerate(kept)
-    }
+    order_matters = _Order(kept)
+    waiting = {step: {other for other in kept[:i] if order_matters(other, step)} for i, step in enumerate(kept)}
     for step in kept:
         # What is carried over from the version before may need what was exported anew, such as its base class.
         if step.position < 0:
@@ -55,20 +53,33 @@ def _place(step: Step, rank: Mapping[str, int]) -> tuple[float, int]:
     return min((rank[key] for key in keys if key in rank), default=float("inf")), step.position
 
 
-def _must_precede(first: Step, second: Step, objects: frozenset[str]) -> bool:
-    made = _makes(first) | (_handed_over(first) & objects)
-    made_later = _makes(second) | (_handed_over(second) & objects)
-    return bool(made & (second.unit.reads.now | made_later) or first.unit.reads.now & made_later)
+class _Order:
+    """Tells whether a statement has to stay before a later one."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        kinds = {"function", "class"}
+        self.objects = frozenset().union(*(s.unit.binds for s in steps if s.unit.kind not in kinds))
+        self.definitions = frozenset().union(*(s.unit.binds for s in steps if s.unit.kind in kinds))
+
+    def __call__(self, first: Step, second: Step) -> bool:
+        made = _makes(first) | self._handed_over(first)
+        made_later = _makes(second) | self._handed_over(second)
+        if made & (second.unit.reads.now | made_later) or first.unit.reads.now & made_later:
+            return True
+        runs = [step for step in (first, second) if step.unit.kind in {"value", "effect"}]
+        return len(runs) == 2 and any(self._may_reach_anything(step) for step in runs)
+
+    def _handed_over(self, step: Step) -> frozenset[str]:
+        return frozenset(touch.name for touch in step.unit.touches) & self.objects
+
+    def _may_reach_anything(self, step: Step) -> bool:
+        """Whether it stands there for what it changes, or calls a function of the notebook, which may change globals."""
+        return step.unit.kind == "effect" or bool(step.unit.reads.now & self.definitions)
 
 
 def _makes(step: Step) -> frozenset[str]:
     changed = {t.name for t in step.unit.touches if t.how != "passed" and t.detail != "__call__"}
     return step.unit.binds | changed
-
-
-def _handed_over(step: Step) -> frozenset[str]:
-    """Names whose objects a statement may change by what it calls: of one that binds nothing, all that it names."""
-    return frozenset(t.name for t in step.unit.touches) | (step.unit.reads.now if not step.unit.binds else frozenset())
 
 
 def _without_repeats(steps: list[Step]) -> list[Step]:

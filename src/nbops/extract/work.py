@@ -52,7 +52,7 @@ class Work:
                 return self.first(iterable) or self.block(node.body) or self.block(node.orelse)
             case ast.While(test=test):
                 return self.first(test) or self.block(node.body) or self.block(node.orelse)
-            case ast.Try():
+            case ast.Try() | ast.TryStar():
                 return self._try(node)
             case ast.With():
                 return self._with(node)
@@ -85,7 +85,7 @@ class Work:
                 return problem
         return None
 
-    def _try(self, node: ast.Try) -> str | None:
+    def _try(self, node: ast.Try | ast.TryStar) -> str | None:
         problem = self.block(node.body) or self.block(node.orelse) or self.block(node.finalbody)
         guards_import = any(isinstance(statement, (ast.Import, ast.ImportFrom)) for statement in node.body)
         for statement in (statement for handler in node.handlers for statement in handler.body):
