@@ -67,13 +67,13 @@ class _Order:
         if made & (second.unit.reads.now | made_later) or first.unit.reads.now & made_later:
             return True
         runs = [step for step in (first, second) if step.unit.kind in {"value", "effect"}]
-        return len(runs) == 2 and any(self._may_reach_anything(step) for step in runs)
+        return len(runs) == 2 and any(self.may_reach_anything(step) for step in runs)
 
     def _handed_over(self, step: Step) -> frozenset[str]:
         return frozenset(touch.name for touch in step.unit.touches) & self.objects
 
-    def _may_reach_anything(self, step: Step) -> bool:
-        """Whether it stands there for what it changes, or calls a function of the notebook, which may change globals."""
+    def may_reach_anything(self, step: Step) -> bool:
+        """Whether it stands there for what it changes, or calls a function of the notebook."""
         return step.unit.kind == "effect" or bool(step.unit.reads.now & self.definitions)
 
 
@@ -83,7 +83,13 @@ def _makes(step: Step) -> frozenset[str]:
 
 
 def _without_repeats(steps: list[Step]) -> list[Step]:
+    """Leave out statements that were run again and made the same again.
+
+    What can be changed is made twice where something has looked at the first, and may hold it.
+    """
+    order = _Order(steps)
     changed: dict[str, int] = {}
+    looked_at: dict[str, int] = {}
     latest: dict[str, tuple[str, int]] = {}
     kept: list[Step] = []
     for place, step in enumerate(steps):
@@ -91,15 +97,34 @@ def _without_repeats(steps: list[Step]) -> list[Step]:
         is_again = unit.kind in {"function", "class", "value"} and all(
             latest.get(name, ("", -1))[0] == unit.bare
             and not any(changed.get(read, -1) > latest[name][1] for read in unit.reads.now)
+            and (looked_at.get(name, -1) <= latest[name][1] or _cannot_change(unit.node))
             for name in unit.binds
         )
         if is_again:
             continue
         kept.append(step)
+        looked_at.update(dict.fromkeys(unit.reads.now, place))
+        if unit.kind in {"value", "effect"} and order.may_reach_anything(step):
+            changed.update(dict.fromkeys(order.objects, place))
+            latest = {name: made for name, made in latest.items() if name not in order.objects}
         for name in _makes(step):
             latest[name] = (unit.bare if name in unit.binds else "", place)
             changed[name] = place
     return kept
+
+
+def _cannot_change(node: ast.stmt) -> bool:
+    """Whether a statement defines something, or gives a name a number, a text or a tuple of these."""
+    value = getattr(node, "value", None)
+    plain = (ast.Constant, ast.Tuple, ast.UnaryOp, ast.BinOp, ast.JoinedStr, ast.Attribute, ast.Name, ast.Lambda)
+    return value is None or (isinstance(value, plain) and all(isinstance(p, plain) for p in _parts(value)))
+
+
+def _parts(node: ast.expr) -> list[ast.AST]:
+    if isinstance(node, (ast.JoinedStr, ast.Lambda)):
+        return []
+    inner = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+    return [*inner, *(part for child in inner for part in _parts(child))]
 
 
 def module_text(
