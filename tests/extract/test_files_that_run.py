@@ -119,6 +119,14 @@ def test_functions_of_a_file_see_the_names_of_that_file(root: Path) -> None:
     assert answer(plan_of(root, "%run -i tools.py", "LIMIT = 8")) == 8
 
 
+def test_what_a_file_sets_for_itself_is_not_what_the_notebook_has(root: Path) -> None:
+    (root / "tools.py").write_text("n = 0\ndef up():\n    global n\n    n += 1\n")
+
+    plan = plan_of(root, "%run tools.py", "def use():\n    up()\n    return n")
+    assert [(b.name, b.needed_by) for b in plan.blockers] == [("n", "use")]
+    assert answer(plan_of(root, "%run -i tools.py", "def use():\n    up()\n    return n")) == 1
+
+
 @pytest.mark.parametrize(
     "cells",
     [

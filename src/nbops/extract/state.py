@@ -170,6 +170,18 @@ class ModuleState(Meanings, abc.ABC):
                     "have put there stays behind"
                 )
 
+    def _block_what_a_file_sets_for_itself(self) -> None:
+        """``global n`` in a file that ``%run`` ran sets the file's own n, and not the notebook's copy of it."""
+        for step in self.closure.steps:
+            others = [s for s in self.closure.steps if s.space != step.space] if step.space else []
+            for name in step.unit.reads.written:
+                reader = next((s for s in others if name in s.unit.reads.later | s.unit.reads.now), None)
+                if reader is not None:
+                    self._block(
+                        name, "changed", f"is set by {title(step.unit)}() in its own file only", step,
+                        Need(name, reader, None), cures=[f"%run -i the file that {title(step.unit)} is in"],
+                    )  # fmt: skip
+
     def _changed_defaults(self, step: Step) -> list[str]:
         function = next(functions_in(step.unit.node), None)
         if function is None:
@@ -185,6 +197,7 @@ class ModuleState(Meanings, abc.ABC):
     def _judge_state(self) -> None:
         """A function that comes along may change its own state; one that stays behind has made it what it is."""
         self._note_what_defaults_keep()
+        self._block_what_a_file_sets_for_itself()
         for name, (base, changers) in self._state.items():
             callers = [s for s in self.changes.summaries.callers(changers) if s not in self.closure.steps]
             if not callers:
