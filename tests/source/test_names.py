@@ -73,19 +73,6 @@ def test_what_may_change_an_object_is_seen(source: str, touch: Touch) -> None:
     assert touch in unit(source).touches
 
 
-def test_what_a_call_does_to_its_parameters_is_known_by_place_and_name() -> None:
-    touches = unit("def f(a, b):\n  b.append(a)").parameter_touches
-    assert (frozenset({1, "b"}), Touch("b", "method", "append")) in touches
-    makes = unit("class K:\n  def __init__(self, rows): self.rows = rows; rows.sort()").parameter_touches
-    assert makes == [(frozenset({0, "rows"}), Touch("rows", "method", "sort"))]
-
-
-def test_what_methods_do_to_their_object_is_known_by_name() -> None:
-    methods = "def add(self, v): self.n += v", "def show(self): return self.n", "@staticmethod\n  def f(x): x.a = 1"
-    touches = unit("class K:\n  " + "\n  ".join(methods)).method_touches
-    assert touches == {"add": [Touch("self", "store", "self.n")], "show": [], "f": []}
-
-
 def test_text_keeps_comments_above_inside_and_below() -> None:
     cell = analyse("x = 1\n# above\n@d\ndef f():  # beside\n    # inside\n    return 1\n    # below\n\ny = 2")
 

@@ -18,7 +18,7 @@ import msgspec
 from nbops.errors import NbopsError
 from nbops.extract.live import agrees
 from nbops.extract.place import FileRun, Place
-from nbops.source import Alias, CellNames, SourceCell, Unit, analyse, plain
+from nbops.source import CellNames, SourceCell, Unit, analyse, plain
 from nbops.source.magics import is_python
 from nbops.source.touches import MUTATORS
 
@@ -182,13 +182,6 @@ class Log:
             if name in step.unit.surely_binds and not _adds_submodule(step.unit, name):
                 break
         return found[::-1]
-
-    def imports_of(self, name: str, before: int | None = None) -> list[tuple[Step, Alias]]:
-        """The aliases behind a name that only imports bind at that moment; ``import a.b`` adds to ``import a``."""
-        found = self.bindings(name, before)
-        if not found or any(step.unit.kind != "import" for step in found):
-            return []
-        return [(step, alias) for step in found for alias in step.unit.aliases if alias.bound == name]
 
     def star_before(self, name: str, before: int | None = None) -> list[Step]:
         """Star imports that ran after the last sure binding of a name, latest first: they may have replaced it."""

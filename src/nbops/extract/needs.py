@@ -21,9 +21,7 @@ class Blocker(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     """The global name in question."""
-    kind: Literal[
-        "data", "undefined", "hidden", "magic", "conflict", "changed", "session", "unsupported", "secret", "proof"
-    ]
+    kind: BlockerKind
     reason: str
     cell: str | None = None
     """The cell it stands in, as messages call it."""

@@ -6,11 +6,10 @@ import ast
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from nbops.extract.live import described_value
 from nbops.extract.log import Log, Step
-from nbops.extract.needs import Blocker, Closure
+from nbops.extract.needs import Blocker, BlockerKind, Closure
 from nbops.masking.marks import marks_in
 from nbops.source import Unit
 
@@ -122,7 +121,7 @@ class Refusals:
         if need.soft:
             self._note_soft(need)
             return
-        kind: Literal["data", "magic"] = "magic" if step.unit.magics else "data"
+        kind: BlockerKind = "magic" if step.unit.magics else "data"
         described = described_value(self.log.namespace, need.name)
         subject = f"is {described} and " if described else ""
         self._block(need.name, kind, f"{subject}{objection}", step, need, cures=self._cures(need))
@@ -136,9 +135,7 @@ class Refusals:
     def _block(
         self,
         name: str,
-        kind: Literal[
-            "data", "undefined", "hidden", "magic", "conflict", "changed", "session", "unsupported", "secret", "proof"
-        ],
+        kind: BlockerKind,
         reason: str,
         step: Step | None,
         need: Need | None = None,

@@ -22,8 +22,8 @@ from nbops.source.bindings import bound_here, bound_in
 from nbops.source.magics import magic_call, magics_in, names_set
 from nbops.source.python import PlainCell, plain
 from nbops.source.reads import Reads, all_code, reads_of
-from nbops.source.touches import MAKERS, Touch, maker_of, places_of, touches_in
-from nbops.source.trees import DEFINITIONS, chains_in, functions_in, nested, own_nodes
+from nbops.source.touches import Touch, touches_in
+from nbops.source.trees import DEFINITIONS, chains_in, nested, own_nodes
 
 Kind = Literal["function", "class", "import", "value", "effect"]
 
@@ -227,13 +227,6 @@ class Unit:
         """What it may change while it runs."""
         return list(touches_in(own_nodes(self.node), self.node))
 
-    @functools.cached_property
-    def later_touches(self) -> list[Touch]:
-        """What its functions may change among global names when they are called."""
-        names = self.reads.later | self.reads.written
-        inner = (node for function in functions_in(self.node) for node in ast.walk(function))
-        return [touch for touch in touches_in(inner, None) if touch.name in names]
-
     def depth_of_touch(self, name: str) -> int | None:
         """How deep the functions are nested in which a global name may be changed; 1 for a function's own body."""
         depths = [
@@ -246,27 +239,6 @@ class Unit:
             )
         ]
         return min(depths, default=None)
-
-    @functools.cached_property
-    def parameter_touches(self) -> list[tuple[frozenset[int | str], Touch]]:
-        """What a call of this definition does to what it is given: (position and name of the parameter, touch)."""
-        function, offset = maker_of(self.node)
-        if function is None:
-            return []
-        places = places_of(function, offset)
-        return [(places[t.name], t) for t in touches_in(ast.walk(function), None) if t.name in places]
-
-    @functools.cached_property
-    def method_touches(self) -> dict[str, list[Touch]]:
-        """What each method of this class does to the object, or the class, that it is called on."""
-        found: dict[str, list[Touch]] = {}
-        for member in self.node.body if isinstance(self.node, ast.ClassDef) else ():
-            if isinstance(member, (ast.FunctionDef, ast.AsyncFunctionDef)) and member.name not in MAKERS:
-                own = [arg.arg for arg in (*member.args.posonlyargs, *member.args.args)][:1]
-                is_static = any(ast.unparse(d) == "staticmethod" for d in member.decorator_list)
-                touches = [] if is_static else [t for t in touches_in(ast.walk(member), None) if t.name in own]
-                found.setdefault(member.name, []).extend(touches)
-        return found
 
     @functools.cached_property
     def words(self) -> frozenset[str]:
@@ -285,16 +257,6 @@ class Unit:
     def calls_at_once(self) -> bool:
         """Whether it may call something while it runs: a decorator, a default, the expression itself."""
         return any(isinstance(node, ast.Call) or getattr(node, "decorator_list", None) for node in own_nodes(self.node))
-
-    @functools.cached_property
-    def inner_imports(self) -> list[ast.Import | ast.ImportFrom]:
-        """Import statements inside its functions, which run only when these are called."""
-        return [
-            node
-            for function in functions_in(self.node)
-            for node in ast.walk(function)
-            if isinstance(node, (ast.Import, ast.ImportFrom))
-        ]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from nbops.source.trees import Function, arguments_of, dotted_name, functions_in, root_name
+from nbops.source.trees import dotted_name, root_name
 
 
 @dataclass(frozen=True)
@@ -40,22 +40,6 @@ CHANGING_CALLS = frozenset(
 
 
 MAKERS = frozenset({"__init__", "__new__", "__post_init__"})
-
-
-def maker_of(node: ast.stmt) -> tuple[Function | None, int]:
-    """The function that a call of a definition runs, and how many of its arguments the caller does not give."""
-    if isinstance(node, ast.ClassDef):
-        makers = [m for m in node.body if isinstance(m, ast.FunctionDef) and m.name in MAKERS]
-        return (makers[0], 1) if makers else (None, 0)
-    return next(functions_in(node), None), 0
-
-
-def places_of(function: Function, offset: int) -> dict[str, frozenset[int | str]]:
-    """How a caller may give each parameter: by position, by name."""
-    positional = [arg.arg for arg in (*function.args.posonlyargs, *function.args.args)][offset:]
-    places: dict[str, frozenset[int | str]] = {name: frozenset({i, name}) for i, name in enumerate(positional)}
-    own = {arg.arg for arg in function.args.args[:offset]}
-    return {arg.arg: frozenset({arg.arg}) for arg in arguments_of(function.args) if arg.arg not in own} | places
 
 
 def touches_in(nodes: Iterable[ast.AST], statement: ast.AST | None) -> Iterator[Touch]:
