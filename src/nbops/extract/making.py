@@ -108,6 +108,7 @@ def extract(
         if not plan.blockers:
             prove(plan, root=root, notebook=notebook, namespace=namespace)
         refuse_blocked(plan.blockers, names)
+        plan.notes.extend(plan.left_out)
         _note_copies(plan, store)
         now.advance(note="write")
         version = version_of(plan, store, held, root, namespace, run_id, notebook)
@@ -157,6 +158,7 @@ def preview(
     )  # fmt: skip
     if proof and not plan.blockers:
         prove(plan, root=root, notebook=notebook, namespace=namespace)
+    plan.notes.extend(plan.left_out)
     _note_copies(plan, store)
     if state == "edited":
         plan.notes.append(str(edited_error(root, module, held)))

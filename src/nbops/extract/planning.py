@@ -40,6 +40,8 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
     carried: Carried = field(default_factory=Carried)
     report: ImportReport | None = None
+    left_out: list[str] = field(default_factory=list)
+    """Magics that stood beside what was taken, because a module has none."""
 
     @property
     def blockers(self) -> list[Blocker]:
@@ -98,21 +100,23 @@ def make_plan(
     plan.steps = ordered(closure, _ranks(held) if held is not None else {})
     plan.write()
     plan.definitions = _definitions(plan, held if carried is not None else None)
-    _note_magics(plan, log)
+    plan.left_out = _left_out(plan, log)
     for name in sorted({*parameters, *pins} - set(closure.cut)):
         if not any(blocker.name == name for blocker in closure.blockers):
             plan.notes.append(f"{name} is not read by what was extracted")
     return plan
 
 
-def _note_magics(plan: Plan, log: Log) -> None:
-    """Say which magics stood beside what was taken: a module has none."""
+def _left_out(plan: Plan, log: Log) -> list[str]:
     positions = {imported.position for imported in plan.closure.imports.values()}
     steps = [*plan.steps, *(log.steps[p] for p in sorted(positions) if 0 <= p < len(log.steps))]
-    for label, source in dict.fromkeys((step.cell.label, step.cell.source) for step in steps):
-        for magic in plain(source).magics:
-            if "nbops" not in magic:
-                plan.closure.note(f"`{magic}` ({label}) was left out")
+    cells = dict.fromkeys((step.cell.label, step.cell.source) for step in steps)
+    return [
+        f"`{magic}` ({label}) was left out"
+        for label, source in cells
+        for magic in plain(source).magics
+        if not magic.startswith(("%nbops", "%%nbops", "%load_ext nbops", "%reload_ext nbops"))
+    ]
 
 
 def _without_secrets(cell: SourceCell, root: Path) -> SourceCell:
