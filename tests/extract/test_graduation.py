@@ -91,6 +91,19 @@ def test_data_that_functions_read_travels_with_the_model(tmp_path: Path) -> None
     assert _loaded_elsewhere(tmp_path) == answer["here"]
 
 
+def test_what_may_have_been_set_out_of_sight_travels_as_it_is(tmp_path: Path) -> None:
+    answer = _graduate(
+        tmp_path,
+        "rounded = functools.partial(np.round, decimals=1)",
+        "exec('step' + ' = 1')",
+        "def centre(X):\n    return rounded(X / 3)",
+        "model = FunctionTransformer(centre).fit(np.ones((2, 2)))",
+    )
+
+    assert answer["notes"] == ["rounded travels with the model as it is now"]
+    assert _loaded_elsewhere(tmp_path) == answer["here"] == [[0.3, 0.3], [0.3, 0.3]]
+
+
 def test_a_closure_with_a_name_of_its_own_is_rebuilt(tmp_path: Path) -> None:
     answer = _graduate(
         tmp_path,

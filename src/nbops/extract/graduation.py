@@ -136,6 +136,11 @@ def graduate(
     if held is None:
         if not plan.blockers:
             prove(plan, root=root, notebook=notebook, namespace=scope)
+        doubtful = _pinnable(plan)
+        if doubtful:  # what may have been changed out of sight travels as it is
+            plan = _planned(named.names, [*cells, *made], scope, root, notebook, doubtful)
+            if not plan.blockers:
+                prove(plan, root=root, notebook=notebook, namespace=scope)
         refuse_blocked(plan.blockers, named.names)
         module, source = f"notebook_{hashlib.sha256(plan.source.encode()).hexdigest()[:16]}", plan.source
         files = {f"_pins/{digest}.joblib": data for digest, data in plan.carried.artifacts.items()}
@@ -153,7 +158,12 @@ def graduate(
 
 
 def _planned(
-    names: Sequence[str], cells: Sequence[SourceCell], scope: Mapping[str, object], root: Path, notebook: str | None
+    names: Sequence[str],
+    cells: Sequence[SourceCell],
+    scope: Mapping[str, object],
+    root: Path,
+    notebook: str | None,
+    pins: Sequence[str] = (),
 ) -> Plan:
     """Plan the module; where a choice is open, what the object itself was made of is taken, and its data with it."""
 
@@ -163,15 +173,19 @@ def _planned(
             definition=definition, header=_HEADER,
         )  # fmt: skip
 
-    plan = planned()
+    plan = planned(pins)
     chosen = {b.name: choice for b in plan.blockers if (choice := _as_it_is(b)) is not None}
     if chosen:
-        plan = planned(definition=chosen)
-    data = sorted({b.name for b in plan.blockers if f"--pin {b.name}" in b.cures})
+        plan = planned(pins, chosen)
+    data = sorted({*pins, *_pinnable(plan)})
     if data:
         plan = planned(data, chosen)
         plan.notes.append(f"{', '.join(data)} travels with the model as it is now")
     return plan
+
+
+def _pinnable(plan: Plan) -> list[str]:
+    return sorted({b.name for b in plan.blockers if f"--pin {b.name}" in b.cures})
 
 
 def _as_it_is(blocker: Blocker) -> str | None:
