@@ -16,6 +16,7 @@ STORE = (
     "class Store:\n    def __init__(self, data):\n        self.data = data\n"
     "    def set(self, key, value):\n        self.data[key] = value\n    def inner(self):\n        return self.data\n"
 )
+BOX = "class Box:\n    def __init__(self, d):\n        self.d = d\n        self.n = 0"
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,7 @@ PLANTED = [
         READ_CFG,
     ),
     carried("lambda_by_name", CFG, "put = lambda d, k: d.update({k: 1})", "put(cfg, 'z')", READ_CFG),
+    carried("class_handed_on", ROWS, BOX, "boxes = list(map(Box, rows))", "boxes[0].d['k'] = 5", READ_ROWS),
     carried("bound_method", "xs = [1]", "add = xs.append", "add(2)", "def f(): return xs"),
     refused(
         "decorated",
@@ -516,6 +518,8 @@ def untouched(name: str, needs: str, *cells: str) -> Untouched:
 
 
 UNTOUCHED = [
+    untouched("asked_for_its_class", "cfg f", BOX, CFG, "print(isinstance(cfg, Box), cfg == Box)", READ_CFG),
+    untouched("class_handed_on", "rows f", BOX, ROWS, "boxes = list(map(Box, rows))", "boxes[0].n = 5", READ_ROWS),
     untouched("timed_and_looked_at", "xs f", "xs = [1]", "%timeit -n 1 -r 1 sum(xs)", "def f(): return xs"),
     untouched(
         "bound_while_timed", "xs f", "xs = [1]", "%%timeit -n 1 -r 1\nxs = [5]\nxs.append(2)", "def f(): return xs"

@@ -118,7 +118,8 @@ class Calls(Scope):
         self._change_places(places, given, is_named=path in foreign.ATTRIBUTE_SETTERS)
         if (method or path) in _ADDING | {"setattr", "heappush", "insort"} and given.positional:
             self._hold(*given.positional[0], held(values))
-        answer = self._hand_on(given) | foreign.answer(path, self._without_functions(values))
+        handed = NOTHING if path in foreign.CALLING_NOTHING else self._hand_on(given)
+        answer = handed | foreign.answer(path, self._without_functions(values))
         if values and not foreign.leaves_alone(path):
             self.effects.foreign |= {ref for ref in values | part(values) if ref.is_there}
         return answer
@@ -222,10 +223,14 @@ class Calls(Scope):
         if isinstance(node, ast.Name):
             if node.id in self.functions:
                 return self.functions[node.id]
-            return [self.world.summary(step) for step in self._definitions(node)] or None
+            return [self._handed_definition(step) for step in self._definitions(node)] or None
         if isinstance(node, ast.Attribute) and self._path(node) is None:
             return [effects for _, effects in self.world.methods(node.attr)] or None
         return None
+
+    def _handed_definition(self, step: Step) -> Effects:
+        effects = self.world.summary(step)
+        return effects.of_a_new_object() if step.unit.kind == "class" else effects
 
     def _call_local(self, function: Function, given: Given) -> References:
         arguments = function.args

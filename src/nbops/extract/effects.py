@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -42,6 +43,22 @@ class Effects:
         for origin, values in other.held.items():
             joined.keep(origin, values)
         return joined
+
+    def of_a_new_object(self) -> Effects:
+        """What a class does when whoever was handed it calls it: its first parameter is an object nobody else has."""
+        if not self.parameters:
+            return self
+        own = f"@{self.parameters[0]}"
+
+        def others(refs: Iterable[Reference]) -> set[Reference]:
+            return {ref for ref in refs if ref.origin != own}
+
+        return Effects(
+            others(self.changes), others(self.own), others(self.named), others(self.unknown), others(self.foreign),
+            {origin: values for origin, values in self.held.items() if origin != own},
+            frozenset(others(self.returns)) | self.held.get(own, NOTHING), self.parameters[1:], self.star,
+            self.double_star,
+        )  # fmt: skip
 
     @functools.cached_property
     def knows_globals(self) -> bool:

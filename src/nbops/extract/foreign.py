@@ -62,6 +62,12 @@ _FRESH_BUILTINS = frozenset(
     | {"issubclass", "len", "object", "oct", "open", "ord", "pow", "print", "range", "repr", "round", "slice"}
     | {"setattr", "str", "type"}
 )
+CALLING_NOTHING = frozenset(
+    {"callable", "dir", "getattr", "hasattr", "hash", "help", "id", "isinstance", "issubclass", "len", "print", "repr"}
+    | {"setattr", "str", "type", "vars", "inspect.getsource", "inspect.signature", "typing.cast"}
+)
+"""Calls that do not call what they are given, functions and classes included."""
+
 _BUILTINS = frozenset(dir(builtins))
 _FRESH = frozenset(
     {"copy.deepcopy", "functools.wraps", "random.random", "random.randint", "random.seed", "random.uniform"}

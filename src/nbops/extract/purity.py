@@ -201,7 +201,17 @@ class Judge:
         if made is None or made.unit.kind == "class":
             return made
         value = getattr(made.unit.node, "value", None)
-        return self.class_of(value, made) if isinstance(value, ast.Call) and made.unit.kind == "value" else None
+        if not isinstance(value, ast.Call) or made.unit.kind != "value":
+            return None
+        return self._mapped_class(value, made) or self.class_of(value, made)
+
+    def _mapped_class(self, value: ast.Call, step: Step) -> Step | None:
+        """The class of each of several names: ``x, y = map(Symbol, "xy")``."""
+        targets = step.unit.node.targets if isinstance(step.unit.node, ast.Assign) else []
+        if not any(isinstance(t, ast.Tuple) for t in targets) or self.path(value.func, step) != "map":
+            return None
+        made = self._resolve(value.args[0].id, step).steps if isinstance(value.args[0], ast.Name) else ()
+        return made[0] if made and made[0].unit.kind == "class" else None
 
     def method(self, owner: Step, name: str) -> tuple[Step, ast.FunctionDef] | None:
         """A method of a notebook's class, its own or of a base that the notebook has too."""
