@@ -519,7 +519,6 @@ def untouched(name: str, needs: str, *cells: str) -> Untouched:
 
 UNTOUCHED = [
     untouched("asked_for_its_class", "cfg f", BOX, CFG, "print(isinstance(cfg, Box), cfg == Box)", READ_CFG),
-    untouched("class_handed_on", "rows f", BOX, ROWS, "boxes = list(map(Box, rows))", "boxes[0].n = 5", READ_ROWS),
     untouched("timed_and_looked_at", "xs f", "xs = [1]", "%timeit -n 1 -r 1 sum(xs)", "def f(): return xs"),
     untouched(
         "bound_while_timed", "xs f", "xs = [1]", "%%timeit -n 1 -r 1\nxs = [5]\nxs.append(2)", "def f(): return xs"
