@@ -60,14 +60,16 @@ class _Order:
         kinds = {"function", "class"}
         self.objects = frozenset().union(*(s.unit.binds for s in steps if s.unit.kind not in kinds))
         self.definitions = frozenset().union(*(s.unit.binds for s in steps if s.unit.kind in kinds))
+        self._made = {step: _makes(step) | self._handed_over(step) for step in steps}
+        self._running = {step for step in steps if step.unit.kind in {"value", "effect"}}
+        self._reaching = {step for step in self._running if self.may_reach_anything(step)}
 
     def __call__(self, first: Step, second: Step) -> bool:
-        made = _makes(first) | self._handed_over(first)
-        made_later = _makes(second) | self._handed_over(second)
+        made, made_later = self._made[first], self._made[second]
         if made & (second.unit.reads.now | made_later) or first.unit.reads.now & made_later:
             return True
-        runs = [step for step in (first, second) if step.unit.kind in {"value", "effect"}]
-        return len(runs) == 2 and any(self.may_reach_anything(step) for step in runs)
+        both_run = first in self._running and second in self._running
+        return both_run and not self._reaching.isdisjoint((first, second))
 
     def _handed_over(self, step: Step) -> frozenset[str]:
         return frozenset(touch.name for touch in step.unit.touches) & self.objects
