@@ -83,7 +83,7 @@ async function ask({ trans }: IContext, given: IWanted): Promise<IWanted | null>
       }
     ]
   });
-  return answers as IWanted | null;
+  return answers && { ...given, ...answers };
 }
 
 /** Names defined in the selected text, else in the active cell. */
