@@ -71,6 +71,16 @@ def test_replace_offers_the_import_that_takes_the_codes_place(shell: Interactive
     assert shell.rl_next_input == "from churn.features import twice\n"
 
 
+def test_a_function_that_opens_files_is_no_different_from_others(shell: InteractiveShell) -> None:
+    version = _run(
+        shell,
+        "def lines(path):\n    with open(path) as file:\n        return len(file.readlines())",
+        "%nbops extract lines --to churn.reading",
+    )
+
+    assert {d.name for d in version.definitions} == {"lines"}
+
+
 def test_data_is_passed_or_kept_as_the_line_says(shell: InteractiveShell, project: Path) -> None:
     _run(shell, "import random\nrows = [random.random()]\nrate = random.random()")
     _run(shell, "def scaled(): return [row * rate for row in rows]")

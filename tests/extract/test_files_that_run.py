@@ -76,11 +76,26 @@ def test_a_list_that_a_file_may_have_changed_is_refused_only_where_the_file_sees
     assert [b.name for b in inside.blockers] == ["rows"]
 
 
+def test_what_is_taken_from_globals_by_name_comes_along(root: Path) -> None:
+    cells = ("LIMIT = 5", "def use(): return globals()['LIMIT'] + globals().get('MORE', 0) + ('X' in globals())")
+    assert answer(plan_of(root, *cells)) == 5
+
+    computed = plan_of(root, "LIMIT = 5", "def use(name='LIMIT'): return globals()[name]")
+    assert [(b.name, b.kind, b.cell) for b in computed.blockers] == [("use", "unsupported", "cell 2")]
+
+
 def test_a_definition_that_a_file_may_replace_is_noted(root: Path) -> None:
     plan = plan_of(root, "def use(): return 5", "%run tools.py")
 
     assert answer(plan) == 5
     assert plan.notes == ["`%run tools.py` (cell 2) cannot be looked into here; it is taken not to replace use"]
+
+
+def test_a_name_that_only_a_file_may_have_is_refused_with_that_file(root: Path) -> None:
+    (blocker,) = plan_of(root, "%run settings.py", USE).blockers
+
+    assert (blocker.name, blocker.kind) == ("LIMIT", "undefined")
+    assert "it may come from `%run settings.py` (cell 1), which cannot be looked into here" in blocker.reason
 
 
 def test_a_file_that_is_here_is_followed(root: Path) -> None:

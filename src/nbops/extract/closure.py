@@ -19,8 +19,9 @@ from nbops.extract.needs import Choices, Closure, Imported
 from nbops.extract.refusals import SESSION_NAMES, Need, StarNames, title
 from nbops.extract.state import ModuleState
 from nbops.source import Alias, Unit
+from nbops.source.reads import taken_from_globals
 
-_LOOK_UP_BY_TEXT = frozenset({"eval", "exec", "globals", "__import__"})
+_LOOK_UP_BY_TEXT = frozenset({"eval", "exec", "__import__"})
 _MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__spec__", "__debug__"})
 
 
@@ -208,6 +209,8 @@ class _Walk(ModuleState):
         reads = unit.reads
         for name in sorted((reads.later | reads.now) & _LOOK_UP_BY_TEXT):
             self.closure.note(f"{title(unit)} calls {name}(): names that it looks up by text cannot be followed")
+        if "globals" in reads.later | reads.now:
+            self._follow_globals(step)
         calls = unit.calls_at_once
         at = step.position if step.position >= 0 else None
         for name in sorted(reads.now):
@@ -220,6 +223,18 @@ class _Walk(ModuleState):
         for name in sorted(reads.written):
             # A function that sets a global needs the value it starts from, if the notebook gives it one.
             if self._bindings(name, None) and name not in self.choices.carried:
+                self._need(Need(name, step, None))
+
+    def _follow_globals(self, step: Step) -> None:
+        """Take along what a function takes from ``globals()``, where it says by what name."""
+        names, is_computed = taken_from_globals(step.unit.node)
+        if is_computed:
+            self._block(
+                title(step.unit), "unsupported", "takes names from globals() that are only known when it runs", step,
+                cures=["put what it chooses from into a dict"],
+            )  # fmt: skip
+        for name in sorted(names):
+            if self._bindings(name, None):
                 self._need(Need(name, step, None))
 
     def _take_imports(self, need: Need, steps: list[Step]) -> None:
@@ -256,11 +271,10 @@ class _Walk(ModuleState):
 
     def _check_builtin(self, need: Need) -> None:
         namespace = self.log.namespace
-        if (
-            namespace is not None
-            and need.name in namespace
-            and namespace[need.name] is not getattr(builtins, need.name)
-        ):
+        if namespace is None or need.name not in namespace:
+            return
+        value, builtin = namespace[need.name], getattr(builtins, need.name)
+        if value is not builtin and getattr(value, "__wrapped__", None) is not builtin:  # IPython wraps `open`
             self._unbound(need)
 
     def _unbound(self, need: Need) -> None:

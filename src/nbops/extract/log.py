@@ -203,7 +203,7 @@ class Log:
     def unread_runs(self) -> list[Unread]:
         """``%run`` of files that cannot be read here."""
         return [
-            Unread(step.cell, magic, magic)
+            Unread(step.cell, magic, magic, step.position)
             for step in self.steps
             if step.unit.kind == "effect"
             for magic in step.unit.magics

@@ -114,9 +114,9 @@ class Work:
             return self.first(*given) if path in QUIET_CONTEXTS else f"enters {path}()"
         owner = self.judge.class_of(context, self.step)
         problem = self.expression(context)
-        for method in ("__enter__", "__exit__") if owner is not None else ():
-            problem = problem or self.judge.calling_method(owner, method)
-        return problem
+        if owner is None or problem is not None:
+            return problem
+        return self.judge.calling_method(owner, "__enter__") or self.judge.calling_method(owner, "__exit__")
 
     def _cases(self, node: ast.Match) -> str | None:
         for case in node.cases:

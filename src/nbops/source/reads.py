@@ -281,6 +281,33 @@ def _names_in_magics(node: ast.stmt) -> set[str]:
     }
 
 
+def taken_from_globals(node: ast.stmt) -> tuple[set[str], bool]:
+    """Names that a statement takes from ``globals()`` by a literal key, and whether it uses that in another way too.
+
+    Example:
+        >>> taken_from_globals(ast.parse("def f(): return globals()['rate'], globals().get('rate')").body[0])
+        ({'rate'}, False)
+        >>> taken_from_globals(ast.parse("def f(name): return globals()[name]").body[0])
+        (set(), True)
+    """
+    tables = {id(part) for part in ast.walk(node) if _is_globals(part)}
+    names: set[str] = set()
+    for part in ast.walk(node):
+        match part:
+            case (
+                ast.Subscript(value=table, slice=ast.Constant(value=str(name)))
+                | ast.Call(func=ast.Attribute(value=table, attr="get"), args=[ast.Constant(value=str(name)), *_])
+                | ast.Compare(left=ast.Constant(value=str(name)), ops=[ast.In() | ast.NotIn()], comparators=[table])
+            ) if id(table) in tables:
+                names.add(name)
+                tables.discard(id(table))
+    return names, bool(tables)
+
+
+def _is_globals(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "globals"
+
+
 def _annotations(node: ast.stmt) -> Iterator[ast.expr]:
     for part in ast.walk(node):
         if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)):
