@@ -156,7 +156,9 @@ function askAgain(context: IContext, wanted: IWanted): Notification.IAction {
   return {
     label: context.trans.__('Pass or keep the data…'),
     callback: () => {
-      void ask(context, wanted).then(again => (again?.names && again.to ? extract(context, again) : undefined));
+      void ask(context, wanted).then(again =>
+        again?.names && again.to ? extract(context, again) : undefined
+      );
     }
   };
 }
