@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -155,6 +156,7 @@ def load_settings(start: str | os.PathLike[str] | None = None, env: Mapping[str,
     return msgspec.convert(values, Settings)
 
 
+@functools.cache
 def _fields() -> dict[str, Any]:
     return {name: kind for name, kind in get_type_hints(Settings).items() if name != "root"}
 

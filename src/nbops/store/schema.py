@@ -24,7 +24,10 @@ DIALECTS: tuple[Dialect, ...] = ("sqlite", "postgres")
 
 # What is asked for often enough to pay for on each write. The hot tables (cells, metrics) get as few as can be.
 _INDEXES: dict[str, tuple[str, ...]] = {
-    "runs": ("started_at", "name", "parent_id", "sweep_id", "firing_id", "status", "deleted_at, archived_at, id"),
+    "runs": (
+        "started_at", "name", "notebook, id", "parent_id", "sweep_id", "firing_id", "status",
+        "deleted_at, archived_at, id",
+    ),
     "cells": ("run_id, position",),
     "artifacts": ("run_id", "digest", "cell, id", "of"),
     "datasets": ("run_id", "fingerprint"),
@@ -43,7 +46,7 @@ _INDEXES: dict[str, tuple[str, ...]] = {
     "secrets": (),
     "model_versions": ("run_id",),
     "reproductions": ("run_id", "rerun_id"),
-}
+}  # fmt: skip
 _UNIQUE: dict[str, tuple[str, ...]] = {"model_versions": ("model, number",)}
 
 _TYPES = {

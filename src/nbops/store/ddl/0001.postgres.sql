@@ -78,6 +78,8 @@ CREATE INDEX runs_by_started_at ON runs ("started_at");
 
 CREATE INDEX runs_by_name ON runs ("name");
 
+CREATE INDEX runs_by_notebook_id ON runs ("notebook", "id");
+
 CREATE INDEX runs_by_parent_id ON runs ("parent_id");
 
 CREATE INDEX runs_by_sweep_id ON runs ("sweep_id");
