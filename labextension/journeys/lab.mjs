@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
-const FLAGS = [
+export const FLAGS = [
   '--headless',
   '--no-sandbox',
   '--disable-gpu',
@@ -77,6 +77,11 @@ export class Tour {
     const address = new URL(process.env.NBOPS_LAB);
     address.pathname += path;
     await this.page.goto(address.href);
+    await this.stands();
+  }
+
+  /** Wait until JupyterLab stands. */
+  async stands() {
     await this.page.waitForFunction(() => window.jupyterapp !== undefined);
     await this.page.evaluate(() => window.jupyterapp.restored);
     await this.page.waitForSelector('#jupyterlab-splash', { state: 'detached' });

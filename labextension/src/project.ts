@@ -6,7 +6,16 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import { Client } from './client';
 import { asProblem } from './problem';
-import { Problem, PROGRESS, ProgressTold, ProjectState, STORE_CHANGED, StoreChanged } from './schema';
+import {
+  CALL_ENDED,
+  CallEnded,
+  Problem,
+  PROGRESS,
+  ProgressTold,
+  ProjectState,
+  STORE_CHANGED,
+  StoreChanged
+} from './schema';
 
 /** The panel says this often that somebody looks; the server listens for 90 seconds. */
 const LEASE_MS = 60_000;
@@ -54,6 +63,11 @@ export class Project implements IDisposable {
   /** Where calls stand that take time. */
   get progress(): ISignal<this, ProgressTold> {
     return this._progress;
+  }
+
+  /** A call is over; whoever called it is answered. */
+  get ended(): ISignal<this, CallEnded> {
+    return this._ended;
   }
 
   /** Act on the project of another file or folder. */
@@ -130,6 +144,8 @@ export class Project implements IDisposable {
       }
     } else if (emission.schema_id === PROGRESS) {
       this._progress.emit(emission as unknown as ProgressTold);
+    } else if (emission.schema_id === CALL_ENDED) {
+      this._ended.emit(emission as unknown as CallEnded);
     }
   }
 
@@ -178,20 +194,11 @@ export class Project implements IDisposable {
   private readonly _changed = new Signal<this, boolean>(this);
   private readonly _news = new Signal<this, ReadonlyArray<string>>(this);
   private readonly _progress = new Signal<this, ProgressTold>(this);
+  private readonly _ended = new Signal<this, CallEnded>(this);
   private _path = '';
   private _shown: { path: string; root?: string; store?: string } = { path: '' };
   private _state: ProjectState | null = null;
   private _problem: Problem | null = null;
   private _viewers = 0;
   private _listens = false;
-}
-
-/** A notebook's path as the contents API writes it, from what a run knows; null when the server cannot open it. */
-export async function serverPath(project: Project, notebook: string): Promise<string | null> {
-  const root = (await project.known())?.path;
-  if (root === null || root === undefined || notebook.startsWith('/')) {
-    return null;
-  }
-  const path = PathExt.join(root, notebook);
-  return path.startsWith('..') ? null : path;
 }

@@ -48,6 +48,17 @@ export interface Bundle {
   created_at: number;
 }
 
+/** A verb that was called and goes on, and where it stands. */
+export interface CallState {
+  request: string;
+  verb: string;
+  started_at: number;
+  title: string;
+  done: number;
+  total: number | null;
+  note: string;
+}
+
 /** A call was asked for its end, which comes at its next step. */
 export interface CallStopped {
   request: string;
@@ -672,6 +683,7 @@ export interface ProjectState {
   exists: boolean;
   seq: number;
   runs: number;
+  calls: CallState[];
 }
 
 /** A definition that was edited in the module's file, for a new cell of the notebook. */
@@ -1016,9 +1028,20 @@ export interface ProgressTold {
   state: 'running' | 'ended' | 'failed';
 }
 
+/** A verb that was called through the REST API is over. */
+export interface CallEnded {
+  root: string;
+  request: string;
+  verb: string;
+  code: string | null;
+  detail: string;
+  hint: string | null;
+}
+
 export const API = "nbops/api/v1";
 export const STORE_CHANGED = "urn:nbops:store-changed:v1";
 export const PROGRESS = "urn:nbops:progress:v1";
+export const CALL_ENDED = "urn:nbops:call-ended:v1";
 
 /** Every route: what it takes and what it gives. */
 export interface Routes {

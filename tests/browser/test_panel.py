@@ -337,3 +337,79 @@ def test_a_model_is_exported_from_its_document(lab: Lab) -> None:
     assert "churn-1-onnx: " in found["exported"]
     assert (lab.folder / "churn-1-onnx" / "index.html").is_file()
     assert found["replaced"] == 200
+
+
+RECORDING = """
+import pathlib, time
+for number in range(200):
+    with nbops.run(f"{name} {{number}}"):
+        nbops.log_metric("number", number)
+    if pathlib.Path("gate").exists():
+        break
+    time.sleep(0.3)
+"""
+
+
+def test_kernels_of_two_projects_record_at_once_and_each_is_seen_where_it_belongs(
+    serve: Callable[..., AbstractContextManager[Lab]],
+) -> None:
+    with serve("jupyterlab", base_url="/user/ana/") as lab:
+        for name in ("a", "b"):
+            (lab.folder / name / ".nbops").mkdir(parents=True)
+            write_notebook(
+                lab.folder / name / "work.ipynb", "%load_ext nbops\nimport nbops", RECORDING.format(name=name)
+            )
+        gates = [str(lab.folder / name / "gate") for name in ("a", "b")]
+
+        found = lab.journey("two-kernels", notebooks=["a/work.ipynb", "b/work.ipynb"], gates=gates)
+
+    assert {row[0] for row in found["seen_of_a"]} == {"a"}
+    assert {row[0] for row in found["seen_of_b"]} == {"b"}
+    assert found["grew"] == [True, True]
+    assert found["requests_while_hidden"] == 0
+    assert found["requests_while_folded"] == 0
+    assert found["caught_up"]
+
+
+GATED = """n = 1
+---
+import nbops, pathlib, time
+nbops.log_metric('score', n)
+while n > 1 and not pathlib.Path(f'{gate}-{n}').exists():
+    time.sleep(0.1)"""
+
+
+def test_a_reloaded_page_goes_on_with_the_progress_of_a_cell(lab: Lab) -> None:
+    write_parameterized(lab.folder / "slow.ipynb", GATED.replace("{gate}", "first"))
+    write_parameterized(lab.folder / "away.ipynb", GATED.replace("{gate}", "second"))
+    write_notebook(
+        lab.folder / "work.ipynb",
+        "%load_ext nbops",
+        "%nbops retrain slow.ipynb --grid n=1,2,3 --objective max:score --jobs 1",
+        "%nbops retrain away.ipynb --grid n=1,2,3 --objective max:score --jobs 1",
+    )
+
+    found = lab.journey("resumed", timeout_s=200, notebook="work.ipynb", folder=str(lab.folder))
+
+    assert found["before"] == [1, 3]
+    assert found["reloaded"] == [1, 3]
+    assert found["goes_on"] == [2, 3]
+    assert found["requests_for_news"] >= 1
+    assert "3 of 3: 3 finished" in found["table"]
+    assert "3/3 runs" in found["summary"]
+    assert found["ended_while_away"].startswith("The cell has ended while this page was away: ok")
+    assert found["violations"] == []
+    saved = nbformat.read(lab.folder / "work.ipynb", as_version=4)
+    assert [sorted(output.data) for output in saved.cells[1].outputs] == [["text/html", "text/plain"]] * 2
+
+
+def test_a_reloaded_page_shows_what_the_panel_has_set_going(lab: Lab) -> None:
+    write_parameterized(lab.folder / "slow.ipynb", GATED.replace("{gate}", "first"))
+    (lab.folder / ".nbops").mkdir()
+    open_store(load_settings(lab.folder, env={})).close()
+
+    found = lab.journey("adopted", notebook="slow.ipynb", folder=str(lab.folder))
+
+    assert "nbops retrain goes on" in found["goes_on"]
+    assert "2 running" in found["goes_on"] or "1 running" in found["goes_on"]
+    assert found["done"] == "nbops retrain is done"

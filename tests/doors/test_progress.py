@@ -64,12 +64,13 @@ def test_what_can_be_cancelled_has_a_button_while_it_goes_on_and_words_everywher
         time.sleep(0.2)
         now.advance()
 
-    live = shown[-2][LIVE]
+    advanced = shown[-3]
+    live = advanced[LIVE]
     assert live["cancels"] == "0190-sweep-of-mine"
     assert (live["stages"][0]["done"], live["stages"][0]["total"]) == (2, 4)
     assert live["stages"][0]["notes"] == ["1 running", "best score 1 (n=<i>)"]
-    assert "interrupt the kernel, or <code>nbops cancel 0190-sweep-of</code>" in shown[-2]["text/html"]
-    assert "2/4 runs" in shown[-2]["text/plain"]
+    assert "interrupt the kernel, or <code>nbops cancel 0190-sweep-of</code>" in advanced["text/html"]
+    assert "2/4 runs" in advanced["text/plain"]
     assert all("<i>" not in bundle["text/html"] for bundle in shown)
     assert sorted(shown[-1]) == ["text/html", "text/plain"], "nothing that would need a kernel stays in the file"
 
@@ -82,8 +83,21 @@ def test_an_interrupt_leaves_the_summary_alone(shown: list[dict[str, Any]]) -> N
     assert shown[-1]["text/plain"].startswith("✗ Run")
 
 
-def test_what_only_an_interrupt_ends_has_no_button(shown: list[dict[str, Any]]) -> None:
-    with notebook(), stage("Pack", total=2):
+def test_what_only_an_interrupt_ends_has_no_button_and_is_live_from_stage_to_stage(shown: list[dict[str, Any]]) -> None:
+    with notebook():
+        with stage("Pack", total=2):
+            pass
+        with stage("Send"):
+            pass
+
+    *going_on, last = shown
+    assert [bundle[LIVE]["cancels"] for bundle in going_on] == [None] * 4
+    assert len({bundle[LIVE]["display"] for bundle in going_on}) == 1
+    assert LIVE not in last
+
+
+def test_a_command_without_stages_shows_nothing(shown: list[dict[str, Any]]) -> None:
+    with notebook():
         pass
 
-    assert all(LIVE not in bundle for bundle in shown)
+    assert shown == []

@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ from tornado.websocket import websocket_connect
 from nbops.progress import stage, watching
 from nbops.records import Run, new_id
 from nbops.rest import projects
-from nbops.rest.news import STORE_CHANGED, ProgressNews
+from nbops.rest.handlers import Service
+from nbops.rest.news import CALL_ENDED, STORE_CHANGED, CallEnded, ProgressNews
 from nbops.rest.projects import Project
 from nbops.settings import load_settings
 from nbops.store import open_store
@@ -30,8 +32,8 @@ Write = Callable[..., list[Run]]
 
 
 @contextlib.asynccontextmanager
-async def listening(server: Server) -> AsyncIterator[Callable[[], Any]]:
-    """Hear the event bus as a browser does: ``await next()`` gives our next event."""
+async def listening(server: Server, schema: str = STORE_CHANGED) -> AsyncIterator[Callable[[], Any]]:
+    """Hear the event bus as a browser does: ``await next()`` gives our next event of a kind."""
     url = server.address.replace("http", "ws") + "/api/events/subscribe"
     socket = await websocket_connect(HTTPRequest(url, headers={"Authorization": f"token {server.token}"}))
 
@@ -40,7 +42,7 @@ async def listening(server: Server) -> AsyncIterator[Callable[[], Any]]:
             message = await asyncio.wait_for(socket.read_message(), 20)
             assert message is not None
             event: dict[str, Any] = json.loads(message)
-            if event["schema_id"] == STORE_CHANGED:
+            if event["schema_id"] == schema:
                 return event
 
     try:
@@ -144,6 +146,33 @@ def test_stages_of_a_verb_are_told_with_the_callers_name_and_never_faster_than_t
     ]
     assert told[-1].done == 1000
     assert len(told) < 20
+
+
+def test_calls_that_go_on_are_listed_where_they_stand_and_their_end_is_told(tmp_path: Path) -> None:
+    told: list[Any] = []
+    opened = projects.Projects(projects.ServerRoot(tmp_path), tell=told.append, in_thread=asyncio.to_thread)
+    service = Service(opened, readers=ThreadPoolExecutor(1), tell=told.append)
+    with service.going_on("retrain", root="/p", request="r1"), stage("Run", total=3) as now:
+        now.advance(note="1 running")
+        (call,) = service.calls("/p")
+        assert service.calls("/elsewhere") == []
+
+    assert (call.request, call.verb, call.title, call.done, call.total) == ("r1", "retrain", "Run", 1, 3)
+    assert service.calls("/p") == []
+    assert told[-1] == CallEnded(root="/p", request="r1", verb="retrain")
+
+
+async def test_a_page_that_did_not_call_hears_why_a_call_was_refused(server: Server) -> None:
+    async with listening(server, CALL_ENDED) as following:
+        with server.client(**{"Authorization": f"token {server.token}", "X-Request-ID": "r2"}) as client:
+            arguments = {"params": {"project": "first"}, "json": {"id": "0000"}}
+            refused = await asyncio.to_thread(client.post, "cancel", **arguments)
+
+        event = await following()
+
+    assert refused.status_code >= 400
+    assert (event["request"], event["verb"], event["code"]) == ("r2", "cancel", refused.json()["code"])
+    assert event["detail"] == refused.json()["detail"]
 
 
 def test_a_store_that_is_just_being_made_is_waited_for(tmp_path: Path, write: Write) -> None:

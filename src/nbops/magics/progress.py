@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
+from nbops import capture
 from nbops.progress import Stage, watching
 
 LIVE = "application/vnd.nbops.progress+json"
-"""What nbops' extension of JupyterLab and Notebook 7 draws with a button that cancels.
+"""What nbops' extension of JupyterLab and Notebook 7 draws, with a button where something can be cancelled.
 
-A comm would not do: while a cell waits for a sweep, its kernel answers none. The button asks the server instead.
+A comm would not do: while a cell waits for a sweep, its kernel answers none. The button asks the server instead. It
+carries what the extension needs to go on with it in a page that was loaded anew: the name of the output, which the
+notebook's file does not keep, and the execution, whose end the store knows.
 """
 _EVERY_S = 0.15
 
@@ -21,21 +24,32 @@ _EVERY_S = 0.15
 @contextlib.contextmanager
 def notebook() -> Iterator[None]:
     """Show progress below the cell for the time of a ``with`` block."""
-    with watching(Panel()):
-        yield
+    panel = Panel()
+    try:
+        with watching(panel):
+            yield
+    finally:
+        panel.close()
 
 
 class Panel:
     """Every stage of one command in one output, redrawn in place, and left as a short summary.
 
-    A stage that can be cancelled is told as ``LIVE`` too, for as long as it goes on; every other reader shows the
-    HTML or the text, and nothing else is left when it is over.
+    It is told as ``LIVE`` too, for as long as the command goes on; every other reader shows the HTML or the text, and
+    nothing else is left when it is over.
     """
 
     def __init__(self) -> None:
         self._stages: list[Stage] = []
         self._handle: Any = None
         self._drawn_at = 0.0
+        self._is_over = False
+
+    def close(self) -> None:
+        """The command is over: leave what any reader can show."""
+        self._is_over = True
+        if self._handle is not None:
+            self._draw(force=True)
 
     def began(self, stage: Stage) -> None:
         """A stage starts."""
@@ -56,20 +70,24 @@ class Panel:
         self._drawn_at = time.monotonic()
         from IPython.display import DisplayHandle
 
-        bundle = _bundle(self._stages)
-        if self._handle is None:
+        is_first = self._handle is None
+        if is_first:
             self._handle = DisplayHandle()
-            self._handle.display(bundle, raw=True)
-        else:
-            self._handle.update(bundle, raw=True)
+        bundle: dict[str, Any] = {"text/html": _html(self._stages), "text/plain": _text(self._stages)}
+        if not self._is_over:
+            bundle[LIVE] = _live(self._stages, display=self._handle.display_id)
+        show = self._handle.display if is_first else self._handle.update
+        show(bundle, raw=True)
 
 
-def _bundle(stages: Sequence[Stage]) -> dict[str, Any]:
-    bundle: dict[str, Any] = {"text/html": _html(stages), "text/plain": _text(stages)}
-    cancels = next((stage.cancels for stage in stages if stage.cancels and stage.ended_at is None), None)
-    if cancels is not None:
-        bundle[LIVE] = {"cancels": cancels, "stages": [_told(stage) for stage in stages]}
-    return bundle
+def _live(stages: Sequence[Stage], *, display: str) -> dict[str, Any]:
+    recorder = capture.current()
+    return {
+        "display": display,
+        "execution": None if recorder is None else recorder.execution_id,
+        "cancels": next((stage.cancels for stage in stages if stage.cancels and stage.ended_at is None), None),
+        "stages": [_told(stage) for stage in stages],
+    }
 
 
 def _told(stage: Stage) -> dict[str, Any]:

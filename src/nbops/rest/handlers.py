@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import contextvars
 import functools
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,13 +19,13 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from nbops.errors import ConflictError, NotFoundError, UsageError
-from nbops.progress import Sink, Stoppable, Stopped, watching
+from nbops.progress import Stage, Stoppable, Stopped, watching
 from nbops.rest.answers import Bytes, CallStopped
 from nbops.rest.arguments import from_query, understand
-from nbops.rest.news import ProgressNews
+from nbops.rest.news import CallEnded, Progress, ProgressNews
 from nbops.rest.openapi import openapi_document
 from nbops.rest.problems import Problem, plain_problem, problem_of
-from nbops.rest.projects import Projects
+from nbops.rest.projects import CallState, Projects
 from nbops.rest.routes import PREFIX, ROUTES, Action, Route
 from nbops.workspace import Workspace
 
@@ -31,35 +33,71 @@ AUTH_RESOURCE = "nbops"
 """What an authorizer of the Jupyter server is asked about."""
 
 
+@dataclass(frozen=True)
+class _Call:
+    """A verb that somebody called, while it goes on."""
+
+    verb: str
+    news: ProgressNews
+    stoppable: Stoppable
+    started_at: float
+
+    def state(self, request: str) -> CallState:
+        now = self.news.stage or Stage("")
+        return CallState(
+            request=request,
+            verb=self.verb,
+            started_at=self.started_at,
+            title=now.title,
+            done=now.done,
+            total=now.total,
+            note=now.note,
+        )
+
+
 class Service:
     """What all handlers share: the opened projects and the threads that do the work."""
 
-    def __init__(self, projects: Projects, *, readers: ThreadPoolExecutor, tell_progress: Callable[..., None]) -> None:
+    def __init__(
+        self, projects: Projects, *, readers: ThreadPoolExecutor, tell: Callable[[Progress | CallEnded], None]
+    ) -> None:
         self.projects = projects
         self.readers = readers
         # Work that takes minutes has its own threads, so that it never keeps a list waiting.
         self.workers = ThreadPoolExecutor(4, thread_name_prefix="nbops-work")
-        self.tell_progress = tell_progress
-        self._going_on: dict[str, Stoppable] = {}
+        self.tell = tell
+        self._going_on: dict[str, _Call] = {}
 
     @contextlib.contextmanager
-    def going_on(self, request: str, sink: Sink) -> Iterator[None]:
-        """Show a call's progress, and let others stop it by its name."""
-        stoppable = Stoppable(sink)
+    def going_on(self, verb: str, *, root: str, request: str) -> Iterator[None]:
+        """Show a call's progress, let others stop it by its name, and tell its end to pages that were loaded since."""
+        news = ProgressNews(self.tell, root=root, request=request)
+        call = _Call(verb, news, Stoppable(news), time.time())
+        ended = CallEnded(root=root, request=request, verb=verb)
         if request:
-            self._going_on[request] = stoppable
+            self._going_on[request] = call
         try:
-            with watching(stoppable):
+            with watching(call.stoppable):
                 yield
+        except Exception as error:
+            problem = problem_of(error)
+            ended = msgspec.structs.replace(ended, code=problem.code, detail=problem.detail, hint=problem.hint)
+            raise
         finally:
-            self._going_on.pop(request, None)
+            if request:
+                self._going_on.pop(request, None)
+                self.tell(ended)
+
+    def calls(self, root: str) -> list[CallState]:
+        """What goes on in a project just now, each call with where it stands."""
+        return [call.state(request) for request, call in [*self._going_on.items()] if call.news.root == root]
 
     def stop(self, request: str) -> CallStopped:
         """Ask a call for its end."""
         call = self._going_on.get(request)
         if call is None:
             raise NotFoundError(f"no call {request!r} is going on", hint="it is over, or was sent without X-Request-ID")
-        call.stop()
+        call.stoppable.stop()
         return CallStopped(request=request)
 
     async def run(self, executor: Executor, do: Callable[..., Any], *args: Any) -> Any:
@@ -139,8 +177,7 @@ class RouteHandler(NbopsHandler):
                 project = self.service.projects.project(settings)
                 reply = await self.service.run(self.service.readers, _read, project.reader, route, values)
             else:
-                sink = ProgressNews(self.service.tell_progress, root=settings.root, request=self._request_name())
-                with self.service.going_on(self._request_name(), sink):
+                with self.service.going_on(route.name, root=settings.root, request=self._request_name()):
                     reply = await self.service.run(self.service.workers, _change, settings, route, values)
         except Exception as error:  # The fence around a request: every failure is answered.
             problem = problem_of(error)
@@ -183,7 +220,8 @@ class ProjectHandler(NbopsHandler):
         try:
             settings = await self.service.run(self.service.readers, projects.settings, self.project_path())
             project = projects.project(settings)
-            state = await self.service.run(self.service.readers, project.state, projects.root)
+            calls = self.service.calls(settings.root)
+            state = await self.service.run(self.service.readers, project.state, projects.root, calls)
         except Exception as error:  # The fence around a request: every failure is answered.
             problem = problem_of(error)
             if problem.status >= 500:

@@ -12,6 +12,7 @@ from nbops.progress import Stage
 
 STORE_CHANGED = "urn:nbops:store-changed:v1"
 PROGRESS = "urn:nbops:progress:v1"
+CALL_ENDED = "urn:nbops:call-ended:v1"
 
 SCHEMAS: tuple[dict[str, Any], ...] = (
     {
@@ -52,6 +53,23 @@ SCHEMAS: tuple[dict[str, Any], ...] = (
             "state": {"enum": ["running", "ended", "failed"], "title": "State", "description": "Whether it goes on."},
         },
     },
+    {
+        "$id": CALL_ENDED,
+        "version": "1",
+        "title": "A verb that was called through the REST API is over",
+        "personal-data": False,
+        "description": "For pages that were loaded meanwhile: the caller itself is answered.",
+        "type": "object",
+        "required": ["root", "request", "verb", "code", "detail", "hint"],
+        "properties": {
+            "root": {"type": "string", "title": "Project", "description": "The project's folder."},
+            "request": {"type": "string", "title": "Request", "description": "The caller's X-Request-ID."},
+            "verb": {"type": "string", "title": "Verb", "description": "What was called."},
+            "code": {"type": ["string", "null"], "title": "Code", "description": "Of the refusal; null when done."},
+            "detail": {"type": "string", "title": "Detail", "description": "Why it was refused; empty when done."},
+            "hint": {"type": ["string", "null"], "title": "Hint", "description": "The cure, when there is one."},
+        },
+    },
 )
 
 
@@ -68,19 +86,33 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     state: str
 
 
+class CallEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """A verb that was called through the REST API is over."""
+
+    root: str
+    request: str
+    verb: str
+    code: str | None = None
+    detail: str = ""
+    hint: str | None = None
+
+
 class ProgressNews:
     """A sink that tells the event bus where a verb stands, at most ten times a second for each stage."""
 
     def __init__(self, tell: Callable[[Progress], None], *, root: str, request: str) -> None:
         self._tell = tell
-        self._root = root
-        self._request = request
+        self.root = root
+        self.request = request
+        self.stage: Stage | None = None
+        """The stage that moved last, for whoever begins to listen only now."""
         self._told_at: dict[int, float] = {}
 
     def began(self, stage: Stage) -> None:
         self._say(stage, "running")
 
     def moved(self, stage: Stage) -> None:
+        self.stage = stage
         if time.monotonic() - self._told_at.get(id(stage), 0.0) >= 0.1:
             self._say(stage, "running")
 
@@ -89,16 +121,16 @@ class ProgressNews:
         self._told_at.pop(id(stage), None)
 
     def _say(self, stage: Stage, state: str) -> None:
+        self.stage = stage
         self._told_at[id(stage)] = time.monotonic()
-        self._tell(
-            Progress(
-                root=self._root,
-                request=self._request,
-                title=stage.title,
-                done=stage.done,
-                total=stage.total,
-                unit=stage.unit,
-                note=stage.note,
-                state=state,
-            )
+        told = Progress(
+            root=self.root,
+            request=self.request,
+            title=stage.title,
+            done=stage.done,
+            total=stage.total,
+            unit=stage.unit,
+            note=stage.note,
+            state=state,
         )
+        self._tell(told)

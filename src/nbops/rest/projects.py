@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import threading
@@ -17,10 +18,13 @@ import msgspec
 from nbops.errors import NbopsError, NotFoundError, StoreVersionError, UsageError
 from nbops.rest.ear import Ear
 from nbops.settings import Settings, is_server, load_settings
+from nbops.store.mounts import is_network
 from nbops.workspace import Workspace
 
 LIVE_S = 0.1
 """How often a store is asked for news while somebody looks."""
+PULSE_S = 0.02
+"""How often the files of a local store are looked at meanwhile; a write that shows there is told at once."""
 IDLE_S = 2.0
 """The same while nobody does."""
 TOGETHER_S = 0.1
@@ -44,6 +48,20 @@ class News(msgspec.Struct, frozen=True, kw_only=True):
     """Tables that were written to; empty when too much was written to say."""
 
 
+class CallState(msgspec.Struct, frozen=True, kw_only=True):
+    """A verb that was called and goes on, and where it stands."""
+
+    request: str
+    """The caller's ``X-Request-ID``, by which events tell of it and ``calls/stop`` ends it."""
+    verb: str
+    started_at: float
+    title: str
+    """The stage it is in; empty when it has told none yet."""
+    done: float
+    total: float | None
+    note: str
+
+
 class ProjectState(msgspec.Struct, frozen=True, kw_only=True):
     """Which project a path belongs to, and where its store stands."""
 
@@ -57,6 +75,8 @@ class ProjectState(msgspec.Struct, frozen=True, kw_only=True):
     """Whether anything was recorded yet."""
     seq: int
     runs: int
+    calls: list[CallState]
+    """Verbs that somebody called and that go on: a page that is loaded now shows where they stand."""
 
 
 class ServerRoot:
@@ -138,7 +158,7 @@ class Project:
         workspace.store.last_change()
         return workspace
 
-    def state(self, server: ServerRoot) -> ProjectState:
+    def state(self, server: ServerRoot, calls: list[CallState]) -> ProjectState:
         """Say where the project stands."""
         exists = self.exists()
         store = self.reader().store if exists else None
@@ -150,7 +170,26 @@ class Project:
             exists=exists,
             seq=store.last_change() if store else 0,
             runs=store.count_runs() if store else 0,
+            calls=calls,
         )
+
+    def pulse(self) -> tuple[int, ...] | None:
+        """What the disk says of the store's files, which a write changes; None where looking there costs a journey."""
+        if not self._files:
+            return None
+        found: list[int] = []
+        for path in self._files:
+            with contextlib.suppress(OSError):
+                there = path.stat()
+                found += there.st_mtime_ns, there.st_size
+        return tuple(found)
+
+    @functools.cached_property
+    def _files(self) -> tuple[Path, ...]:
+        store = Path(self.settings.store)
+        if is_server(self.settings.store) or is_network(store):
+            return ()
+        return store, store.with_name(f"{store.name}-wal")
 
     def news(self, since: int) -> News | None:
         """What was written after a sequence number; None when nothing was."""
@@ -179,6 +218,23 @@ class Project:
             found = Path(self.settings.store).stat()
             return found.st_dev, found.st_ino
         return None
+
+
+def read_ahead(folder: str) -> None:
+    """Load what the first question of a panel needs, so that whoever opens one does not wait for it.
+
+    Args:
+        folder: the server's root, whose own project is read once when there is one.
+    """
+    import nbops.flows.show
+    import nbops.lineage
+    import nbops.store.references
+    import nbops.store.sqlite
+    import nbops.store.where  # noqa: F401
+
+    # Where nothing is recorded yet there is nothing to read; what is wrong with a store is told to whoever asks for it.
+    with contextlib.suppress(NbopsError), contextlib.closing(Project(load_settings(folder))) as project:
+        msgspec.json.encode(project.reader().runs(limit=1))
 
 
 MOST_CHANGES = 1000
@@ -235,6 +291,8 @@ class Projects:
         ear: Ear | None = None
         try:
             while time.monotonic() - project.asked_at < FORGET_S:
+                # Felt before asking: what is written while the store answers is noticed, too.
+                pulse = project.pulse()
                 try:
                     if ear is None and is_server(project.settings.store):
                         ear = await self._in_thread(_ear_of, project, asyncio.get_running_loop(), written)
@@ -247,7 +305,10 @@ class Projects:
                         complained = error.code
                         log.warning("cannot follow %s: %s", project.settings.store, error)
                 live = time.monotonic() < self._leases.get(key, 0.0)
-                await _pause(written, ear, LIVE_S if live else IDLE_S)
+                if live and pulse is not None:
+                    await _until_written(project, pulse)
+                else:
+                    await _pause(written, ear, LIVE_S if live else IDLE_S)
         finally:
             if ear is not None:
                 ear.close()
@@ -266,6 +327,15 @@ def _ear_of(project: Project, loop: asyncio.AbstractEventLoop, written: asyncio.
             loop.call_soon_threadsafe(written.set)
 
     return Ear(project.reader().store, woken)
+
+
+async def _until_written(project: Project, pulse: tuple[int, ...]) -> None:
+    """Wait until the files of a local store change, or until it is time to ask it anyway."""
+    # The clocks of file systems are coarse, so that two writes of the same tick may look like one.
+    for _ in range(round(LIVE_S / PULSE_S)):
+        if project.pulse() != pulse:
+            return
+        await asyncio.sleep(PULSE_S)
 
 
 async def _pause(written: asyncio.Event, ear: Ear | None, pause_s: float) -> None:

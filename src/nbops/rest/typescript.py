@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nbops.rest.news import PROGRESS, SCHEMAS, STORE_CHANGED
+from nbops.rest.news import CALL_ENDED, PROGRESS, SCHEMAS, STORE_CHANGED
 from nbops.rest.openapi import openapi_document
 from nbops.rest.routes import PREFIX
 
@@ -28,7 +28,8 @@ def typescript() -> str:
     document = openapi_document()
     schemas = document["components"]["schemas"]
     parts = ["".join(_interface(name, schema)) for name, schema in sorted(schemas.items())]
-    parts += [_interface_of_event("StoreChanged", STORE_CHANGED), _interface_of_event("ProgressTold", PROGRESS)]
+    events = {"StoreChanged": STORE_CHANGED, "ProgressTold": PROGRESS, "CallEnded": CALL_ENDED}
+    parts += [_interface_of_event(name, schema_id) for name, schema_id in events.items()]
     parts.append(_constants())
     parts.append(_routes(document["paths"]))
     return HEADER + "\n".join(parts)
@@ -54,6 +55,7 @@ def _constants() -> str:
         f"export const API = {json.dumps(PREFIX)};\n"
         f"export const STORE_CHANGED = {json.dumps(STORE_CHANGED)};\n"
         f"export const PROGRESS = {json.dumps(PROGRESS)};\n"
+        f"export const CALL_ENDED = {json.dumps(CALL_ENDED)};\n"
     )
 
 
