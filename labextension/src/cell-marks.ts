@@ -31,6 +31,7 @@ export class CellMarks implements IDisposable {
       this._watch.dispose();
       this._follow(null);
       this._drawing.dispose();
+      window.clearTimeout(this._asking);
     }
   }
 
@@ -41,7 +42,11 @@ export class CellMarks implements IDisposable {
 
   private _onNews(_: unknown, tables: ReadonlyArray<string>): void {
     if (tables.length === 0 || tables.includes('cells')) {
-      void this._ask();
+      // Telling what a session's cells have to do with each other takes the server longer than a list of rows.
+      this._asking ||= window.setTimeout(() => {
+        this._asking = 0;
+        void this._ask();
+      }, 300);
     }
   }
 
@@ -131,6 +136,7 @@ export class CellMarks implements IDisposable {
   }
 
   private _isDisposed = false;
+  private _asking = 0;
   private _panel: NotebookPanel | null = null;
   private _found: NotebookCell[] = [];
   private readonly _watch: IDisposable;

@@ -34,7 +34,14 @@ export class Client {
     takes: Routes[N]['takes'],
     options: ICallOptions = {}
   ): Promise<Routes[N]['gives']> {
-    const response = await this._send(METHODS[name] ?? 'GET', name, takes, options);
+    const method = METHODS[name] ?? 'GET';
+    const url = this._address(method, name, takes, options);
+    const early = this._ahead.get(url);
+    if (early !== undefined) {
+      this._ahead.delete(url);
+      return early as Promise<Routes[N]['gives']>;
+    }
+    const response = await this._send(method, url, takes, options);
     const type = response.headers.get('Content-Type') ?? '';
     if (!response.ok) {
       throw new ProblemError(await problemOf(response, type));
@@ -44,12 +51,23 @@ export class Client {
     >;
   }
 
-  private async _send(method: string, name: string, takes: object, options: ICallOptions): Promise<Response> {
+  /** Ask already now what is about to be asked: the next same question has this answer. */
+  ahead<N extends keyof Routes>(name: N, takes: Routes[N]['takes'], options: ICallOptions): void {
+    const asked = this.call(name, takes, options);
+    // Whoever asks hears of a refusal.
+    asked.catch(() => undefined);
+    this._ahead.set(this._address('GET', name, takes, options), asked);
+  }
+
+  private _address(method: string, name: string, takes: object, options: ICallOptions): string {
     const query = new URLSearchParams({ project: options.project ?? '' });
     if (method === 'GET') {
       encode(takes, query);
     }
-    const url = `${URLExt.join(this.settings.baseUrl, API, name)}?${query}`;
+    return `${URLExt.join(this.settings.baseUrl, API, name)}?${query}`;
+  }
+
+  private async _send(method: string, url: string, takes: object, options: ICallOptions): Promise<Response> {
     const headers: Record<string, string> = { 'Content-Type': 'application/json' };
     if (options.request) {
       headers['X-Request-ID'] = options.request;
@@ -71,6 +89,8 @@ export class Client {
       }
     }
   }
+
+  private readonly _ahead = new Map<string, Promise<unknown>>();
 }
 
 async function problemOf(response: Response, type: string): Promise<Problem> {

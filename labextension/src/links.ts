@@ -1,6 +1,8 @@
 import { IRouter, JupyterFrontEnd } from '@jupyterlab/application';
 import { PathExt } from '@jupyterlab/coreutils';
 
+import { LINK } from './link-rule';
+
 /** What a link into the panel asks for, as notices carry it. */
 export interface ILink {
   readonly noun: 'run' | 'sweep';
@@ -10,8 +12,6 @@ export interface ILink {
   /** The address without the question, so that a reload does not ask it again. */
   readonly rest: string;
 }
-
-const LINK = /[?&]nbops-(run|sweep)=([0-9a-f]+)/;
 
 /**
  * Read an address such as `/lab/tree/churn?nbops-run=0198`.
@@ -36,29 +36,21 @@ export function linkOf(path: string, search: string, hash = ''): ILink | null {
   };
 }
 
-/** Open what a link asks for, once the application has started. */
-export function followLinks(
+/** Open what an address asks for. */
+export async function follow(
   app: JupyterFrontEnd,
   router: IRouter,
+  { path, search, hash }: IRouter.ILocation,
   project: { open(folder: string): void }
-): void {
-  const command = 'nbops:follow-link';
-  app.commands.addCommand(command, {
-    describedBy: { args: null },
-    execute: async () => {
-      const { path, search, hash } = router.current;
-      const link = linkOf(path, search ?? '', hash);
-      if (link === null) {
-        return;
-      }
-      router.navigate(link.rest, { skipRouting: true });
-      if (link.folder !== null) {
-        project.open(link.folder);
-      }
-      await app.commands.execute('nbops:open-panel');
-      await app.commands.execute(`nbops:open-${link.noun}`, { [link.noun]: link.id });
-    }
-  });
-  // Behind JupyterLab's own rules, which open the folder or file that the address names.
-  router.register({ command, pattern: LINK, rank: 1000 });
+): Promise<void> {
+  const link = linkOf(path, search ?? '', hash);
+  if (link === null) {
+    return;
+  }
+  router.navigate(link.rest, { skipRouting: true });
+  if (link.folder !== null) {
+    project.open(link.folder);
+  }
+  await app.commands.execute('nbops:open-panel');
+  await app.commands.execute(`nbops:open-${link.noun}`, { [link.noun]: link.id });
 }

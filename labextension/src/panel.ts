@@ -163,7 +163,9 @@ class SectionHost extends PanelWithToolbar {
   }
 
   private async _load(): Promise<void> {
-    const content = await this.section.load(this._context);
+    const loading = this.section.load(this._context);
+    this.section.ahead?.(this._context);
+    const content = await loading;
     if (this.isDisposed) {
       content.dispose();
       return;

@@ -89,21 +89,26 @@ export class PagedRows<T> {
     this._asked.clear();
     const wanted = this._pagesInView();
     try {
-      // The rows do not wait for the count, which a filter can make the slower of the two.
-      const counted = this._source.count?.();
-      const fetched = Promise.all(wanted.map(async page => [page, await this._fetch(page)] as const));
-      counted?.catch(() => undefined);
-      const pages = await fetched;
+      // Counted beside the rows where there were more than are in view. They do not wait for it: a filter can make it the
+      // slower of the two.
+      const seen = (wanted[wanted.length - 1] + 1) * this._pageSize;
+      const early = this._total !== null && this._total > seen ? this._source.count?.() : undefined;
+      early?.catch(() => undefined);
+      const pages = await this._fetchPages(wanted);
       if (generation !== this._generation) {
         return;
       }
       this._pages = new Map(pages);
       this._problem = null;
-      if (counted === undefined || this._total === null) {
+      const isEnd = this._isEnd(pages);
+      if (isEnd || this._source.count === undefined || this._total === null) {
         this._total = knownTotal(pages, this._pageSize);
       }
       this._changed.emit();
-      const total = counted === undefined ? this._total : await counted;
+      if (isEnd || this._source.count === undefined) {
+        return;
+      }
+      const total = await (early ?? this._source.count());
       if (generation === this._generation && total !== this._total) {
         this._total = total;
         this._changed.emit();
@@ -142,6 +147,19 @@ export class PagedRows<T> {
 
   private _fetch(page: number): Promise<T[]> {
     return this._source.fetch(page * this._pageSize, this._pageSize);
+  }
+
+  /** Fetch pages that follow each other with one question. */
+  private async _fetchPages(pages: number[]): Promise<[number, T[]][]> {
+    const size = this._pageSize;
+    const rows = await this._source.fetch(pages[0] * size, pages.length * size);
+    return pages.map((page, at) => [page, rows.slice(at * size, (at + 1) * size)]);
+  }
+
+  /** Whether these pages say by themselves how many rows there are: they reach a row, and the end behind it. */
+  private _isEnd(pages: [number, T[]][]): boolean {
+    const rows = countOf(pages);
+    return rows < pages.length * this._pageSize && (rows > 0 || pages[0][0] === 0);
   }
 
   private _pagesInView(): number[] {
@@ -185,10 +203,13 @@ export namespace PagedRows {
   }
 }
 
-/** The total as far as pages tell it: behind a full page there may be one more row. */
+/** The total as far as pages that follow each other tell it: behind full ones there may be one more row. */
 function knownTotal(pages: (readonly [number, unknown[]])[], pageSize: number): number {
-  const ends = pages.map(
-    ([page, rows]) => page * pageSize + rows.length + (rows.length === pageSize ? 1 : 0)
-  );
-  return Math.max(0, ...ends);
+  const rows = countOf(pages);
+  const end = pages[0][0] * pageSize + rows;
+  return rows === pages.length * pageSize ? end + 1 : end;
+}
+
+function countOf(pages: (readonly [number, unknown[]])[]): number {
+  return pages.reduce((sum, [, rows]) => sum + rows.length, 0);
 }

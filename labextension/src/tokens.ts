@@ -53,6 +53,8 @@ export interface ISection {
   readonly icon?: LabIcon;
   /** Whether it is unfolded when the panel is first opened. */
   readonly isOpen?: boolean;
+  /** Ask what its content is going to ask first, beside the fetching of its code. */
+  ahead?(context: IContext): void;
   /** Make its content; called when it is first seen, so that a closed panel loads nothing. */
   load(context: IContext): Promise<ISectionContent>;
 }

@@ -5,6 +5,7 @@ import { PagedRows } from '../src/rows';
 /** A server with so many rows, which remembers what it was asked. */
 function server(total: number) {
   const asked: number[] = [];
+  const counted: number[] = [];
   const state = { total, version: 1, failing: false };
   const rows = new PagedRows<string>({
     pageSize: 10,
@@ -17,9 +18,12 @@ function server(total: number) {
       const length = Math.max(0, Math.min(limit, state.total - offset));
       return Array.from({ length }, (_, index) => `${offset + index} v${state.version}`);
     },
-    count: async () => state.total
+    count: async () => {
+      counted.push(state.total);
+      return state.total;
+    }
   });
-  return { rows, asked, state };
+  return { rows, asked, counted, state };
 }
 
 const settled = () => new Promise(resolve => setTimeout(resolve, 5));
@@ -53,6 +57,40 @@ describe('a window of many rows', () => {
     }
     expect(rows.held()).toHaveLength(30);
     expect(rows.row(505)).toBe('505 v1');
+  });
+
+  it('asks once for pages that stand side by side in view', async () => {
+    const { rows, asked } = server(1000);
+    await rows.refresh();
+    rows.show(5, 25);
+    await settled();
+    asked.length = 0;
+    await rows.refresh();
+    expect(asked).toEqual([0]);
+    expect(rows.row(25)).toBe('25 v1');
+  });
+
+  it('counts only what it has not seen to its end', async () => {
+    const { rows, counted, state } = server(17);
+    rows.show(0, 12);
+    await rows.refresh();
+    expect([rows.total, counted]).toEqual([17, []]);
+    state.total = 20;
+    await rows.refresh();
+    expect(rows.total).toBe(20);
+    state.total = 7;
+    await rows.refresh();
+    expect(rows.total).toBe(7);
+  });
+
+  it('that became shorter than where one looks is counted', async () => {
+    const { rows, state } = server(1000);
+    await rows.refresh();
+    rows.show(500, 505);
+    await settled();
+    state.total = 30;
+    await rows.refresh();
+    expect(rows.total).toBe(30);
   });
 
   it('shows what is new in view without a moment of nothing', async () => {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -45,6 +46,30 @@ def test_the_wheel_has_what_exported_models_need_in_a_browser(wheel: Path) -> No
     found = sorted(name.rpartition("/")[2] for name in names if "labextensions/nbops/onnxruntime-web/" in name)
     assert found == sorted(FILES)
     assert [name for name in names if name.endswith("nbops/bundle/portable/files/browser/predict.js")]
+
+
+CLOSED_BYTES = 35_000
+"""What a page loads of a panel that nobody opens; promised are 40,000, and the next feature needs room."""
+
+
+def test_a_closed_panel_loads_little_code(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    scripts = {name.rpartition("/")[2]: name for name in archive.namelist() if "/labextensions/nbops/static/" in name}
+    (entry,) = (name for name in scripts if name.startswith("remoteEntry."))
+    text = archive.read(scripts[entry]).decode()
+
+    # The entry says which of the others have what JupyterLab starts: "./extension":()=>n.e(908).then(…)
+    starting = re.search(r'"\./extension":\(\)=>(.*?)\.then\(', text)
+    assert starting is not None
+    chunks = [
+        name for number in re.findall(r"\.e\((\d+)\)", starting[1]) for name in scripts if name.startswith(f"{number}.")
+    ]
+
+    assert chunks
+    loaded = {name: archive.getinfo(scripts[name]).file_size for name in (entry, *chunks)}
+    assert sum(loaded.values()) <= CLOSED_BYTES, (
+        f"{loaded}: import() what is not needed before the panel is opened, as labextension/src/commands/index.ts does"
+    )
 
 
 def test_an_installed_wheel_is_found_by_jupyter_without_node(wheel: Path, tmp_path: Path) -> None:

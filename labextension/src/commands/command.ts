@@ -3,13 +3,14 @@ import { ReadonlyJSONObject } from '@lumino/coreutils';
 
 import { Noun } from '../standpoint';
 import { IContext } from '../tokens';
+import type { CommandId } from './captions';
 
 /** What is known of a command before it is run for the first time. */
 export interface ICommandWords extends Pick<
   CommandRegistry.ICommandOptions,
-  'label' | 'caption' | 'icon' | 'isEnabled' | 'isVisible'
+  'label' | 'icon' | 'isEnabled' | 'isVisible'
 > {
-  id: string;
+  id: CommandId;
   /** What it acts on: rows and documents of these kinds; it is enabled where somebody stands on one. */
   on?: ReadonlyArray<Noun>;
   /** The argument that says on which; the noun itself when not given. */
@@ -20,18 +21,6 @@ export interface ICommandWords extends Pick<
 export interface ICommand extends Pick<CommandRegistry.ICommandOptions, 'execute'> {
   id: string;
   describedBy: { args: ReadonlyJSONObject };
-}
-
-/** Describe arguments that are all text. */
-export function textArgs(properties: { [name: string]: string }): { args: ReadonlyJSONObject } {
-  return {
-    args: {
-      type: 'object',
-      properties: Object.fromEntries(
-        Object.entries(properties).map(([name, description]) => [name, { type: 'string', description }])
-      )
-    }
-  };
 }
 
 /** What the arguments say, else what somebody stands on. */

@@ -1,7 +1,8 @@
 import { Clipboard } from '@jupyterlab/apputils';
 
 import { IContext } from '../tokens';
-import { ICommand, meant, textArgs } from './command';
+import { textArgs } from './arguments';
+import { ICommand, meant } from './command';
 
 export function copyId(context: IContext): ICommand {
   const { trans } = context;

@@ -3,7 +3,8 @@ import { Dialog, showDialog } from '@jupyterlab/apputils';
 import { act } from '../act';
 import { statusWords } from '../parts/words';
 import { IContext } from '../tokens';
-import { ICommand, meant, textArgs } from './command';
+import { textArgs } from './arguments';
+import { ICommand, meant } from './command';
 
 const about = (context: IContext) => textArgs({ endpoint: context.trans.__('Name of the endpoint') });
 

@@ -6,7 +6,8 @@ import { definitionsOf } from '../definitions';
 import { runLine, words } from '../kernel';
 import { offerCell } from '../new-cell';
 import { IContext } from '../tokens';
-import { ICommand, textArgs } from './command';
+import { textArgs } from './arguments';
+import { ICommand } from './command';
 
 export function extractFunctions(context: IContext): ICommand {
   const { trans } = context;

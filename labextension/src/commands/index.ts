@@ -20,8 +20,19 @@ export function addCommands(context: IContext, panel: NbopsPanel, palette: IComm
     known ??= import('./doing').then(module => module.doing(context, panel));
     return (await known).get(id) as ICommand;
   };
+  let captions: { [id: string]: string } | null = null;
+  const captionOf = (id: string): string => {
+    if (captions === null) {
+      captions = {};
+      void import('./captions').then(({ captionsOf }) => {
+        captions = captionsOf(context.trans);
+        commands.notifyCommandChanged();
+      });
+    }
+    return captions[id] ?? '';
+  };
   const add = (id: string, options: Parameters<typeof commands.addCommand>[1]) => {
-    commands.addCommand(id, options);
+    commands.addCommand(id, { caption: () => captionOf(id), ...options });
     if (!WITH_ARGUMENTS.includes(id)) {
       palette?.addItem({ command: id, category });
     }

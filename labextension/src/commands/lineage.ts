@@ -1,6 +1,7 @@
-import { serverPath } from '../project';
+import { serverPath } from '../server-path';
 import { IContext } from '../tokens';
-import { ICommand, textArgs } from './command';
+import { textArgs } from './arguments';
+import { ICommand } from './command';
 
 export function openLineage(context: IContext): ICommand {
   const { trans } = context;

@@ -1,7 +1,8 @@
 import { act } from '../act';
 import { Routes } from '../schema';
 import { IContext } from '../tokens';
-import { ICommand, meant, textArgs } from './command';
+import { textArgs } from './arguments';
+import { ICommand, meant } from './command';
 
 export function openModel(context: IContext): ICommand {
   const { trans } = context;

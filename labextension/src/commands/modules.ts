@@ -1,7 +1,8 @@
 import { act } from '../act';
 import { offerCell } from '../new-cell';
 import { IContext } from '../tokens';
-import { ICommand, meant, textArgs } from './command';
+import { textArgs } from './arguments';
+import { ICommand, meant } from './command';
 
 export function openModule(context: IContext): ICommand {
   const { trans } = context;

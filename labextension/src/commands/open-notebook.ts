@@ -1,6 +1,7 @@
 import { IContext } from '../tokens';
-import { ICommand, meant, textArgs } from './command';
-import { serverPath } from '../project';
+import { textArgs } from './arguments';
+import { ICommand, meant } from './command';
+import { serverPath } from '../server-path';
 
 export function openNotebook(context: IContext): ICommand {
   const { app, project, trans } = context;

@@ -7,7 +7,6 @@ export function openPanel({ app, trans }: IContext, panel: NbopsPanel): ICommand
   return {
     id: 'nbops:open-panel',
     label: trans.__('nbops Panel'),
-    caption: trans.__('Show runs, cells, modules, models and endpoints beside the notebook'),
     icon: nbopsIcon,
     describedBy: {
       args: {

@@ -1,5 +1,6 @@
 import { IContext } from '../tokens';
-import { ICommand, meant, textArgs } from './command';
+import { textArgs } from './arguments';
+import { ICommand, meant } from './command';
 
 export function openRun(context: IContext): ICommand {
   const { trans } = context;

@@ -1,6 +1,7 @@
 import { act } from '../act';
 import { IContext } from '../tokens';
-import { ICommand, meant, textArgs } from './command';
+import { textArgs } from './arguments';
+import { ICommand, meant } from './command';
 
 /** What can be drawn. */
 const DRAWN = ['run', 'sweep', 'endpoint', 'model'] as const;

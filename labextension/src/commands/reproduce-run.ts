@@ -2,7 +2,8 @@ import { act } from '../act';
 import { short } from '../format';
 import { Reproduction } from '../schema';
 import { IContext } from '../tokens';
-import { ICommand, meant, textArgs } from './command';
+import { textArgs } from './arguments';
+import { ICommand, meant } from './command';
 
 export function reproduceRun(context: IContext): ICommand {
   const { trans } = context;

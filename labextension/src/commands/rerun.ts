@@ -5,7 +5,8 @@ import { text } from '../format';
 import { asProblem } from '../problem';
 import { Run } from '../schema';
 import { IContext } from '../tokens';
-import { ICommand, meant, textArgs } from './command';
+import { textArgs } from './arguments';
+import { ICommand, meant } from './command';
 
 /** Run a run's notebook once more, as it is now, with the parameters that the run had. */
 export function rerun(context: IContext): ICommand {

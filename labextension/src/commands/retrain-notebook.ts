@@ -1,5 +1,6 @@
 import { IContext } from '../tokens';
-import { ICommand, meantNotebook, textArgs } from './command';
+import { textArgs } from './arguments';
+import { ICommand, meantNotebook } from './command';
 
 export function retrainNotebook(context: IContext): ICommand {
   const { notebooks, trans } = context;

@@ -5,7 +5,8 @@ import { text } from '../format';
 import { NbopsPanel } from '../panel';
 import { statusWords } from '../parts/words';
 import { IContext } from '../tokens';
-import { ICommand, meant, meantNotebook, textArgs } from './command';
+import { textArgs } from './arguments';
+import { ICommand, meant, meantNotebook } from './command';
 
 const about = (context: IContext) => textArgs({ schedule: context.trans.__('Id or name of the schedule') });
 

@@ -6,7 +6,6 @@ export function searchRuns({ app, trans }: IContext, panel: NbopsPanel): IComman
   return {
     id: 'nbops:search-runs',
     label: trans.__('Search Runs'),
-    caption: trans.__('Search runs by name or by an expression such as metrics.accuracy > 0.9'),
     describedBy: { args: { type: 'object', properties: {} } },
     execute: async () => {
       app.shell.activateById(panel.id);

@@ -1,7 +1,8 @@
 import { act } from '../act';
 import { text } from '../format';
 import { IContext } from '../tokens';
-import { ICommand, meant, textArgs } from './command';
+import { textArgs } from './arguments';
+import { ICommand, meant } from './command';
 
 export function openSweep(context: IContext): ICommand {
   const { trans } = context;

@@ -3,7 +3,8 @@ import { Dialog, showDialog } from '@jupyterlab/apputils';
 import { act } from '../act';
 import { short } from '../format';
 import { IContext } from '../tokens';
-import { ICommand, meant, meantRuns, textArgs } from './command';
+import { textArgs } from './arguments';
+import { ICommand, meant, meantRuns } from './command';
 
 /** A run's name, tags and note, and the lists it stands in. */
 export const tidyRuns = [renameRun, tagRun, noteOnRun, archiveRuns, deleteRuns, restoreRuns];

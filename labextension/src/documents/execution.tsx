@@ -3,7 +3,7 @@ import * as React from 'react';
 import { duration, moment, short, size } from '../format';
 import { nbopsIcon } from '../icons';
 import { StatusWord } from '../parts/status';
-import { serverPath } from '../project';
+import { serverPath } from '../server-path';
 import { CellExecution, Run, ShownOutputs } from '../schema';
 import { IContext } from '../tokens';
 import { Document, openInMain } from './document';

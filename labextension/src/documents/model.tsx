@@ -1,7 +1,7 @@
 import * as React from 'react';
 
 import { moment, number, short } from '../format';
-import { modelIcon } from '../icons';
+import { modelIcon } from '../noun-icons';
 import { StatusMark } from '../parts/status';
 import { CheckResult, Column, ModelState, ModelVersion } from '../schema';
 import { IContext } from '../tokens';

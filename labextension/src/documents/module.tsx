@@ -1,7 +1,7 @@
 import * as React from 'react';
 
 import { moment } from '../format';
-import { moduleIcon } from '../icons';
+import { moduleIcon } from '../noun-icons';
 import { Definition, ModulePage } from '../schema';
 import { IContext } from '../tokens';
 import { Document, openInMain } from './document';

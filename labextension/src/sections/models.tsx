@@ -1,7 +1,7 @@
 import * as React from 'react';
 
 import { ago, moment } from '../format';
-import { modelIcon } from '../icons';
+import { modelIcon } from '../noun-icons';
 import { StatusMark } from '../parts/status';
 import { ModelState } from '../schema';
 import { IContext } from '../tokens';

@@ -1,7 +1,7 @@
 import * as React from 'react';
 
 import { ago, moment } from '../format';
-import { moduleIcon } from '../icons';
+import { moduleIcon } from '../noun-icons';
 import { ModuleState } from '../schema';
 import { IContext } from '../tokens';
 import { ListSection, TwoLines } from './list';

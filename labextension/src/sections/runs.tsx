@@ -70,6 +70,11 @@ export class RunsSection extends LiveSection {
 
   protected refresh(): void {
     void this.rows.refresh();
+    if (this._isFirst) {
+      this._isFirst = false;
+      // The first answer was asked for ahead of this code, before it heard of news.
+      void this.rows.refresh();
+    }
   }
 
   protected forget(): void {
@@ -124,6 +129,7 @@ export class RunsSection extends LiveSection {
   private _call: IContext['client']['call'] = (name, takes) =>
     this.context.client.call(name, takes, { project: this.context.project.path });
 
+  private _isFirst = true;
   private _typed = '';
   private _where: string | undefined;
   private _orderBy = '';
