@@ -54,7 +54,8 @@ class _FrameBuilder:
         import pandas as pd
 
         columns = zip(self._names, self._makers, columns_of(rows), strict=True)
-        return pd.DataFrame({name: make(values) for name, make, values in columns}, copy=False)
+        # joined into blocks, as pandas does unless it is told otherwise: what is picked out of it is quicker to pick
+        return pd.DataFrame({name: make(values) for name, make, values in columns})
 
 
 def _single_builder(name: str, dtype: Dtype, *, is_series: bool) -> Callable[[Sequence[Row]], Any]:

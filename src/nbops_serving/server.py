@@ -26,6 +26,7 @@ from nbops_serving.answers import Answer
 from nbops_serving.app import App, Limits, Serving, report
 from nbops_serving.bundle import OpenBundle, offer_modules, open_bundle
 from nbops_serving.connection import Connection
+from nbops_serving.imports import import_lightly
 from nbops_serving.keys import Keys
 from nbops_serving.manifest import Policy
 from nbops_serving.metrics import Metrics
@@ -267,8 +268,10 @@ def _open(bundle: OpenBundle) -> tuple[Rung, float]:
 
     np.seterr(all="ignore")  # a number far out may overflow; that is an answer, no line for the log
     offer_modules(bundle)
-    rung = open_rung(bundle)
     manifest = bundle.manifest
+    if manifest.model_file:
+        import_lightly(manifest)
+    rung = open_rung(bundle)
     if not manifest.example:
         return rung, 0.0
     rows, _ = Reader(manifest.signature, Policy()).check(manifest.example)
