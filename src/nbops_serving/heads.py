@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from nbops_serving import single
 from nbops_serving.answers import Answer, RefusedRowError
 from nbops_serving.operations import Floats, Head, Linear, Trees, Value
 from nbops_serving.trees import scores_of
@@ -23,6 +26,10 @@ def said_by(head: Head, classes: list[Value] | None) -> Callable[[Floats], Answe
         A function from a matrix of shape (rows, features) to the answer.
     """
     raw = _linear(head) if isinstance(head, Linear) else scores_of(head)
+    if isinstance(head, Trees) and head.adds_single:
+        return _numbers_in_single(raw, head.link) if classes is None else _classes_in_single(raw, head.link, classes)
+    if classes is None and head.link == "logistic":
+        return lambda matrix: Answer([_logistic(score) for score in raw(matrix)[:, 0].tolist()])
     if classes is None:
         inverse = np.exp if head.link == "exponential" else None
         return lambda matrix: Answer((raw(matrix) if inverse is None else inverse(raw(matrix)))[:, 0].tolist())
@@ -38,6 +45,30 @@ def said_by(head: Head, classes: list[Value] | None) -> Callable[[Floats], Answe
         probabilities = scores if link is None else link(scores)
         # the scores decide, as in scikit-learn: far out, several probabilities are all but 1
         return Answer([classes[place] for place in scores.argmax(axis=1).tolist()], probabilities.tolist())
+
+    return several
+
+
+def _numbers_in_single(raw: Callable[[Floats], NDArray[Any]], link: str) -> Callable[[Floats], Answer]:
+    of_link: dict[str, Callable[[single.Singles], single.Singles]]
+    of_link = {"logistic": single.logistic, "exponential": single.exp, "identity": lambda scores: scores}
+    convert = of_link[link]
+    return lambda matrix: Answer(convert(raw(matrix)[:, 0]).tolist())
+
+
+def _classes_in_single(
+    raw: Callable[[Floats], NDArray[Any]], link: str, classes: list[Value]
+) -> Callable[[Floats], Answer]:
+    def shares_of(scores: single.Singles) -> single.Singles:
+        if link == "softmax":
+            return single.softmax(scores)
+        positive = single.logistic(scores[:, 0])
+        return np.stack([np.float32(1.0) - positive, positive], axis=1)
+
+    def several(matrix: Floats) -> Answer:
+        shares = shares_of(raw(matrix))
+        # the shares decide, as in XGBoost
+        return Answer([classes[place] for place in shares.argmax(axis=1).tolist()], shares.tolist())
 
     return several
 

@@ -139,6 +139,10 @@ class Trees(msgspec.Struct, frozen=True, tag=True):
     """Which of two classes a score of exactly zero means."""
     value_of: Array | None = None
     """For each node its place in ``values``."""
+    adds_single: bool = False
+    """Whether leaves are added up, and scores turned into answers, in single precision, as XGBoost does it."""
+    zero_is_missing: bool = False
+    """Whether the model was given sparse matrices, in which it takes zeros for missing."""
 
 
 Head = Linear | Trees

@@ -7,6 +7,7 @@ what is looked up in them is widened.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +17,18 @@ from nbops_serving.operations import Floats, Trees
 Places = NDArray[np.intp]
 
 
-def scores_of(head: Trees) -> Callable[[Floats], Floats]:
+def scores_of(head: Trees) -> Callable[[Floats], NDArray[Any]]:
     """Return what adds up the leaves that rows fall into.
 
     Args:
         head: the trees.
 
     Returns:
-        A function from a matrix of shape (rows, features) to one of shape (rows, outputs).
+        A function from a matrix of shape (rows, features) to one of shape (rows, outputs), of float32 where the model
+        adds up in single precision.
     """
     walk, said_at = _walker(head), _leaves(head)
+    held = np.float32 if head.adds_single else np.float64
     outputs, baseline, count = head.outputs, head.baseline.get(), len(head.roots.get())
     if head.combine == "mean":
 
@@ -38,20 +41,20 @@ def scores_of(head: Trees) -> Callable[[Floats], Floats]:
         return mean
     by_output = [[tree for tree, output in enumerate(outputs) if output == place] for place in range(len(baseline))]
 
-    def add_up(matrix: Floats) -> Floats:
+    def add_up(matrix: Floats) -> NDArray[Any]:
         said = said_at(walk(matrix))[:, :, 0]
-        total = np.empty((len(matrix), len(baseline)))
+        total = np.empty((len(matrix), len(baseline)), dtype=held)
         for place, trees in enumerate(by_output):
-            start = np.full((1, len(matrix)), baseline[place])
+            start = np.full((1, len(matrix)), baseline[place], dtype=held)
             total[:, place] = np.add.accumulate(np.concatenate([start, said[trees]]), axis=0)[-1]
         return total
 
     return add_up
 
 
-def _leaves(head: Trees) -> Callable[[Places], Floats]:
+def _leaves(head: Trees) -> Callable[[Places], NDArray[Any]]:
     """Return what gives the values of nodes, one more axis than their places."""
-    values = head.values.get()
+    values = head.values.get().astype(np.float32 if head.adds_single else np.float64, copy=False)
     if head.value_of is None:
         return lambda nodes: values[nodes]
     value_of = head.value_of.get()
@@ -64,11 +67,14 @@ def _walker(head: Trees) -> Callable[[Floats], Places]:
     All trees go down one level at a time, together.
     """
     roots, feature, threshold = head.roots.get().astype(np.intp), head.feature.get(), head.threshold.get()
-    steps, depth, single = _steps(head.left.get()), head.depth, head.single_precision
+    steps, depth = _steps(head.left.get()), head.depth
+    single, zero_is_missing = head.single_precision, head.zero_is_missing
     missing_right = head.missing_right.get() if head.missing_right.get().any() else None
 
     def walk(matrix: Floats) -> Places:
-        inputs = matrix.astype(np.float32) if single else matrix
+        inputs: NDArray[Any] = matrix.astype(np.float32) if single else matrix
+        if zero_is_missing:
+            inputs = np.where(inputs == 0, np.nan, inputs).astype(inputs.dtype)
         rows, width = inputs.shape
         flat = inputs.ravel()
         to_right = missing_right if missing_right is not None and np.isnan(flat).any() else None

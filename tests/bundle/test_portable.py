@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from lightgbm import LGBMClassifier
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -68,7 +69,12 @@ def ask(folder: str, rows: list[dict[str, Any]]) -> subprocess.CompletedProcess[
 
 @pytest.mark.parametrize(
     "estimator",
-    [LogisticRegression(), RandomForestClassifier(5, random_state=0), HistGradientBoostingClassifier(max_iter=5)],
+    [
+        LogisticRegression(),
+        RandomForestClassifier(5, random_state=0),
+        HistGradientBoostingClassifier(max_iter=5),
+        LGBMClassifier(n_estimators=5, verbose=-1),
+    ],
     ids=lambda estimator: type(estimator).__name__,
 )
 def test_the_runner_answers_as_the_notebook_without_nbops(export, table, estimator):

@@ -1,4 +1,4 @@
-"""A scikit-learn model as an ONNX graph, where skl2onnx can write it.
+"""A model of scikit-learn, XGBoost or LightGBM as an ONNX graph, where skl2onnx can write it.
 
 ONNX computes in single precision: a threshold may fall on the other side of a value, and histogram boosting has been
 seen 0.08 wrong on some rows. So nothing here is believed; the ladder's gate compares the graph with the model's own
@@ -23,6 +23,7 @@ _FAR, _MOST_FAR = 1e9, 20
 """How far outside a graph has to hold, in ranges of the column, and on how many rows that is tried."""
 _ULPS = 4
 """Steps of single precision by which a scaled value may come out above its threshold."""
+_TEXTS = ("text", "category")
 _NEEDED = ("skl2onnx", "onnxruntime")
 
 
@@ -84,7 +85,7 @@ def export(model: Any, signature: Signature, *, name: str) -> bytes:
     """Write a fitted model as ONNX.
 
     Args:
-        model: a scikit-learn estimator or pipeline.
+        model: an estimator or pipeline of scikit-learn, XGBoost or LightGBM.
         signature: what it takes; one input per column for a DataFrame, one for all for an array.
         name: of the graph.
 
@@ -103,7 +104,12 @@ def export(model: Any, signature: Signature, *, name: str) -> bytes:
         raise NoExportError(f"a {type(model).__qualname__} is no estimator of scikit-learn")
     import skl2onnx
 
+    from nbops.bundle import booster_graphs
+
     model = best_of(model)
+    if booster_graphs.is_booster(model) and any(column.kind in _TEXTS for column in signature.columns):
+        raise NoExportError(f"a {type(model).__qualname__} that takes categories as they are")
+    booster_graphs.register(is_sparse=_gives_sparse(model))
     options = {id(model): {"zipmap": False}} if hasattr(model, "predict_proba") else None
     try:
         with warnings.catch_warnings():
@@ -194,13 +200,20 @@ def _inputs(model: Any, signature: Signature) -> list[tuple[str, Any]]:
     """One input for each column where the model picks columns by name, else one matrix for all of them."""
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
-    texts = ("text", "category")
-    if not _picks_columns(model) and not any(column.kind in texts for column in signature.columns):
+    if not _picks_columns(model) and not any(column.kind in _TEXTS for column in signature.columns):
         return [("X", FloatTensorType([None, len(signature.columns)]))]
     return [
-        (column.name, StringTensorType([None, 1]) if column.kind in texts else FloatTensorType([None, 1]))
+        (column.name, StringTensorType([None, 1]) if column.kind in _TEXTS else FloatTensorType([None, 1]))
         for column in signature.columns
     ]
+
+
+def _gives_sparse(model: Any) -> bool:
+    """Tell whether the last step of a pipeline is given a sparse matrix."""
+    before = [step for _, step in getattr(model, "steps", [])[:-1]]
+    if not before:
+        return False
+    return bool(getattr(before[-1], "sparse_output_", getattr(before[-1], "sparse_output", False)))
 
 
 def _picks_columns(model: Any) -> bool:

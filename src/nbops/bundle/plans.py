@@ -1,4 +1,4 @@
-"""Reading a plan off a fitted scikit-learn pipeline: its own numbers as tables, in the order in which it uses them.
+"""Reading a plan off a fitted pipeline: its own numbers as tables, in the order in which it uses them.
 
 Only public attributes of fitted estimators are read where there are any. What is not known here is no error: the
 pipeline simply has no plan (``NoPlanError`` says which part), and the ladder goes on to the next rung. A new
@@ -11,10 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast
 
+import msgspec
+
+from nbops.bundle import boosters
+from nbops.bundle.boosters import Boosted
 from nbops.bundle.evidence import Evidence
 from nbops.bundle.export import best_of
 from nbops.bundle.rung import NoRungError
-from nbops.bundle.trees import NoTreesError, boosting, forest, gradient_boosting
+from nbops.bundle.trees import NoTreesError, forest, gradient_boosting
 from nbops.records import ModelVersion
 from nbops_serving import operations as made
 from nbops_serving import rungs
@@ -63,7 +67,7 @@ def plan_of(model: Any, signature: Signature, dtypes: Sequence[Dtype] = ()) -> P
     """Write a fitted model as a plan.
 
     Args:
-        model: a scikit-learn estimator or pipeline.
+        model: an estimator or pipeline of scikit-learn, XGBoost or LightGBM.
         signature: what it takes.
         dtypes: how each column was held in training. In one of pandas' categories there is no room for a value that
             training never saw, so the model is given a missing one instead.
@@ -79,6 +83,8 @@ def plan_of(model: Any, signature: Signature, dtypes: Sequence[Dtype] = ()) -> P
     if sparse and steps:
         raise NoPlanError("steps after a sparse matrix")
     head = _head(estimator, sparse=sparse)
+    if isinstance(head, Boosted):
+        branches, head = _asked(head, branches, dtypes, is_alone=not transformers)
     classes = getattr(estimator, "classes_", None)
     return Plan(branches, steps, head, None if classes is None else classes.tolist())
 
@@ -125,6 +131,54 @@ def _with_closed(branch: Branch, closed: set[int]) -> Branch:
         for place, table in zip(branch.columns, branch.tables, strict=True)
     ]
     return Tables(branch.columns, tables, branch.steps)
+
+
+def _asked(
+    boosted: Boosted, branches: list[Branch], dtypes: Sequence[Dtype], *, is_alone: bool
+) -> tuple[list[Branch], Head]:
+    """Return a booster's trees, and what they are given: categories where it is given a table as it is."""
+    if is_alone and any(dtype.name == "category" for dtype in dtypes):
+        return _of_categories(boosted, dtypes)
+    if boosted.splits:
+        raise NoPlanError("splits by categories that are not those of a column of categories")
+    return branches, boosted.trees
+
+
+def _of_categories(boosted: Boosted, dtypes: Sequence[Dtype]) -> tuple[list[Branch], Head]:
+    """Look the categories up in tables of what the splits say to them, and let the trees ask for these numbers."""
+    import numpy as np
+
+    known = {place: dtype.categories or [] for place, dtype in enumerate(dtypes) if dtype.name == "category"}
+    known |= boosted.categories or {}
+    if any(split.column not in known for split in boosted.splits):
+        raise NoPlanError("splits by categories of a column of numbers")
+    numbers = [place for place in range(boosted.width) if place not in known]
+    asked = [(place, [n for n, split in enumerate(boosted.splits) if split.column == place]) for place in known]
+    asked = [(place, splits) for place, splits in asked if splits]
+    order = [*numbers, *(boosted.width + n for _, splits in asked for n in splits)]
+    places = np.full(boosted.width + len(boosted.splits), -1, dtype=np.int32)
+    places[order] = np.arange(len(order))
+    feature = places[boosted.trees.feature.get()]
+    is_leaf = np.isinf(boosted.trees.threshold.get())
+    if (feature[~is_leaf] < 0).any():
+        raise NoPlanError("categories compared like numbers")
+    tables = [_said_to(known[place], [boosted.splits[n] for n in splits]) for place, splits in asked]
+    asked_for = np.where(is_leaf, 0, feature)
+    head = msgspec.structs.replace(
+        boosted.trees, feature=Array.of(asked_for.astype(np.min_scalar_type(asked_for.max())))
+    )
+    branches: list[Branch] = [Numbers(numbers, [])]
+    return [*branches, *([Tables([place for place, _ in asked], tables, [])] if asked else [])], head
+
+
+def _said_to(categories: Sequence[Any], splits: Sequence[boosters.CategorySplit]) -> Lookup:
+    """The table of what some splits say to each category; to a missing one each tree has an answer of its own."""
+    import numpy as np
+
+    keys = {code: _value(category) for code, category in enumerate(categories) if not _is_missing(category)}
+    missing = [float("nan")] * len(splits)
+    rows = np.array([[split.answer(code) for split in splits] for code in keys], dtype=np.float64)
+    return Lookup([*keys.values()], Array.of(rows.reshape(len(keys), len(splits))), missing, missing)
 
 
 def flat(model: Any) -> list[Any]:
@@ -368,7 +422,7 @@ _STEPS: dict[str, Callable[[Any], list[Step]]] = {
 }
 
 
-def _head(estimator: Any, *, sparse: bool) -> Head:
+def _head(estimator: Any, *, sparse: bool) -> Head | Boosted:
     kind = _kind(estimator)
     writer = _HEADS.get(kind)
     if writer is None:
@@ -419,7 +473,7 @@ def _forest(link: Literal["proportions", "identity"]) -> Callable[[Any, bool], H
     return lambda estimator, sparse: forest(estimator, link)
 
 
-_HEADS: dict[str, Callable[[Any, bool], Head]] = {
+_HEADS: dict[str, Callable[[Any, bool], Head | Boosted]] = {
     **dict.fromkeys(
         (
             "LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV", "Lars",
@@ -441,6 +495,20 @@ _HEADS: dict[str, Callable[[Any, bool], Head]] = {
     ),
     "GradientBoostingClassifier": lambda estimator, sparse: gradient_boosting(estimator),
     "GradientBoostingRegressor": lambda estimator, sparse: gradient_boosting(estimator),
-    "HistGradientBoostingClassifier": lambda estimator, sparse: boosting(estimator),
-    "HistGradientBoostingRegressor": lambda estimator, sparse: boosting(estimator),
+    "HistGradientBoostingClassifier": lambda estimator, sparse: boosters.histograms(estimator),
+    "HistGradientBoostingRegressor": lambda estimator, sparse: boosters.histograms(estimator),
+    **dict.fromkeys(
+        (
+            "xgboost.core.Booster", "xgboost.sklearn.XGBClassifier", "xgboost.sklearn.XGBRegressor",
+            "xgboost.sklearn.XGBRFClassifier", "xgboost.sklearn.XGBRFRegressor", "xgboost.sklearn.XGBRanker",
+        ),
+        lambda estimator, sparse: boosters.xgboost(estimator, is_sparse=sparse),
+    ),
+    **dict.fromkeys(
+        (
+            "lightgbm.basic.Booster", "lightgbm.sklearn.LGBMClassifier", "lightgbm.sklearn.LGBMRegressor",
+            "lightgbm.sklearn.LGBMRanker",
+        ),
+        lambda estimator, sparse: boosters.lightgbm(estimator),
+    ),
 }  # fmt: skip

@@ -17,7 +17,7 @@ class NoTreesError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Tree:
+class Tree:
     """One tree in any order of its nodes; -1 marks a leaf's children."""
 
     left: NDArray[Any]
@@ -51,49 +51,22 @@ def forest(estimator: Any, link: Literal["proportions", "identity"]) -> Trees:
     if members is not None:
         trees = [_of_sklearn(member.tree_) for member in members]
     width = trees[0].values.shape[1]
-    return _lay_out(
+    return lay_out(
         trees, single_precision=True, combine="mean", baseline=np.zeros(width), outputs=[0] * len(trees), link=link
     )
 
 
-def _of_sklearn(tree: Any) -> _Tree:
+def _of_sklearn(tree: Any) -> Tree:
     import numpy as np
 
     missing_left = getattr(tree, "missing_go_to_left", None)
-    return _Tree(
+    return Tree(
         left=tree.children_left,
         right=tree.children_right,
         feature=tree.feature,
         threshold=tree.threshold,
         missing_left=np.zeros(tree.node_count) if missing_left is None else missing_left,
         values=tree.value[:, 0, :],
-    )
-
-
-def boosting(estimator: Any) -> Trees:
-    """Lay out histogram gradient boosting.
-
-    Args:
-        estimator: a fitted HistGradientBoostingClassifier or -Regressor.
-
-    Returns:
-        Its trees, in the order in which they are added up.
-
-    Raises:
-        NoTreesError: it has categorical splits, or a loss with another link than those known here.
-    """
-    import numpy as np
-
-    if getattr(estimator, "is_categorical_", None) is not None:
-        raise NoTreesError("histogram gradient boosting with categorical features")
-    trees, outputs = [], []
-    for iteration in estimator._predictors:
-        for output, predictor in enumerate(iteration):
-            trees.append(_of_predictor(predictor.nodes))
-            outputs.append(output)
-    baseline = np.asarray(estimator._baseline_prediction, dtype=np.float64).ravel()
-    return _lay_out(
-        trees, single_precision=False, combine="sum", baseline=baseline, outputs=outputs, link=_link_of(estimator)
     )
 
 
@@ -122,7 +95,7 @@ def gradient_boosting(estimator: Any) -> Trees:
     link: Literal["identity", "logistic", "softmax"] = "identity"
     if hasattr(estimator, "classes_"):
         link = "logistic" if len(estimator.classes_) == 2 else "softmax"
-    return _lay_out(
+    return lay_out(
         trees,
         single_precision=True,
         combine="sum",
@@ -133,11 +106,12 @@ def gradient_boosting(estimator: Any) -> Trees:
     )
 
 
-def _scaled(tree: _Tree, factor: float) -> _Tree:
+def _scaled(tree: Tree, factor: float) -> Tree:
     return replace(tree, values=factor * tree.values[:, :1])
 
 
-def _link_of(estimator: Any) -> Literal["identity", "exponential", "logistic", "softmax"]:
+def link_of(estimator: Any) -> Literal["identity", "exponential", "logistic", "softmax"]:
+    """The link of histogram gradient boosting."""
     if hasattr(estimator, "classes_"):
         return "logistic" if len(estimator.classes_) == 2 else "softmax"
     links: dict[str, Literal["identity", "exponential"]] = {"IdentityLink": "identity", "LogLink": "exponential"}
@@ -147,11 +121,12 @@ def _link_of(estimator: Any) -> Literal["identity", "exponential", "logistic", "
     return links[name]
 
 
-def _of_predictor(nodes: Any) -> _Tree:
+def of_predictor(nodes: Any) -> Tree:
+    """Read one tree of histogram gradient boosting, whose splits are by numbers."""
     import numpy as np
 
     leaf = nodes["is_leaf"].astype(bool)
-    return _Tree(
+    return Tree(
         left=np.where(leaf, -1, nodes["left"].astype(np.int64)),
         right=np.where(leaf, -1, nodes["right"].astype(np.int64)),
         feature=nodes["feature_idx"].astype(np.int64),
@@ -161,8 +136,8 @@ def _of_predictor(nodes: Any) -> _Tree:
     )
 
 
-def _lay_out(
-    trees: Sequence[_Tree],
+def lay_out(
+    trees: Sequence[Tree],
     *,
     single_precision: bool,
     combine: Literal["mean", "sum"],
@@ -225,7 +200,7 @@ def _told_apart(values: NDArray[Any], *, is_leaf: NDArray[Any]) -> tuple[NDArray
     return values, None
 
 
-def _order(tree: _Tree) -> tuple[NDArray[Any], int]:
+def _order(tree: Tree) -> tuple[NDArray[Any], int]:
     """Number the nodes level by level, so that siblings are neighbours; return the order and the depth."""
     import numpy as np
 
@@ -237,7 +212,7 @@ def _order(tree: _Tree) -> tuple[NDArray[Any], int]:
     return np.concatenate(levels), len(levels) - 1
 
 
-def _renumbered(tree: _Tree, order: NDArray[Any], start: int) -> tuple[NDArray[Any], ...]:
+def _renumbered(tree: Tree, order: NDArray[Any], start: int) -> tuple[NDArray[Any], ...]:
     import numpy as np
 
     place = np.empty(len(tree.left), dtype=np.int64)
