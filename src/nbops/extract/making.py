@@ -157,7 +157,8 @@ def preview(
         pins=pins, definition=definition, held=None if only else held, others=other_modules(store, root, module),
     )  # fmt: skip
     if proof and not plan.blockers:
-        prove(plan, root=root, notebook=notebook, namespace=namespace)
+        with stage(f"Import {module} alone in a clean process"):
+            prove(plan, root=root, notebook=notebook, namespace=namespace)
     plan.notes.extend(plan.left_out)
     _note_copies(plan, store)
     if state == "edited":

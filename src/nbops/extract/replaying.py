@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,6 +17,7 @@ import msgspec
 from nbops.errors import ExtractError, NotFoundError
 from nbops.extract.files import source_folder, write
 from nbops.optional import need
+from nbops.progress import Stage, stage
 
 TOLERANCE = 1e-9
 
@@ -129,14 +132,14 @@ def run_tests(module: str, *, root: Path, source: str | None = None, timeout_s: 
         raise NotFoundError(
             f"no calls of {module} were recorded", hint=f"%nbops extract NAME --to {module} --with-tests"
         )
-    with tempfile.TemporaryDirectory(prefix="nbops-test-") as folder:
+    with tempfile.TemporaryDirectory(prefix="nbops-test-") as folder, stage(f"Test {module}") as now:
         search = [
             *([_overlay(Path(folder), root, module, source)] if source is not None else []),
             source_folder(root),
             root,
         ]
         report = Path(folder) / "report.xml"
-        done = _pytest(path, report, search, timeout_s)
+        done = _pytest(path, report, search, timeout_s, now)
         if not report.is_file() or done.returncode not in {0, 1, 5}:
             raise ExtractError(f"pytest ended with code {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
         return _read_report(module, report, done.stdout)
@@ -145,7 +148,9 @@ def run_tests(module: str, *, root: Path, source: str | None = None, timeout_s: 
 run_tests.__test__ = False  # type: ignore[attr-defined] # the same for this name
 
 
-def _pytest(path: Path, report: Path, search: Sequence[Path], timeout_s: float) -> subprocess.CompletedProcess[str]:
+def _pytest(
+    path: Path, report: Path, search: Sequence[Path], timeout_s: float, now: Stage
+) -> subprocess.CompletedProcess[str]:
     command = [
         sys.executable, "-m", "pytest", str(path), "-q", "--color=no", "-p", "no:cacheprovider", "-c", os.devnull,
         "--rootdir", str(path.parent), "--noconftest", f"--junitxml={report}",
@@ -153,12 +158,19 @@ def _pytest(path: Path, report: Path, search: Sequence[Path], timeout_s: float) 
     known = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([*map(str, search), *known]), "MPLBACKEND": "agg"}
     env.pop("PYTEST_ADDOPTS", None)
-    try:
-        return subprocess.run(command, capture_output=True, text=True, env=env, timeout=timeout_s, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise ExtractError(
-            f"the recorded calls were not replayed within {timeout_s:g} s", code="tests_timeout"
-        ) from error
+    end = time.monotonic() + timeout_s
+    now.say("replay the recorded calls in a process of their own")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
+        try:
+            while time.monotonic() < end:
+                with suppress(subprocess.TimeoutExpired):
+                    told = process.communicate(timeout=0.5)
+                    return subprocess.CompletedProcess(command, process.returncode, *told)
+                # Whoever waits may end it here.
+                now.advance(0)
+        finally:
+            process.kill()
+    raise ExtractError(f"the recorded calls were not replayed within {timeout_s:g} s", code="tests_timeout")
 
 
 def _overlay(folder: Path, root: Path, module: str, source: str) -> Path:

@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from nbops.errors import NbopsError
+from nbops.progress import stage
 from nbops.records import Secret
 from nbops.settings import STORE_FOLDER, Settings, is_server, overshadowed
 
@@ -44,7 +45,12 @@ def examine(settings: Settings) -> list[Finding]:
     looks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
         _versions, _project, _store, _blobs, _git, _kernels, _panel, _engines, _browser,
     )  # fmt: skip
-    return [finding for look in looks for finding in look(settings)]
+    findings: list[Finding] = []
+    with stage("Look at what nbops stands on", total=len(looks)) as now:
+        for look in looks:
+            findings.extend(look(settings))
+            now.advance()
+    return findings
 
 
 def _versions(_: Settings) -> Iterator[Finding]:

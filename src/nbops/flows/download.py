@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from nbops.errors import NbopsError, NotFoundError, UsageError
+from nbops.progress import stage
 from nbops.records import Artifact, Run
 from nbops.store.blobs import Blobs
 from nbops.store.interface import Store
@@ -59,7 +60,13 @@ def download(
             f"{in_the_way[0]} holds something else; nothing was written",
             hint=f"nbops download {reference} --out {folder} --overwrite",
         )
-    return [_written(name, artifact, places[name], blobs) for name, artifact in chosen.items()]
+    with stage("Download", total=sum(one.size_bytes for one in chosen.values()) / 1e6, unit="MB") as now:
+        written = []
+        for name, artifact in chosen.items():
+            now.say(name)
+            written.append(_written(name, artifact, places[name], blobs))
+            now.advance(artifact.size_bytes / 1e6)
+    return written
 
 
 def _chosen(store: Store, reference: str, names: Sequence[str]) -> dict[str, Artifact]:

@@ -54,12 +54,15 @@ def measure(
             without a sample of its training data.
     """
     now = time.time()
-    with stage(f"Measure the prediction log of {endpoint.name}"):
+    with stage(f"Measure the prediction log of {endpoint.name}", total=2) as told:
+        told.say("read what was asked and answered")
         found = traffic_of(folders_of(endpoint, store), since, until, References(store, blobs))
         traffic = max(found, key=lambda one: (one.rows, one.model_version_id), default=None)
         if traffic is None:
             traffic = _Traffic(_latest_version_id(endpoint, store))
+        told.advance(note=f"compare {traffic.rows} rows with the training data")
         columns = traffic.drift(level=level, least_effect=least_effect, fewest_rows=fewest_rows)
+        told.advance()
     window = Window(
         id=new_id(),
         endpoint=endpoint.name,

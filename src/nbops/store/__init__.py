@@ -11,11 +11,13 @@ from nbops.masking import masker_of
 from nbops.settings import Settings, is_server
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nbops.store.interface import Store
     from nbops.store.journaled import JournaledStore
     from nbops.store.sqlite import SqliteStore
 
-__all__ = ["forward", "open_store"]
+__all__ = ["forward", "open_store", "waiting"]
 
 
 def open_store(settings: Settings, *, read_only: bool = False) -> SqliteStore | JournaledStore:
@@ -56,11 +58,12 @@ def open_store(settings: Settings, *, read_only: bool = False) -> SqliteStore | 
     return JournaledStore(journal, settings.store, timeout_s=settings.connect_timeout_s)
 
 
-def forward(store: Store) -> tuple[int, int, str]:
+def forward(store: Store, *, told: Callable[[int], object] | None = None) -> tuple[int, int, str]:
     """Forward what the local journal still holds to the team's store.
 
     Args:
         store: an opened store.
+        told: called after each batch with how many changes it had.
 
     Returns:
         How many changes went over, how many still wait, and what there is to say about it.
@@ -69,9 +72,16 @@ def forward(store: Store) -> tuple[int, int, str]:
 
     if not isinstance(store, JournaledStore):
         return 0, 0, f"the store is {store.location} itself; nothing is forwarded"
-    synced = store.sync()
+    synced = store.sync(told)
     refused = "".join(f"\n  refused: {row}" for row in synced.refused)
     return synced.forwarded, synced.waiting, (synced.message or "everything is forwarded") + refused
+
+
+def waiting(store: Store) -> int:
+    """How many changes the local journal holds that the team's store has not; 0 where it is the store itself."""
+    from nbops.store.journaled import JournaledStore
+
+    return store.forwarder.waiting() if isinstance(store, JournaledStore) else 0
 
 
 def _make_folder(settings: Settings) -> None:

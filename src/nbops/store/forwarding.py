@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from nbops.records import NOUNS
 from nbops.store.blobs import without_password
@@ -50,13 +50,21 @@ class Forwarder:
         )
         return ["{} {}: {}".format(*row) for row in rows]
 
-    def forward(self, shared: SharedStore, *, until: threading.Event | None = None, again: bool = False) -> int:
+    def forward(
+        self,
+        shared: SharedStore,
+        *,
+        until: threading.Event | None = None,
+        again: bool = False,
+        told: Callable[[int], object] | None = None,
+    ) -> int:
         """Tell the shared store everything that waits.
 
         Args:
             shared: the store to tell, connected.
             until: stop after the batch in which this is set.
             again: try what was refused before once more.
+            told: called after each batch with how many changes it had.
 
         Returns:
             How many changes went over.
@@ -69,9 +77,11 @@ class Forwarder:
             if not self.waiting():
                 return sent
             if self._needs_all():
-                sent += self._all(shared, until)
+                sent += self._all(shared, until, told)
             while (until is None or not until.is_set()) and (count := self._batch(shared)):
                 sent += count
+                if told is not None:
+                    told(count)
             return sent
 
     def _reached(self) -> int | None:
@@ -83,7 +93,7 @@ class Forwarder:
         oldest = self.journal._rows("SELECT min(seq) FROM changes")[0][0]
         return oldest is not None and int(oldest) > (self._reached() or 0) + 1
 
-    def _all(self, shared: SharedStore, until: threading.Event | None) -> int:
+    def _all(self, shared: SharedStore, until: threading.Event | None, told: Callable[[int], object] | None) -> int:
         newest, sent = self.journal.last_change(), 0
         for steps in self._everything():
             if until is not None and until.is_set():
@@ -91,6 +101,8 @@ class Forwarder:
             with shared.turn() as turn:
                 self._apply(turn, steps)
             sent += len(steps)
+            if told is not None:
+                told(len(steps))
         self._reach(newest)
         return sent
 

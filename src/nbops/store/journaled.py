@@ -184,8 +184,11 @@ class JournaledStore:
             if error.code in _UNPLUGGED and self._shared is not None:
                 self._unplugged(error)
 
-    def sync(self) -> Synced:
+    def sync(self, told: Callable[[int], object] | None = None) -> Synced:
         """Forward everything now, what was refused before as well.
+
+        Args:
+            told: called after each batch with how many changes went over.
 
         Returns:
             What went over and what is left, with the reason.
@@ -196,7 +199,7 @@ class JournaledStore:
         self._try_at = 0.0
         forwarded, message = 0, ""
         try:
-            forwarded = self.forwarder.forward(self.shared(), again=True)
+            forwarded = self.forwarder.forward(self.shared(), again=True, told=told)
         except StoreError as error:
             if error.code in _UNPLUGGED and self._shared is not None:
                 self._unplugged(error)

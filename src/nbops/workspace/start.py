@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from nbops.progress import stage
 from nbops.records import (
     CellExecution,
     Endpoint,
@@ -112,10 +114,14 @@ class Start(Opened):
 
     def sync(self) -> Synced:
         """Forward what the local journal still holds to the team's store."""
-        from nbops.store import forward
+        from nbops.store import forward, waiting
 
-        forwarded, waiting, message = forward(self.store)
-        return Synced(store=self.store.location, forwarded=forwarded, waiting=waiting, message=message)
+        with contextlib.ExitStack() as stack:
+            told = None
+            if count := waiting(self.store):
+                told = stack.enter_context(stage("Forward to the team's store", total=count, unit="changes")).advance
+            forwarded, left, message = forward(self.store, told=told)
+        return Synced(store=self.store.location, forwarded=forwarded, waiting=left, message=message)
 
     def secrets(self) -> list[Secret]:
         """List the secrets that were masked: what each is and where it may be had, never what it says."""
