@@ -43,8 +43,8 @@ await run(async (tour, args) => {
     await page.keyboard.press('Space');
   }
   await live.getByRole('button', { name: 'Compare 2' }).click();
-  await live.getByRole('heading', { name: 'Parameters' }).waitFor();
-  found.compared = await live.locator('h4').allInnerTexts();
+  await live.getByRole('rowheader', { name: 'Parameters' }).waitFor();
+  found.compared = await live.locator('th[scope=rowgroup]').allInnerTexts();
   await tour.shot('widget-compare');
   for (const [word, theme] of [
     ['dark', 'JupyterLab Dark'],

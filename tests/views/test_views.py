@@ -33,11 +33,38 @@ def test_nothing_to_show_says_so() -> None:
     assert "nothing here yet" in to_text(view_of([]))
 
 
+def test_parameters_that_tell_runs_apart_come_before_those_that_are_the_same_everywhere() -> None:
+    runs = [
+        RunSummary(
+            run=summary().run, params={"copy_X": True, "a": 1, "b": 1, "c": 1, "depth": depth}, metrics={}, cells=1
+        )
+        for depth in (2, 4)
+    ]
+    head = to_text(view_of(runs)).splitlines()[0]
+    assert head.split()[6:] == ["depth", "a", "b", "c"]
+
+
+def test_groups_stand_above_their_rows_in_one_table() -> None:
+    table = Table(
+        ["", "first", "second"], [["depth", "2", "4"], ["loss", "1", "0.5"]], groups={0: "Parameters", 1: "Metrics"}
+    )
+    assert to_text([table]).splitlines() == [
+        "         first  second",
+        "  Parameters",
+        "  depth  2      4",
+        "  Metrics",
+        "  loss   1      0.5",
+    ]
+    html = to_html([table])
+    assert html.count("<table>") == 1
+    assert html.count("<th scope=rowgroup class=g colspan=3>") == 2
+
+
 HOSTILE_PARTS = [
     Heading(HOSTILE, HOSTILE),
     Note(HOSTILE),
     Facts([("a", HOSTILE)]),
-    Table([HOSTILE], [[HOSTILE]]),
+    Table([HOSTILE], [[HOSTILE]], groups={0: HOSTILE}),
     Code(HOSTILE),
     Code("+" + HOSTILE, "diff"),
 ]

@@ -21,7 +21,7 @@ _SHEET = (
     ".nbops th{font-weight:400}"
     ".nbops thead th{border-bottom:1px solid var(--jp-border-color2,#e0e0e0)}"
     ".nbops .n{text-align:right!important;font-variant-numeric:tabular-nums}"
-    ".nbops .m{font-weight:600}.nbops h4{font-size:13px;margin:8px 0 2px}"
+    ".nbops .m,.nbops .g{font-weight:600}.nbops .g{padding-top:8px}.nbops h4{font-size:13px;margin:8px 0 2px}"
     ".nbops h4 small,.nbops .faint{color:var(--jp-ui-font-color2,#616161);font-weight:400}"
     ".nbops .good{color:var(--jp-success-color0,#1b5e20)}.nbops .bad{color:var(--jp-error-color0,#b71c1c)}"
     ".nbops .busy{font-weight:600}"
@@ -63,8 +63,16 @@ def _table(table: Table) -> str:
         f'<th scope="col"{" class=n" if i in table.numeric else ""}>{escape(name)}</th>' if name else "<td></td>"
         for i, name in enumerate(table.columns)
     )
-    body = "".join(_row(number, row, table) for number, row in enumerate(table.rows))
+    body = "".join(_group(number, table) + _row(number, row, table) for number, row in enumerate(table.rows))
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _group(number: int, table: Table) -> str:
+    title = table.groups.get(number)
+    if title is None:
+        return ""
+    begins = "<tbody>" if number else ""
+    return f"{begins}<tr><th scope=rowgroup class=g colspan={len(table.columns)}>{escape(title)}</th>"
 
 
 def _row(number: int, row: Sequence[str], table: Table) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -53,6 +53,8 @@ class Table:
     """Columns that hold words of status."""
     marked: frozenset[int] = field(default_factory=frozenset)
     """Rows to point out."""
+    groups: Mapping[int, str] = field(default_factory=dict)
+    """Headings between rows, each by the number of the row that it stands above."""
     empty: str = "nothing here yet"
 
 

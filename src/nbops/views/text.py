@@ -54,6 +54,8 @@ def _table(table: Table, colour: bool) -> str:
     head = "  ".join(_align(name, widths[i], i in table.numeric) for i, name in enumerate(columns))
     lines = [_paint("  " + head.rstrip(), "2", colour)]
     for number, row in enumerate(rows):
+        if number in table.groups:
+            lines.append(_paint(f"  {printable(table.groups[number])}", "1", colour))
         cells = []
         for i, cell in enumerate(row):
             aligned = _align(cell, widths[i], i in table.numeric)

@@ -32,6 +32,7 @@ from nbops.views.answers.values import (
     bounded_params,
     first_line,
     most_common,
+    most_telling,
     number,
     seconds,
     short,
@@ -46,7 +47,7 @@ from nbops.views.parts import Code, Facts, Heading, Note, Part, Table
 @list_of(RunSummary)
 def _runs(answer: Sequence[RunSummary]) -> list[Part]:
     metrics = most_common(name for row in answer for name in row.metrics)
-    params = most_common(name for row in answer for name in row.params)
+    params = most_telling(row.params for row in answer)
     columns = ["run", "name", "status", "started", "took", "cells", *params, *metrics]
     rows = [
         [
@@ -67,7 +68,7 @@ def _runs(answer: Sequence[RunSummary]) -> list[Part]:
 def run_fields(answer: Sequence[RunSummary]) -> list[str]:
     """Say by which field each column of a list of runs is sorted, as ``runs --order-by`` takes it; empty for none."""
     metrics = most_common(name for row in answer for name in row.metrics)
-    params = most_common(name for row in answer for name in row.params)
+    params = most_telling(row.params for row in answer)
     named = [("params", name) for name in params] + [("metrics", name) for name in metrics]
     values = [f"{area}.`{name.replace('`', '``')}`" for area, name in named]
     return ["", "name", "status", "started_at", "", "", *values]
@@ -353,16 +354,14 @@ def _(answer: Collected) -> list[Part]:
 @view_of.register
 def _(answer: Comparison) -> list[Part]:
     columns = ["", *(f"{run.name} {short(run.id)}" for run in answer.runs)]
-    parts: list[Part] = []
-    for title, rows in (
-        ("Parameters", answer.params),
-        ("Metrics", answer.metrics),
-        ("Runs", answer.facts),
-        ("Packages that differ", answer.packages),
-        ("Modules", answer.modules),
-    ):
-        if rows:
-            parts += [Heading(title), side_by_side(columns, rows)]
+    groups = {
+        "Parameters": answer.params,
+        "Metrics": answer.metrics,
+        "Runs": answer.facts,
+        "Packages that differ": answer.packages,
+        "Modules": answer.modules,
+    }
+    parts: list[Part] = [side_by_side(columns, groups)]
     for change, run in zip(answer.code, answer.runs[1:], strict=True):
         if change.diff:
             parts += [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -69,16 +69,33 @@ def most_common(names: Any, most: int = 4) -> list[str]:
     return sorted(counts, key=lambda name: (-counts[name], name))[:most]
 
 
+def most_telling(rows: Iterable[Mapping[str, Any]], most: int = 4) -> list[str]:
+    """Choose the names that tell rows apart: first those with more than one value, then those that most rows have."""
+    values: dict[str, list[str]] = {}
+    for row in rows:
+        for name, value in row.items():
+            values.setdefault(name, []).append(str(value))
+    return sorted(values, key=lambda name: (len(set(values[name])) == 1, -len(values[name]), name))[:most]
+
+
 def bounded_params(params: dict[str, Any], most: int = 6) -> str:
     """The parameters that say something: those that are set."""
     told = [f"{name}={number(value)}" for name, value in params.items() if value not in (None, False, "deprecated")]
     return first_line(", ".join(told[:most])) + (", …" if len(told) > most else "")
 
 
-def side_by_side(columns: Sequence[str], rows: Sequence[Difference]) -> Table:
+def side_by_side(columns: Sequence[str], groups: Mapping[str, Sequence[Difference]]) -> Table:
+    """Put what differs under one column for each run, group below group."""
+    rows = [row for group in groups.values() for row in group]
+    heads: dict[int, str] = {}
+    above = 0
+    for title, group in groups.items():
+        if group:
+            heads[above] = title
+        above += len(group)
     cells = [[row.name, *(number(value) for value in row.values)] for row in rows]
     marked = frozenset(i for i, row in enumerate(rows) if row.differs)
-    return Table(columns, cells, frozenset(range(1, len(columns))), marked=marked)
+    return Table(columns, cells, frozenset(range(1, len(columns))), marked=marked, groups=heads)
 
 
 def bounded(text: str, most: int = 4000) -> str:
