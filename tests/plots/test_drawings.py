@@ -134,3 +134,14 @@ def test_of_many_points_the_best_are_lines_and_of_many_parameters_the_first_are_
     assert "the best 200 of 300 runs" in drawing.caption
     assert "2 more parameters are not drawn" in drawing.caption
     assert plots.render(drawing)[1:4] == b"PNG"
+
+
+@pytest.mark.parametrize("width", [4.0, 5.6, 9.0])
+def test_long_title_stands_on_two_lines_that_fit_into_the_picture(width: float) -> None:
+    drawn: list[matplotlib.figure.Figure] = []
+    plots.render(plots.Drawing(kind="any", title="Wide names " * 40, caption="", draw=drawn.append, width=width))
+
+    [title] = drawn[0].texts
+    assert len(title.get_text().splitlines()) == 2
+    # At the 200 dots to the inch of the file.
+    assert title.get_window_extent().x1 <= 200 * width

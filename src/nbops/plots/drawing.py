@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -77,9 +78,15 @@ def render(drawing: Drawing, form: Form = "png") -> bytes:
         figure = Figure(figsize=(drawing.width, drawing.height))
         FigureCanvasAgg(figure)
         drawing.draw(figure)
-        figure.suptitle(shown(drawing.title, 90), x=0.01, ha="left")
+        figure.suptitle(_fitted(drawing.title, drawing.width), x=0.01, ha="left")
         figure.savefig(body, format=form, dpi=200, metadata=_metadata(drawing, form))
     return body.getvalue()
+
+
+def _fitted(title: str, width: float) -> str:
+    """The title on at most two lines of the picture's width, in inches."""
+    letters = int(width * 9.5)  # of the bold 11-point letters of ``figure.titlesize``
+    return "\n".join(textwrap.wrap(shown(title, 2 * letters - 10), letters)[:2])
 
 
 def _metadata(drawing: Drawing, form: Form) -> dict[str, Any]:
