@@ -97,6 +97,7 @@ function drawDeploy(place, ask, first) {
         make('td', {}, stage.total && stage.state === 'running'
           ? make('progress', { max: stage.total, value: stage.done, 'aria-label': stage.title }) : ''),
         make('td', { class: 'n' }, `${stage.seconds.toFixed(1)} s`),
+        make('td', {}, stage.left),
         make('td', {}, stage.note))));
     }
   };

@@ -66,6 +66,7 @@ class StageState(msgspec.Struct, frozen=True, kw_only=True):
     done: float
     total: float | None
     seconds: float
+    left: str
     note: str
 
 
@@ -221,5 +222,11 @@ class _Told:
 def _state(stage: Stage) -> StageState:
     state = "failed" if stage.failed else "ended" if stage.ended_at else "running"
     return StageState(
-        title=stage.title, state=state, done=stage.done, total=stage.total, seconds=stage.seconds, note=stage.note
+        title=stage.title,
+        state=state,
+        done=stage.done,
+        total=stage.total,
+        seconds=stage.seconds,
+        left=stage.left,
+        note=stage.note,
     )

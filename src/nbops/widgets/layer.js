@@ -24,9 +24,9 @@ const SHEET = `
 .nbops-live button,.nbops-live input,.nbops-live select{font:inherit;color:inherit;min-height:26px;box-sizing:border-box;
  background:var(--jp-layout-color1,#fff);border:1px solid var(--jp-border-color0,#767676);border-radius:3px;padding:1px 8px}
 .nbops-live button{cursor:pointer}
-.nbops-live button:disabled{cursor:default;color:var(--jp-ui-font-color2,#616161);border-style:dashed}
-.nbops-live button.primary:enabled{background:var(--jp-ui-font-color1,#212121);color:var(--jp-layout-color1,#fff);
- border-color:var(--jp-ui-font-color1,#212121)}
+.nbops-live button:disabled{cursor:default;color:var(--jp-ui-font-color2,#616161);border-color:var(--jp-border-color2,#e0e0e0)}
+.nbops-live button.primary:enabled{background:var(--jp-accept-color-normal,var(--jp-brand-color1,#1976d2));color:#fff;
+ border-color:var(--jp-accept-color-normal,var(--jp-brand-color1,#1976d2))}
 .nbops-live th button{border:0;background:none;padding:0;min-height:0;color:inherit}
 .nbops-live :focus-visible{outline:2px solid var(--jp-brand-color1,#0b57d0);outline-offset:1px}
 .nbops-live input[type=checkbox]{min-height:0;margin:0}
