@@ -115,6 +115,40 @@ export class Tour {
     return this.page.locator('#nbops-panel .nbops-Row', { hasText: text }).first();
   }
 
+  /** Stand on the first row of a section's list, as somebody does who came there with the Tab key. */
+  async stand(section) {
+    await this.execute('nbops:open-panel', { section });
+    const list = this.page.locator(`#nbops-section-${section} .nbops-List`);
+    await list.locator('.nbops-Row[aria-busy=false]').first().waitFor();
+    await list.focus();
+    await this.page.keyboard.press('Home');
+    return list;
+  }
+
+  /** Open the menu of what one stands on with the keyboard, and choose from it with the arrows. */
+  async choose(label) {
+    await this.page.keyboard.press('Shift+F10');
+    const active = this.page.locator('.lm-Menu .lm-Menu-item.lm-mod-active .lm-Menu-itemLabel');
+    await this.page.locator('.lm-Menu').waitFor();
+    for (let step = 0; step < 40; step++) {
+      await this.page.keyboard.press('ArrowDown');
+      if ((await active.innerText()) === label) {
+        await this.page.keyboard.press('Enter');
+        return;
+      }
+    }
+    throw new Error(`the menu has no ${label} that can be chosen`);
+  }
+
+  /** Wait for a notification that says this, and take it away. */
+  async told(text) {
+    const toast = this.page.locator('.Toastify__toast', { hasText: text }).last();
+    await toast.waitFor({ timeout: 90_000 });
+    const said = await toast.innerText();
+    await toast.getByRole('button', { name: /hide|close/i }).click();
+    return said;
+  }
+
   async theme(name) {
     await this.execute('apputils:change-theme', { theme: name });
     // The sheet comes over the network; its colours are there when the variable has changed.

@@ -62,7 +62,7 @@ await run(async (tour, args) => {
 
   await tour.execute('nbops:open-panel', { section: 'modules' });
   await page.locator('[data-nbops-module]').first().dispatchEvent('dblclick');
-  await page.getByText('Against the version before').waitFor();
+  await page.getByRole('heading', { name: 'What changed' }).waitFor();
   found.diff = await page.locator('.nbops-Diff.nbops-mod-added').allInnerTexts();
   await audit('module');
   await close();

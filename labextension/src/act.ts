@@ -5,9 +5,6 @@ import { asProblem } from './problem';
 import { Routes } from './schema';
 import { IContext } from './tokens';
 
-/** What is done sooner says only how it ended. */
-const PATIENCE_MS = 500;
-
 /**
  * Call a route that changes something, and show in JupyterLab's notifications where it stands and how it ended.
  *
@@ -22,7 +19,6 @@ export async function act<N extends keyof Routes>(
   const { client, project } = context;
   const request = UUID.uuid4();
   const notice = new CallNotice(context, request, words.doing);
-  const waiting = window.setTimeout(() => notice.show(), PATIENCE_MS);
   try {
     const answer = await client.call(route, takes, { project: project.path, request });
     notice.done(words.done(answer));
@@ -30,7 +26,5 @@ export async function act<N extends keyof Routes>(
   } catch (error) {
     notice.refused(asProblem(error));
     return null;
-  } finally {
-    window.clearTimeout(waiting);
   }
 }

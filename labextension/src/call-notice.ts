@@ -1,7 +1,13 @@
 import { Notification } from '@jupyterlab/apputils';
 
+import { UnderWay } from './notices';
+import { problemWords } from './problem-words';
 import { Problem, ProgressTold } from './schema';
 import { IContext } from './tokens';
+
+/** Where a call stands, as its page was told or as another page asks. */
+type Standing = Pick<ProgressTold, 'title' | 'note' | 'done' | 'total'> &
+  Partial<Pick<ProgressTold, 'unit' | 'left'>>;
 
 /** Names of the calls that this page shows. */
 const SHOWN = new Set<string>();
@@ -19,22 +25,17 @@ export class CallNotice {
     private readonly _request: string,
     private readonly _doing: string
   ) {
+    this._notice = new UnderWay(_doing, _context.trans);
     SHOWN.add(_request);
     _context.project.progress.connect(this._onProgress, this);
   }
 
-  /** Say that it goes on. */
-  show(): string {
-    return (this._id ??= Notification.emit(this._doing, 'in-progress', { autoClose: false }));
-  }
-
   /** Say where it stands. */
-  tell(told: Pick<ProgressTold, 'title' | 'note' | 'done' | 'total'>): void {
+  tell(told: Standing): void {
     const { trans } = this._context;
     const progress = told.total ? Math.min(1, told.done / told.total) : undefined;
-    Notification.update({
-      id: this.show(),
-      message: [this._doing, told.title, told.note].filter(Boolean).join('\n'),
+    this._notice.say({
+      message: [this._doing, told.title, counted(told), told.note].filter(Boolean).join('\n'),
       // What says where it stands takes long, and can be ended.
       actions: [
         {
@@ -54,8 +55,8 @@ export class CallNotice {
 
   /** Say why nothing came of it, and what to do. */
   refused(problem: Pick<Problem, 'detail' | 'hint' | 'code'>): void {
-    const message = problem.hint ? `${problem.detail}\n→ ${problem.hint}` : problem.detail;
-    this._end(message, problem.code === 'cancelled' ? 'warning' : 'error', false);
+    const words = problemWords(problem, this._context.trans);
+    this._end(words, problem.code === 'cancelled' ? 'warning' : 'error', false);
   }
 
   private _onProgress(_: unknown, told: ProgressTold): void {
@@ -68,19 +69,20 @@ export class CallNotice {
     const { client, trans } = this._context;
     // Pressing a button would close the notification; it says how it ended.
     event.preventDefault();
-    Notification.update({ id: this.show(), message: trans.__('%1: cancelling', this._doing), actions: [] });
+    this._notice.say({ message: trans.__('%1: cancelling', this._doing), actions: [] });
     void client.call('calls/stop', { request: this._request }).catch(() => undefined);
   }
 
-  // Another notification than the one that told of the progress: JupyterLab loses what an update says while it fetches
-  // the code that shows the first of them.
   private _end(message: string, type: Notification.TypeOptions, autoClose: number | false): void {
     this._context.project.progress.disconnect(this._onProgress, this);
-    if (this._id !== null) {
-      Notification.dismiss(this._id);
-    }
-    Notification.emit(message, type, { autoClose });
+    this._notice.end(message, type, { autoClose });
   }
 
-  private _id: string | null = null;
+  private readonly _notice: UnderWay;
+}
+
+/** How far it has come, and what is left: `3/8 runs, about 2 min left`. */
+function counted({ done, total, unit, left }: Standing): string {
+  const count = total ? `${done}/${total} ${unit ?? ''}`.trim() : '';
+  return [count, left].filter(Boolean).join(', ');
 }

@@ -13,16 +13,24 @@ export function number(value: unknown, digits = 5): string {
   }
   const size = Math.abs(value);
   return size !== 0 && (size < 1e-4 || size >= 1e9)
-    ? value.toExponential(digits - 2)
+    ? Number(value.toPrecision(digits)).toExponential()
     : String(Number(value.toPrecision(digits)));
+}
+
+/** Show where characters are that would move the cursor or turn the reading direction around. */
+export function visible(written: string): string {
+  // Line ends and tabs are what they look like.
+  return written.replace(/(?![\n\t])[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
 }
 
 /** Write any value on one line, cut to what a list can show. */
 export function text(value: unknown, most = 200): string {
   const written =
     typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value);
-  const line = written.replace(/\s+/g, ' ').trim();
-  return line.length > most ? line.slice(0, most - 1) + '…' : line;
+  // Of a megabyte only the part is looked at that could be shown.
+  const part = written.slice(0, 10 * most);
+  const line = visible(part.replace(/\s+/g, ' ')).trim();
+  return line.length > most || part.length < written.trimEnd().length ? line.slice(0, most - 1) + '…' : line;
 }
 
 /** Write how long something took, in at most two units. */
@@ -90,6 +98,14 @@ export function codeLines(source: string, most = 2): string[] {
 export function firstLine(source: string): string {
   const [first, second] = codeLines(source);
   return (first ?? '') + (second === undefined ? '' : ' …');
+}
+
+/** What a cell said in words: without the lines that only stand in for something that was displayed. */
+export function spoken(output: string): string {
+  return output
+    .split('\n')
+    .filter(line => !/^<(?:IPython\.core\.display\.\w+ object|Figure size \S+ with \d+ Axes)>$/.test(line))
+    .join('\n');
 }
 
 /** How many digits of an id are shown: 12 of its millisecond and one more. */

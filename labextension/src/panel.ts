@@ -18,7 +18,7 @@ export class NbopsPanel extends SidePanel implements INbopsPanel {
     const { trans } = context;
     this.id = 'nbops-panel';
     this.title.icon = nbopsIcon;
-    this.title.caption = trans.__('nbops: runs, modules, models and endpoints');
+    this.title.caption = trans.__('nbops');
     this.addClass('nbops-Panel');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('nbops'));

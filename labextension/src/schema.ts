@@ -506,11 +506,12 @@ export interface ModelVersion {
   created_at: number;
 }
 
-/** A module's version beside the one before it and the file on disk. */
+/** A module's version beside another one and the file on disk. */
 export interface ModulePage {
   version: ModuleVersion;
   versions: ModuleVersion[];
-  against_previous: string;
+  other: string | null;
+  against_other: string;
   file: 'edited' | 'missing' | 'same';
   against_file: string;
 }
@@ -1024,6 +1025,7 @@ export interface ProgressTold {
   done: number;
   total: number | null;
   unit: string;
+  left: string;
   note: string;
   state: 'running' | 'ended' | 'failed';
 }
@@ -1175,8 +1177,8 @@ export interface Routes {
   notebook: { takes: { path: string }; gives: NotebookCells };
   /** List sweeps with how far they have come. */
   'sweeps/state': { takes: { limit?: number; offset?: number }; gives: SweepState[] };
-  /** Put a module's version beside the one before it and the file on disk. */
-  'modules/page': { takes: { module: string; version?: string }; gives: ModulePage };
+  /** Put a module's version beside another one and the file on disk. */
+  'modules/page': { takes: { module: string; version?: string; against?: string }; gives: ModulePage };
   /** List model versions, newest first, with their aliases and checks. */
   'models/state': { takes: { limit?: number; offset?: number }; gives: ModelState[] };
   /** Give one model version with its aliases and checks. */

@@ -6,15 +6,42 @@ export interface IPlan {
   param: { [name: string]: string };
   /** Parameters with several, as `V1,V2`. */
   grid: { [name: string]: string };
+  /** Parameters that a sampler chooses, as `NAME=1..16`; those with a range in the notebook when none is named. */
+  search: string[];
+  /** How many points a sampler chooses; null: every combination is run. */
+  trials: number | null;
   runs: number;
   /** Why it cannot be run as it stands. */
   problem: string | null;
 }
 
-/** Read a form: empty fields keep the notebook's default, commas separate the values of a grid. */
-export function plan(parameters: ReadonlyArray<Parameter>, typed: { [name: string]: string }): IPlan {
-  const found: IPlan = { param: {}, grid: {}, runs: 1, problem: null };
+/**
+ * Read a form: empty fields keep the notebook's default, commas separate the values of a grid.
+ *
+ * With a number of trials, what has several values or a range such as `1e-4..1 log` is searched instead.
+ */
+export function plan(
+  parameters: ReadonlyArray<Parameter>,
+  typed: { [name: string]: string },
+  trials = ''
+): IPlan {
+  const isSearch = trials.trim() !== '';
+  const found: IPlan = { param: {}, grid: {}, search: [], trials: null, runs: 1, problem: null };
+  if (isSearch) {
+    found.trials = found.runs = Number(trials);
+    if (!/^[1-9]\d*$/.test(trials.trim())) {
+      found.problem = `trials: ${trials.trim()} (int)`;
+    }
+  }
   for (const parameter of parameters) {
+    const range = (typed[parameter.name] ?? '').trim();
+    if (range.includes('..')) {
+      found.search.push(`${parameter.name}=${range}`);
+      if (!isSearch) {
+        found.problem ??= `${parameter.name}: ${range} (trials?)`;
+      }
+      continue;
+    }
     const values = split(parameter, typed[parameter.name] ?? '');
     const wrong = values.find(value => !fits(parameter, value));
     if (wrong !== undefined) {
@@ -22,6 +49,8 @@ export function plan(parameters: ReadonlyArray<Parameter>, typed: { [name: strin
     }
     if (values.length === 1) {
       found.param[parameter.name] = values[0];
+    } else if (values.length > 1 && isSearch) {
+      found.search.push(`${parameter.name}=${values.join(',')}`);
     } else if (values.length > 1) {
       found.grid[parameter.name] = values.join(',');
       found.runs *= values.length;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { ago, codeLines, duration, firstLine, number, size, text } from '../src/format';
+import { ago, codeLines, duration, firstLine, number, size, spoken, text, visible } from '../src/format';
 
 const trans = {
   __: (message: string, ...values: unknown[]) =>
@@ -11,7 +11,8 @@ describe('numbers', () => {
   it.each([
     [0.1 + 0.2, '0.3'],
     [0.973456789, '0.97346'],
-    [1e-9, '1.000e-9'],
+    [1e-9, '1e-9'],
+    [1.23456789e-9, '1.2346e-9'],
     [0, '0'],
     [Number.NaN, 'NaN'],
     [Number.POSITIVE_INFINITY, '∞'],
@@ -52,6 +53,10 @@ describe('text', () => {
 
   it('keeps markup as text', () => expect(text('<img src=x>')).toBe('<img src=x>'));
 
+  it('shows where control characters were', () => expect(text('a\u0000b\u202ec')).toBe('a\ufffdb\ufffdc'));
+
+  it('keeps the lines of a source', () => expect(visible('a\n\tb\u202e')).toBe('a\n\tb\ufffd'));
+
   it('writes objects as JSON', () => expect(text({ a: [1] })).toBe('{"a":[1]}'));
 });
 
@@ -70,3 +75,13 @@ it.each([
   [1000, '1 kB'],
   [1_234_567, '1.23 MB']
 ])('%s bytes are written %s', (bytes, written) => expect(size(bytes)).toBe(written));
+
+describe('what a cell said', () => {
+  it('is told without the stand-ins of what it displayed', () =>
+    expect(spoken('<Figure size 640x480 with 1 Axes>\nfit 3 of 3\n<IPython.core.display.HTML object>')).toBe(
+      'fit 3 of 3'
+    ));
+
+  it('keeps what a person printed', () =>
+    expect(spoken('<b>bold</b>\n<Figure of merit>')).toBe('<b>bold</b>\n<Figure of merit>'));
+});

@@ -26,17 +26,44 @@ describe('a sweep form', () => {
   ];
 
   it('runs once with nothing filled in', () => {
-    expect(plan(known, {})).toEqual({ param: {}, grid: {}, runs: 1, problem: null });
+    expect(plan(known, {})).toEqual({
+      param: {},
+      grid: {},
+      search: [],
+      trials: null,
+      runs: 1,
+      problem: null
+    });
   });
 
   it('takes one value as fixed and several as a grid', () => {
     expect(plan(known, { depth: '2, 4,8', lr: '0.1,1e-3', kind: 'gini' })).toEqual({
       param: { kind: 'gini' },
       grid: { depth: '2,4,8', lr: '0.1,1e-3' },
+      search: [],
+      trials: null,
       runs: 6,
       problem: null
     });
   });
+
+  it('searches ranges and several values with a number of trials', () => {
+    expect(plan(known, { depth: '1..16', lr: '1e-4..1 log', kind: 'gini,entropy' }, '30')).toEqual({
+      param: {},
+      grid: {},
+      search: ['depth=1..16', 'lr=1e-4..1 log', 'kind=gini,entropy'],
+      trials: 30,
+      runs: 30,
+      problem: null
+    });
+  });
+
+  it('asks for the number of trials of a range', () =>
+    expect(plan(known, { depth: '1..16' }).problem).toBe('depth: 1..16 (trials?)'));
+
+  it.each(['0', 'many', '1.5'])('refuses %s trials', trials =>
+    expect(plan(known, {}, trials).problem).toBe(`trials: ${trials} (int)`)
+  );
 
   it('leaves lists whole', () =>
     expect(plan(known, { columns: '[1, 2]' }).param).toEqual({ columns: '[1, 2]' }));

@@ -104,6 +104,20 @@ def test_a_cell_that_is_run_appears_in_the_open_panel(lab: Lab) -> None:
     assert "nbops-run" not in found["address_afterwards"]
 
 
+def test_hostile_text_stays_text_in_every_section_and_document(lab: Lab) -> None:
+    hostile = runpy.run_path(str(Path(__file__).parent / "hostile.py"))
+    hostile["fill"](lab.folder)
+    write_notebook(lab.folder / hostile["NOTEBOOK"], "x = 1")
+
+    found = lab.journey("hostile", notebook=hostile["NOTEBOOK"])
+
+    assert all("<img src=x" in row for row in found["rows"].values()), found["rows"]
+    assert len(found["rows"]) == 9
+    assert all(found["documents"].values()), found["documents"]
+    assert found["alive"] == 0
+    assert found["hacked"] is None
+
+
 HOSTILE = """
 from IPython.display import HTML, SVG, Latex, display
 display(HTML(
@@ -267,6 +281,81 @@ def test_a_sweep_is_watched_below_its_cell_and_cancelled_there_while_the_kernel_
     assert "2 of 4: " in table.data["text/plain"]
 
 
+def test_runs_are_tidied_cancelled_and_run_again_from_their_rows(lab: Lab) -> None:
+    write_parameterized(lab.folder / "done.ipynb", DONE)
+    write_parameterized(lab.folder / "long.ipynb", LONG)
+    (lab.folder / ".nbops").mkdir()
+    settings = load_settings(lab.folder, env={})
+    with contextlib.closing(open_store(settings)) as store:
+        options = {"objective": "max:score", "store": store, "settings": settings}
+        first = sweep(lab.folder / "done.ipynb", grid={"n": [1]}, **options)
+        long = threading.Thread(target=lambda: sweep(lab.folder / "long.ipynb", grid={"n": [2]}, **options))
+        long.start()
+        try:
+            found = lab.journey("runs", timeout_s=200)
+        finally:
+            (lab.folder / "gate").touch()
+            long.join(60)
+        [run] = store.find(Run, sweep_id=first.id)
+
+    assert found["violations"] == {}
+    assert "long n=2, cancelled" in found["cancelled"]
+    assert (run.name, run.note, run.tags["team"]) == ("the first of all", "worth another look", "churn")
+    assert found["copied"] == run.id
+    assert "team=churn" in found["head"]
+    assert "finished" in found["again"]
+    assert found["kept"]
+    assert found["notebook"] == "done.ipynb"
+
+
+def test_a_modules_versions_are_compared_tried_built_and_brought_back(lab: Lab) -> None:
+    write_notebook(lab.folder / "work.ipynb", "%load_ext nbops", "def clean(rows):\n    return rows")
+
+    found = lab.journey("modules", timeout_s=200, notebook="work.ipynb")
+
+    assert found["violations"] == {}
+    assert found["offered"] == "clean"
+    assert found["diff"] == ["+    return sorted(rows)\n"]
+    assert found["against"] == found["earlier"] == "1.0.0"
+    assert "--with-tests" in found["untested"]
+    assert ".whl" in found["built"]
+    assert "1.0.0" in found["back"]
+    assert "return rows" in (lab.folder / "work" / "cleaning.py").read_text()
+
+
+TWO_MODELS = """
+import numpy as np, nbops
+from sklearn.linear_model import LogisticRegression
+rows = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.5]])
+for C in (1.0, 0.1):
+    nbops.log_model(LogisticRegression(C=C).fit(rows, [0, 0, 1, 1]), name='churn', sample=rows)
+"""
+
+
+def test_a_model_is_checked_promoted_exported_released_measured_and_rolled_back(lab: Lab) -> None:
+    write_notebook(lab.folder / "work.ipynb", "%load_ext nbops", TWO_MODELS)
+
+    try:
+        found = lab.journey("release", timeout_s=230, notebook="work.ipynb")
+    finally:
+        stop_endpoints(lab.folder)
+
+    assert found["violations"] == {}
+    assert {"Open Model", "Export Model…", "Deploy Model…", "Show Lineage"} <= set(found["menu"])
+    assert "churn@2 passed its checks" in found["checked"]
+    assert (lab.folder / "churn-2-onnx").is_dir()
+    assert "churn" in found["measured"]
+    assert found["log"]
+    assert [row.split("\t")[0] for row in found["deployments"]] == ["@2", "@1"]
+
+
+def stop_endpoints(folder: Path) -> None:
+    """Leave no process behind, also when a journey failed half-way."""
+    with Workspace.opened(folder) as workspace:
+        for endpoint in workspace.endpoints():
+            workspace.stop(endpoint.name)
+
+
 def test_everything_is_done_without_a_mouse(lab: Lab) -> None:
     path = lab.folder / "work.ipynb"
     write_notebook(
@@ -285,12 +374,10 @@ def test_everything_is_done_without_a_mouse(lab: Lab) -> None:
     try:
         found = lab.journey("keyboard", timeout_s=230, notebook="work.ipynb")
     finally:
-        with Workspace.opened(lab.folder) as workspace:
-            for endpoint in workspace.endpoints():
-                workspace.stop(endpoint.name)
+        stop_endpoints(lab.folder)
 
     assert "came out" in found["reproduced"]
-    assert "reviewed: yes" in found["tagged"]
+    assert "reviewed=yes" in found["tagged"]
     assert found["plots"] >= 1
 
 

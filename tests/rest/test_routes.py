@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +13,16 @@ import jsonschema
 import msgspec
 import pytest
 
-from nbops.records import Artifact, CellExecution, Run, new_id
+from nbops.records import (
+    Artifact,
+    CellExecution,
+    Definition,
+    Deployment,
+    Endpoint,
+    ModuleVersion,
+    Run,
+    new_id,
+)
 from nbops.rest.problems import problem_of
 from nbops.rest.routes import MOST_ROWS, ROUTES
 from nbops.settings import load_settings
@@ -148,6 +161,51 @@ def test_hostile_text_comes_back_as_the_same_text(server: Server, text: str) -> 
     store = open_store(load_settings(server.folder / "first", env={}))
     store.delete(Run, run.id)
     store.close()
+
+
+def test_an_endpoint_whose_process_died_is_down_although_nobody_wrote_that(server: Server) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", "pass"])
+    dead.wait()
+    handle = {"pid": dead.pid, "started": "1", "log": "server.log"}
+    deployment = Deployment(
+        id=new_id(), endpoint="churn", bundle_id=new_id(), model_version_id=new_id(), number=1, engine="process",
+        status="ready", handle=handle, started_at=1.0,
+    )  # fmt: skip
+    endpoint = Endpoint(
+        id=new_id(), name="churn", engine="process", address="http://127.0.0.1:1", split={deployment.id: 100},
+        handle={"host": socket.gethostname()}, created_at=1.0, updated_at=1.0,
+    )  # fmt: skip
+    with open_store(load_settings(server.folder / "first", env={})) as store:
+        store.put(deployment, endpoint)
+        try:
+            [found] = server.get("endpoints/state", name="churn")
+        finally:
+            store.delete(Endpoint, endpoint.id)
+            store.delete(Deployment, deployment.id)
+
+    assert found["endpoint"]["status"] == "down"
+
+
+def test_a_modules_version_stands_beside_any_other(server: Server) -> None:
+    versions = [
+        ModuleVersion(
+            id=new_id(), module="churn.features", version=f"1.{number}.0", digest=str(number), path="churn/features.py",
+            source=f"n = {number}\n", definitions=[Definition(name="n", kind="value", digest="x")],
+            provenance="live", created_at=1.0,
+        )
+        for number in range(3)
+    ]  # fmt: skip
+    with open_store(load_settings(server.folder / "first", env={})) as store:
+        store.put(*versions)
+    ask = functools.partial(server.get, "modules/page", module="churn.features")
+
+    newest, chosen = ask(), ask(version="1.0.0", against="1.2.0")
+
+    assert (newest["version"]["version"], newest["other"]) == ("1.2.0", "1.1.0")
+    assert ask(version="1.0.0")["other"] is None
+    assert chosen["against_other"].splitlines()[2:] == ["@@ -1 +1 @@", "-n = 2", "+n = 0"]
+    refused = server.ask("GET", "modules/page", module="churn.features", against="9.0.0")
+    assert refused.json()["detail"] == "no module churn.features@9.0.0 was taken from a notebook of this project"
 
 
 def test_an_artifact_is_sent_as_a_download_whatever_it_claims_to_be(server: Server) -> None:

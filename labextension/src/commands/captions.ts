@@ -38,6 +38,8 @@ export function captionsOf(trans: TranslationBundle) {
     'nbops:pull-module': trans.__(
       'Put what was edited in the file of a module into new cells of the notebook'
     ),
+    'nbops:rollback-module': trans.__('Give a module’s file the text of an earlier version again'),
+    'nbops:build-package': trans.__('Build an installable wheel of the package that a module is in'),
     'nbops:retrain-notebook': trans.__('Run this notebook with other parameters, once or over a grid'),
     'nbops:open-sweep': trans.__('Open a sweep with its results, its plots and what goes on'),
     'nbops:list-sweep-runs': trans.__('List the runs of a sweep'),

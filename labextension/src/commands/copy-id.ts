@@ -1,19 +1,13 @@
 import { Clipboard } from '@jupyterlab/apputils';
 
 import { IContext } from '../tokens';
-import { textArgs } from './arguments';
-import { ICommand, meant } from './command';
+import { commandOn } from './arguments';
+import { ICommand } from './command';
 
 export function copyId(context: IContext): ICommand {
-  const { trans } = context;
-  return {
+  return commandOn(context, 'run', {
     id: 'nbops:copy-id',
-    describedBy: textArgs({ run: trans.__('Id of the run') }),
-    execute: args => {
-      const id = meant(context, args, 'run', 'run');
-      if (id !== undefined) {
-        Clipboard.copyToSystem(id);
-      }
-    }
-  };
+    about: context.trans.__('Id of the run'),
+    execute: run => Clipboard.copyToSystem(run)
+  });
 }

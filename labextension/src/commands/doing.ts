@@ -1,4 +1,7 @@
+import { tell } from '../notices';
 import { NbopsPanel } from '../panel';
+import { ProblemError } from '../problem';
+import { problemWords } from '../problem-words';
 import { IContext } from '../tokens';
 import { compareRuns } from './compare-runs';
 import { copyId } from './copy-id';
@@ -10,9 +13,10 @@ import { refresh } from './refresh';
 import { ICommand } from './command';
 import { monitorEndpoint, openEndpoint, rollbackEndpoint, stopEndpoint } from './endpoints';
 import { extractFunctions } from './extract-functions';
-import { checkModel, deployModel, exportModel, openModel, promoteModel } from './models';
-import { openModule, pullModule, testModule } from './modules';
+import { checkModel, deployModel, exportModel, openModel } from './models';
+import { buildPackage, openModule, pullModule, rollBackModule, testModule } from './modules';
 import { drawPlots } from './plot';
+import { promoteBest, promoteModel } from './promote';
 import { reproduceRun } from './reproduce-run';
 import { rerun } from './rerun';
 import { openFile, openLineage } from './lineage';
@@ -25,12 +29,32 @@ import {
   scheduleNotebook,
   unpauseSchedule
 } from './schedules';
-import { cancel, listSweepRuns, openSweep, promoteBest, resumeSweep } from './sweeps';
+import { cancel, listSweepRuns, openSweep, resumeSweep } from './sweeps';
 import { tidyRuns } from './tidy-runs';
 
 /** What every command does, by its id; fetched when the first of them is run. */
 export function doing(context: IContext, panel: NbopsPanel): Map<string, ICommand> {
-  return new Map(COMMANDS.map(make => make(context, panel)).map(command => [command.id, command]));
+  return new Map(
+    COMMANDS.map(make => make(context, panel)).map(command => [command.id, telling(command, context)])
+  );
+}
+
+/** The command, which tells of a refusal of the server instead of failing in silence. */
+function telling(command: ICommand, { trans }: IContext): ICommand {
+  return {
+    ...command,
+    execute: async args => {
+      try {
+        return await command.execute(args);
+      } catch (error) {
+        if (!(error instanceof ProblemError)) {
+          throw error;
+        }
+        tell(trans, problemWords(error.problem, trans), 'error');
+        return undefined;
+      }
+    }
+  };
 }
 
 const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand> = [
@@ -52,6 +76,8 @@ const COMMANDS: ReadonlyArray<(context: IContext, panel: NbopsPanel) => ICommand
   openModule,
   testModule,
   pullModule,
+  rollBackModule,
+  buildPackage,
   retrainNotebook,
   openSweep,
   listSweepRuns,

@@ -1,61 +1,51 @@
-import { Dialog, showDialog } from '@jupyterlab/apputils';
-
 import { act } from '../act';
 import { statusWords } from '../parts/words';
 import { IContext } from '../tokens';
-import { textArgs } from './arguments';
-import { ICommand, meant } from './command';
+import { commandOn } from './arguments';
+import { ICommand } from './command';
+import { isSure } from './confirm';
 
-const about = (context: IContext) => textArgs({ endpoint: context.trans.__('Name of the endpoint') });
+const about = (context: IContext) => context.trans.__('Name of the endpoint');
 
 export function openEndpoint(context: IContext): ICommand {
-  return {
+  return commandOn(context, 'endpoint', {
     id: 'nbops:open-endpoint',
-    describedBy: about(context),
-    execute: async args => {
-      const endpoint = meant(context, args, 'endpoint', 'endpoint');
-      if (endpoint !== undefined) {
-        const { openEndpointDocument } = await import('../documents');
-        openEndpointDocument(context, endpoint);
-      }
-    }
-  };
+    about: about(context),
+    execute: async endpoint => (await import('../documents')).openEndpointDocument(context, endpoint)
+  });
 }
 
 export function monitorEndpoint(context: IContext): ICommand {
   const { trans } = context;
-  return {
+  return commandOn(context, 'endpoint', {
     id: 'nbops:monitor-endpoint',
-    describedBy: about(context),
-    execute: async args => {
-      const endpoint = meant(context, args, 'endpoint', 'endpoint');
-      if (endpoint !== undefined) {
-        await act(
-          context,
-          'monitor',
-          { endpoint },
-          {
-            doing: trans.__('Measuring %1', endpoint),
-            done: window =>
-              trans.__('%1: %2 over %3 rows', endpoint, statusWords(window.verdict, trans), window.rows)
-          }
-        );
-      }
-    }
-  };
+    about: about(context),
+    execute: endpoint =>
+      act(
+        context,
+        'monitor',
+        { endpoint },
+        {
+          doing: trans.__('Measuring %1', endpoint),
+          done: window =>
+            trans.__('%1: %2 over %3 rows', endpoint, statusWords(window.verdict, trans), window.rows)
+        }
+      )
+  });
 }
 
 export function rollbackEndpoint(context: IContext): ICommand {
   const { trans } = context;
-  return {
+  return commandOn(context, 'endpoint', {
     id: 'nbops:rollback-endpoint',
-    describedBy: about(context),
-    execute: async args => {
-      const endpoint = meant(context, args, 'endpoint', 'endpoint');
-      if (
-        endpoint !== undefined &&
-        (await isSure(context, trans.__('Roll back %1?', endpoint), trans.__('Roll Back')))
-      ) {
+    about: about(context),
+    execute: async endpoint => {
+      const question = {
+        title: trans.__('Roll back %1?', endpoint),
+        body: trans.__('What answered before the last deploy takes all of its traffic again.'),
+        accept: trans.__('Roll Back')
+      };
+      if (await isSure(context, question)) {
         await act(
           context,
           'rollback',
@@ -67,42 +57,28 @@ export function rollbackEndpoint(context: IContext): ICommand {
         );
       }
     }
-  };
+  });
 }
 
 export function stopEndpoint(context: IContext): ICommand {
   const { trans } = context;
-  return {
+  return commandOn(context, 'endpoint', {
     id: 'nbops:stop-endpoint',
-    describedBy: about(context),
-    execute: async args => {
-      const endpoint = meant(context, args, 'endpoint', 'endpoint');
-      if (
-        endpoint !== undefined &&
-        (await isSure(
-          context,
-          trans.__('Stop %1? Nobody gets an answer there any more.', endpoint),
-          trans.__('Stop')
-        ))
-      ) {
+    about: about(context),
+    execute: async endpoint => {
+      const question = {
+        title: trans.__('Stop %1?', endpoint),
+        body: trans.__('Nobody gets an answer there any more. Its records and logs stay.'),
+        accept: trans.__('Stop')
+      };
+      if (await isSure(context, question)) {
         await act(
           context,
           'stop',
           { endpoint },
-          {
-            doing: trans.__('Stopping %1', endpoint),
-            done: () => trans.__('%1 is stopped', endpoint)
-          }
+          { doing: trans.__('Stopping %1', endpoint), done: () => trans.__('%1 is stopped', endpoint) }
         );
       }
     }
-  };
-}
-
-async function isSure({ trans }: IContext, question: string, accept: string): Promise<boolean> {
-  const { button } = await showDialog({
-    title: question,
-    buttons: [Dialog.cancelButton({ label: trans.__('Cancel') }), Dialog.warnButton({ label: accept })]
   });
-  return button.accept;
 }

@@ -5,6 +5,7 @@ import { act } from '../act';
 import { definitionsOf } from '../definitions';
 import { runLine, words } from '../kernel';
 import { offerCell } from '../new-cell';
+import { UnderWay } from '../notices';
 import { IContext } from '../tokens';
 import { textArgs } from './arguments';
 import { ICommand } from './command';
@@ -54,6 +55,7 @@ async function ask({ trans }: IContext, given: IWanted): Promise<IWanted | null>
     fields: [
       {
         name: 'names',
+        isRequired: true,
         label: trans.__('Functions and classes'),
         value: given.names,
         placeholder: 'build_features train',
@@ -61,6 +63,7 @@ async function ask({ trans }: IContext, given: IWanted): Promise<IWanted | null>
       },
       {
         name: 'to',
+        isRequired: true,
         label: trans.__('Module'),
         value: given.to,
         placeholder: 'churn.features',
@@ -118,11 +121,12 @@ async function extract(context: IContext, wanted: IWanted): Promise<void> {
       ...listed(wanted.parameter).flatMap(name => ['--parameter', name]),
       ...listed(wanted.pin).flatMap(name => ['--pin', name])
     ];
+    const notice = new UnderWay(trans.__('Extracting %1', names.join(', ')), trans);
     const said = await runLine(panel, `%nbops extract ${words(...names, '--to', to, ...data)}`);
     if (said.isError) {
-      Notification.emit(said.text, 'error', { autoClose: false, actions: [askAgain(context, wanted)] });
+      notice.end(said.text, 'error', { autoClose: false, actions: [askAgain(context, wanted)] });
     } else {
-      Notification.emit(trans.__('Extracted %1 to %2', names.join(', '), to), 'success', {
+      notice.end(trans.__('Extracted %1 to %2', names.join(', '), to), 'success', {
         autoClose: 10_000,
         actions: [importBelow(context, panel, names, to)]
       });

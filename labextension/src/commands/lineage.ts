@@ -1,7 +1,7 @@
-import { serverPath } from '../server-path';
 import { IContext } from '../tokens';
-import { textArgs } from './arguments';
+import { textArgs, textOf } from './arguments';
 import { ICommand } from './command';
+import { openPath } from './open-path';
 
 export function openLineage(context: IContext): ICommand {
   const { trans } = context;
@@ -15,7 +15,7 @@ export function openLineage(context: IContext): ICommand {
     execute: async args => {
       const { openLineageDocument } = await import('../documents');
       openLineageDocument(context, {
-        id: typeof args.id === 'string' && args.id ? args.id : 'last',
+        id: textOf(args.id) || 'last',
         ...(typeof args.metric === 'string' ? { metric: args.metric } : {}),
         ...(typeof args.variable === 'string' ? { variable: args.variable } : {})
       });
@@ -24,18 +24,9 @@ export function openLineage(context: IContext): ICommand {
 }
 
 export function openFile(context: IContext): ICommand {
-  const { trans } = context;
   return {
     id: 'nbops:open-file',
-    describedBy: textArgs({ path: trans.__('Path of the file') }),
-    execute: async args => {
-      const path = await serverPath(context.project, String(args.path ?? ''));
-      if (path === null) {
-        const { Notification } = await import('@jupyterlab/apputils');
-        Notification.info(trans.__('%1 lies outside of what JupyterLab can open', String(args.path)));
-      } else {
-        await context.app.commands.execute('docmanager:open', { path });
-      }
-    }
+    describedBy: textArgs({ path: context.trans.__('Path of the file') }),
+    execute: args => openPath(context, textOf(args.path))
   };
 }

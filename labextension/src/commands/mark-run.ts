@@ -1,17 +1,11 @@
 import { IContext } from '../tokens';
-import { textArgs } from './arguments';
-import { ICommand, meant } from './command';
+import { commandOn } from './arguments';
+import { ICommand } from './command';
 
 export function markRun(context: IContext): ICommand {
-  const { selection, trans } = context;
-  return {
+  return commandOn(context, 'run', {
     id: 'nbops:mark-run',
-    describedBy: textArgs({ run: trans.__('Id of the run') }),
-    execute: args => {
-      const run = meant(context, args, 'run', 'run');
-      if (run !== undefined) {
-        selection.toggle(run);
-      }
-    }
-  };
+    about: context.trans.__('Id of the run'),
+    execute: run => context.selection.toggle(run)
+  });
 }

@@ -1,195 +1,140 @@
 import { act } from '../act';
-import { Routes } from '../schema';
+import { size } from '../format';
+import { IField } from '../parts/form';
+import { CheckResult, Exported, Routes } from '../schema';
 import { IContext } from '../tokens';
-import { textArgs } from './arguments';
-import { ICommand, meant } from './command';
+import { commandOn } from './arguments';
+import { ICommand } from './command';
+
+type Trans = IContext['trans'];
+
+const about = (context: IContext) => context.trans.__('The model version, such as churn@3');
 
 export function openModel(context: IContext): ICommand {
-  const { trans } = context;
-  return {
+  return commandOn(context, 'model', {
     id: 'nbops:open-model',
-    describedBy: textArgs({ model: trans.__('The model version, such as churn@3') }),
-    execute: async args => {
-      const model = meant(context, args, 'model', 'model');
-      if (model !== undefined) {
-        const { openModelDocument } = await import('../documents');
-        openModelDocument(context, model);
-      }
-    }
-  };
+    about: about(context),
+    execute: async model => (await import('../documents')).openModelDocument(context, model)
+  });
 }
 
 export function checkModel(context: IContext): ICommand {
   const { trans } = context;
-  return {
+  return commandOn(context, 'model', {
     id: 'nbops:check-model',
-    describedBy: textArgs({ model: trans.__('The model version, such as churn@3') }),
-    execute: async args => {
-      const model = meant(context, args, 'model', 'model');
-      if (model !== undefined) {
-        await act(
-          context,
-          'check',
-          { model },
-          {
-            doing: trans.__('Checking %1', model),
-            done: results => {
-              const failed = results
-                .filter(result => result.verdict === 'failed')
-                .map(result => result.check);
-              return failed.length
-                ? trans.__('%1 failed: %2', model, failed.join(', '))
-                : trans.__('%1 passed its checks', model);
-            }
-          }
-        );
-      }
-    }
-  };
+    about: about(context),
+    execute: model =>
+      act(
+        context,
+        'check',
+        { model },
+        {
+          doing: trans.__('Checking %1', model),
+          done: results => judged(model, results, trans)
+        }
+      )
+  });
 }
 
-export function promoteModel(context: IContext): ICommand {
-  const { trans } = context;
-  return {
-    id: 'nbops:promote-model',
-    describedBy: textArgs({
-      model: trans.__('The model version, such as churn@3'),
-      alias: trans.__('The alias, such as production')
-    }),
-    execute: async args => {
-      const model = meant(context, args, 'model', 'model');
-      if (model === undefined) {
-        return;
-      }
-      const { askForm } = await import('../parts/form');
-      const answers =
-        typeof args.alias === 'string'
-          ? { alias: args.alias }
-          : await askForm(trans, {
-              title: trans.__('Promote %1', model),
-              accept: trans.__('Promote'),
-              fields: [
-                {
-                  name: 'alias',
-                  label: trans.__('Alias'),
-                  value: 'production',
-                  help: trans.__('Another version that has it loses it')
-                }
-              ]
-            });
-      if (answers?.alias) {
-        await act(
-          context,
-          'promote',
-          { model, alias: answers.alias },
-          {
-            doing: trans.__('Promoting %1', model),
-            done: () => trans.__('%1 is now %2', model, answers.alias)
-          }
-        );
-      }
-    }
-  };
+function judged(model: string, results: CheckResult[], trans: Trans): string {
+  const failed = results.filter(result => result.verdict === 'failed').map(result => result.check);
+  return failed.length
+    ? trans.__('%1 failed: %2', model, failed.join(', '))
+    : trans.__('%1 passed its checks', model);
 }
 
 export function deployModel(context: IContext): ICommand {
   const { trans } = context;
-  return {
+  return commandOn(context, 'model', {
     id: 'nbops:deploy-model',
-    describedBy: textArgs({ model: trans.__('The model version, such as churn@3') }),
-    execute: async args => {
-      const model = meant(context, args, 'model', 'model');
-      if (model === undefined) {
-        return;
-      }
+    about: about(context),
+    execute: async model => {
       const { askForm } = await import('../parts/form');
       const answers = await askForm(trans, {
         title: trans.__('Deploy %1', model),
         accept: trans.__('Deploy'),
         note: trans.__('It is built, started and checked first; what answers now goes on until then.'),
-        fields: [
-          {
-            name: 'name',
-            label: trans.__('Endpoint'),
-            value: model.split('@')[0],
-            help: trans.__('A new name makes a new address')
-          },
-          {
-            name: 'engine',
-            label: trans.__('Engine'),
-            choices: [
-              ['', trans.__('As configured')],
-              ['docker', trans.__('Docker container')],
-              ['process', trans.__('Process on this machine')],
-              ['isolated', trans.__('Process with a venv of its own')]
-            ]
-          },
-          {
-            name: 'base_image',
-            isAdvanced: true,
-            label: trans.__('Base image'),
-            placeholder: trans.__('As configured'),
-            help: trans.__('What a container is built on: a tag, a digest or an id')
-          },
-          {
-            name: 'platform',
-            isAdvanced: true,
-            label: trans.__('Platform'),
-            placeholder: trans.__('That of the base image'),
-            help: trans.__('What a container is made for, such as linux/amd64')
-          },
-          {
-            name: 'push',
-            isAdvanced: true,
-            label: trans.__('Push to'),
-            placeholder: 'registry.example.com/team',
-            help: trans.__('A registry that gets the proven image; empty for none')
-          },
-          {
-            name: 'save',
-            isAdvanced: true,
-            label: trans.__('Save as'),
-            placeholder: `${model.replace('@', '-')}.tar`,
-            help: trans.__('A file on the server that gets the proven image, for docker load; empty for none')
-          }
-        ]
+        fields: deployFields(model, trans)
       });
       if (answers) {
-        const isolated = answers.engine === 'isolated';
-        const engine = isolated ? 'process' : answers.engine || undefined;
-        await act(
-          context,
-          'deploy',
-          {
-            model,
-            name: answers.name || undefined,
-            engine,
-            isolated,
-            base_image: answers.base_image || undefined,
-            platform: answers.platform || undefined,
-            push: answers.push || undefined,
-            save: answers.save || undefined
-          },
-          {
-            doing: trans.__('Deploying %1', model),
-            done: endpoint => trans.__('%1 answers at %2', model, endpoint.address)
-          }
-        );
+        await act(context, 'deploy', deployed(model, answers), {
+          doing: trans.__('Deploying %1', model),
+          done: endpoint => trans.__('%1 answers at %2', model, endpoint.address)
+        });
       }
     }
+  });
+}
+
+function deployFields(model: string, trans: Trans): IField[] {
+  return [
+    {
+      name: 'name',
+      label: trans.__('Endpoint'),
+      value: model.split('@')[0],
+      help: trans.__('A new name makes a new address')
+    },
+    {
+      name: 'engine',
+      label: trans.__('Engine'),
+      choices: [
+        ['', trans.__('As configured')],
+        ['docker', trans.__('Docker container')],
+        ['process', trans.__('Process on this machine')],
+        ['isolated', trans.__('Process with a venv of its own')]
+      ]
+    },
+    {
+      name: 'base_image',
+      isAdvanced: true,
+      label: trans.__('Base image'),
+      placeholder: trans.__('As configured'),
+      help: trans.__('What a container is built on: a tag, a digest or an id')
+    },
+    {
+      name: 'platform',
+      isAdvanced: true,
+      label: trans.__('Platform'),
+      placeholder: trans.__('That of the base image'),
+      help: trans.__('What a container is made for, such as linux/amd64')
+    },
+    {
+      name: 'push',
+      isAdvanced: true,
+      label: trans.__('Push to'),
+      placeholder: 'registry.example.com/team',
+      help: trans.__('A registry that gets the proven image; empty for none')
+    },
+    {
+      name: 'save',
+      isAdvanced: true,
+      label: trans.__('Save as'),
+      placeholder: `${model.replace('@', '-')}.tar`,
+      help: trans.__('A file on the server that gets the proven image, for docker load; empty for none')
+    }
+  ];
+}
+
+function deployed(model: string, answers: { [name: string]: string }): Routes['deploy']['takes'] {
+  const isolated = answers.engine === 'isolated';
+  return {
+    model,
+    isolated,
+    engine: isolated ? 'process' : answers.engine || undefined,
+    name: answers.name || undefined,
+    base_image: answers.base_image || undefined,
+    platform: answers.platform || undefined,
+    push: answers.push || undefined,
+    save: answers.save || undefined
   };
 }
 
 export function exportModel(context: IContext): ICommand {
   const { trans } = context;
-  return {
+  return commandOn(context, 'model', {
     id: 'nbops:export-model',
-    describedBy: textArgs({ model: trans.__('The model version, such as churn@3') }),
-    execute: async args => {
-      const model = meant(context, args, 'model', 'model');
-      if (model === undefined) {
-        return;
-      }
+    about: about(context),
+    execute: async model => {
       const { askForm } = await import('../parts/form');
       const answers = await askForm(trans, {
         title: trans.__('Export %1', model),
@@ -197,57 +142,60 @@ export function exportModel(context: IContext): ICommand {
         note: trans.__(
           'As ONNX, with a runner for Python and a page for browsers; proven on the training rows.'
         ),
-        fields: [
-          {
-            name: 'out',
-            label: trans.__('Folder'),
-            placeholder: `${model.replace('@', '-')}-onnx`,
-            help: trans.__('It appears when it is whole')
-          },
-          {
-            name: 'precision',
-            label: trans.__('Precision'),
-            choices: [
-              ['float32', trans.__('Single (float32)')],
-              ['float16', trans.__('Half (float16)')],
-              ['int8', trans.__('Eight bits (int8)')]
-            ],
-            value: 'float32',
-            help: trans.__('Refused where the answers are no longer the same')
-          },
-          {
-            name: 'existing',
-            label: trans.__('An earlier export there'),
-            choices: [
-              ['', trans.__('Keep it')],
-              ['overwrite', trans.__('Replace it')]
-            ]
-          }
-        ]
+        fields: exportFields(model, trans)
       });
       if (answers) {
-        await act(
-          context,
-          'export',
-          {
-            model,
-            out: answers.out || undefined,
-            precision: answers.precision as Routes['export']['takes']['precision'],
-            overwrite: answers.existing === 'overwrite'
-          },
-          {
-            doing: trans.__('Exporting %1', model),
-            done: exported =>
-              trans.__(
-                '%1 is in %2: %3 bytes, at most %4 from the notebook',
-                model,
-                exported.path,
-                exported.size_bytes,
-                exported.worst.toExponential(1)
-              )
-          }
-        );
+        const takes: Routes['export']['takes'] = {
+          model,
+          out: answers.out || undefined,
+          precision: answers.precision as Routes['export']['takes']['precision'],
+          overwrite: answers.existing === 'overwrite'
+        };
+        await act(context, 'export', takes, {
+          doing: trans.__('Exporting %1', model),
+          done: exported => written(model, exported, trans)
+        });
       }
     }
-  };
+  });
+}
+
+function exportFields(model: string, trans: Trans): IField[] {
+  return [
+    {
+      name: 'out',
+      label: trans.__('Folder'),
+      placeholder: `${model.replace('@', '-')}-onnx`,
+      help: trans.__('It appears when it is whole')
+    },
+    {
+      name: 'precision',
+      label: trans.__('Precision'),
+      choices: [
+        ['float32', trans.__('Single (float32)')],
+        ['float16', trans.__('Half (float16)')],
+        ['int8', trans.__('Eight bits (int8)')]
+      ],
+      value: 'float32',
+      help: trans.__('Refused where the answers are no longer the same')
+    },
+    {
+      name: 'existing',
+      label: trans.__('An earlier export there'),
+      choices: [
+        ['', trans.__('Keep it')],
+        ['overwrite', trans.__('Replace it')]
+      ]
+    }
+  ];
+}
+
+function written(model: string, exported: Exported, trans: Trans): string {
+  return trans.__(
+    '%1 is in %2: %3, at most %4 from the notebook',
+    model,
+    exported.path,
+    size(exported.size_bytes),
+    exported.worst.toExponential(1)
+  );
 }

@@ -1,18 +1,11 @@
 import { IContext } from '../tokens';
-import { textArgs } from './arguments';
-import { ICommand, meant } from './command';
+import { commandOn } from './arguments';
+import { ICommand } from './command';
 
 export function openRun(context: IContext): ICommand {
-  const { trans } = context;
-  return {
+  return commandOn(context, 'run', {
     id: 'nbops:open-run',
-    describedBy: textArgs({ run: trans.__('Id of the run') }),
-    execute: async args => {
-      const run = meant(context, args, 'run', 'run');
-      if (run !== undefined) {
-        const { openRunDocument } = await import('../documents');
-        openRunDocument(context, run);
-      }
-    }
-  };
+    about: context.trans.__('Id of the run'),
+    execute: async run => (await import('../documents')).openRunDocument(context, run)
+  });
 }

@@ -1,6 +1,6 @@
 import { act } from '../act';
 import { IContext } from '../tokens';
-import { textArgs } from './arguments';
+import { textArgs, textOf } from './arguments';
 import { ICommand, meant } from './command';
 
 /** What can be drawn. */
@@ -23,7 +23,7 @@ export function drawPlots(context: IContext): ICommand {
         return;
       }
       const isAsked = id.includes('@') && data === undefined;
-      const rows = isAsked ? await askRows(context, id) : { data: text(data), target: text(target) };
+      const rows = isAsked ? await askRows(context, id) : { data: textOf(data), target: textOf(target) };
       if (rows !== null) {
         await act(
           context,
@@ -41,10 +41,6 @@ export function drawPlots(context: IContext): ICommand {
       }
     }
   };
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }
 
 async function askRows({ trans }: IContext, model: string): Promise<{ data: string; target: string } | null> {

@@ -1,14 +1,15 @@
-import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
+import { InputDialog } from '@jupyterlab/apputils';
 
 import { act } from '../act';
-import { text } from '../format';
+import { moment, text } from '../format';
 import { NbopsPanel } from '../panel';
 import { statusWords } from '../parts/words';
 import { IContext } from '../tokens';
-import { textArgs } from './arguments';
-import { ICommand, meant, meantNotebook } from './command';
+import { commandOn, textArgs, textOf } from './arguments';
+import { ICommand, meantNotebook } from './command';
+import { isSure } from './confirm';
 
-const about = (context: IContext) => textArgs({ schedule: context.trans.__('Id or name of the schedule') });
+const about = (context: IContext) => context.trans.__('Id or name of the schedule');
 
 export function scheduleNotebook(context: IContext): ICommand {
   const { trans } = context;
@@ -20,8 +21,7 @@ export function scheduleNotebook(context: IContext): ICommand {
     }),
     execute: async args => {
       const notebook = meantNotebook(context, args);
-      const cron =
-        typeof args.cron === 'string' ? args.cron : notebook && (await askTimes(context, notebook));
+      const cron = textOf(args.cron) || (notebook && (await askTimes(context, notebook)));
       if (notebook && cron) {
         await act(
           context,
@@ -30,12 +30,10 @@ export function scheduleNotebook(context: IContext): ICommand {
           {
             doing: trans.__('Scheduling %1', notebook),
             done: made =>
-              trans.__(
-                '%1 is due next at %2\n%3',
-                text(made.schedule.name, 60),
-                new Date(made.next_at * 1000).toLocaleString(),
-                made.notes.join('\n')
-              )
+              [
+                trans.__('%1 is due next at %2', text(made.schedule.name, 60), moment(made.next_at)),
+                ...made.notes
+              ].join('\n')
           }
         );
       }
@@ -55,14 +53,10 @@ async function askTimes({ trans }: IContext, notebook: string): Promise<string |
 
 export function openSchedule(context: IContext, panel: NbopsPanel): ICommand {
   const { client, project } = context;
-  return {
+  return commandOn(context, 'schedule', {
     id: 'nbops:open-schedule',
-    describedBy: about(context),
-    execute: async args => {
-      const asked = meant(context, args, 'schedule', 'schedule');
-      if (asked === undefined) {
-        return;
-      }
+    about: about(context),
+    execute: async asked => {
       const states = await client.call('schedules', { limit: 500 }, { project: project.path });
       const found = states.find(({ schedule }) => asked === schedule.id || asked === schedule.name);
       if (found) {
@@ -71,37 +65,15 @@ export function openSchedule(context: IContext, panel: NbopsPanel): ICommand {
         context.selection.ask(`name = ${JSON.stringify(name)} and notebook = ${JSON.stringify(notebook)}`);
       }
     }
-  };
-}
-
-/** A command that calls a route about one schedule. */
-function onSchedule(
-  context: IContext,
-  does: {
-    id: string;
-    /** What is asked before; it is done when that is true. */
-    sure?(): Promise<boolean>;
-    call(schedule: string): Promise<unknown>;
-  }
-): ICommand {
-  const { sure, call, ...options } = does;
-  return {
-    ...options,
-    describedBy: about(context),
-    execute: async args => {
-      const schedule = meant(context, args, 'schedule', 'schedule');
-      if (schedule !== undefined && (sure === undefined || (await sure()))) {
-        await call(schedule);
-      }
-    }
-  };
+  });
 }
 
 export function fireSchedule(context: IContext): ICommand {
   const { trans } = context;
-  return onSchedule(context, {
+  return commandOn(context, 'schedule', {
     id: 'nbops:fire-schedule',
-    call: schedule =>
+    about: about(context),
+    execute: schedule =>
       act(
         context,
         'fire',
@@ -117,9 +89,10 @@ export function fireSchedule(context: IContext): ICommand {
 
 export function pauseSchedule(context: IContext): ICommand {
   const { trans } = context;
-  return onSchedule(context, {
+  return commandOn(context, 'schedule', {
     id: 'nbops:pause-schedule',
-    call: schedule =>
+    about: about(context),
+    execute: schedule =>
       act(
         context,
         'pause',
@@ -131,9 +104,10 @@ export function pauseSchedule(context: IContext): ICommand {
 
 export function unpauseSchedule(context: IContext): ICommand {
   const { trans } = context;
-  return onSchedule(context, {
+  return commandOn(context, 'schedule', {
     id: 'nbops:unpause-schedule',
-    call: schedule =>
+    about: about(context),
+    execute: schedule =>
       act(
         context,
         'unpause',
@@ -145,30 +119,27 @@ export function unpauseSchedule(context: IContext): ICommand {
 
 export function removeSchedule(context: IContext): ICommand {
   const { trans } = context;
-  return onSchedule(context, {
+  return commandOn(context, 'schedule', {
     id: 'nbops:remove-schedule',
-    sure: () => isSure(context),
-    call: schedule =>
-      act(
-        context,
-        'unschedule',
-        { schedule },
-        {
-          doing: trans.__('Removing the schedule'),
-          done: removed =>
-            [trans.__('%1 is removed', text(removed.schedule.name, 60)), ...removed.notes].join('\n')
-        }
-      )
+    about: about(context),
+    execute: async schedule => {
+      const question = {
+        title: trans.__('Remove the schedule?'),
+        body: trans.__('Its timers on the server’s machine go with it. Its runs stay.'),
+        accept: trans.__('Remove')
+      };
+      if (await isSure(context, question)) {
+        await act(
+          context,
+          'unschedule',
+          { schedule },
+          {
+            doing: trans.__('Removing the schedule'),
+            done: removed =>
+              [trans.__('%1 is removed', text(removed.schedule.name, 60)), ...removed.notes].join('\n')
+          }
+        );
+      }
+    }
   });
-}
-
-async function isSure({ trans }: IContext): Promise<boolean> {
-  const { button } = await showDialog({
-    title: trans.__('Remove the schedule and its timers? Its runs stay.'),
-    buttons: [
-      Dialog.cancelButton({ label: trans.__('Cancel') }),
-      Dialog.warnButton({ label: trans.__('Remove') })
-    ]
-  });
-  return button.accept;
 }

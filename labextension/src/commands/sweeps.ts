@@ -1,102 +1,48 @@
 import { act } from '../act';
 import { text } from '../format';
+import { NbopsPanel } from '../panel';
+import { statusWords } from '../parts/words';
 import { IContext } from '../tokens';
-import { textArgs } from './arguments';
+import { commandOn, textArgs } from './arguments';
 import { ICommand, meant } from './command';
 
+const about = (context: IContext) => context.trans.__('Id of the sweep');
+
 export function openSweep(context: IContext): ICommand {
-  const { trans } = context;
-  return {
+  return commandOn(context, 'sweep', {
     id: 'nbops:open-sweep',
-    describedBy: textArgs({ sweep: trans.__('Id of the sweep') }),
-    execute: async args => {
-      const sweep = meant(context, args, 'sweep', 'sweep');
-      if (sweep !== undefined) {
-        const { openSweepDocument } = await import('../documents');
-        openSweepDocument(context, sweep);
-      }
-    }
-  };
-}
-
-export function listSweepRuns(context: IContext, panel: { reveal(id: string): void }): ICommand {
-  const { trans } = context;
-  return {
-    id: 'nbops:list-sweep-runs',
-    describedBy: textArgs({ sweep: trans.__('Id of the sweep') }),
-    execute: async args => {
-      const sweep = meant(context, args, 'sweep', 'sweep');
-      if (sweep !== undefined) {
-        void panel.reveal('runs');
-        context.selection.ask(`sweep_id = "${sweep}"`);
-      }
-    }
-  };
-}
-
-export function promoteBest(context: IContext): ICommand {
-  const { trans } = context;
-  return {
-    id: 'nbops:promote-best',
-    describedBy: textArgs({
-      sweep: trans.__('Id of the sweep'),
-      alias: trans.__('The alias, such as production')
-    }),
-    execute: async args => {
-      const sweep = meant(context, args, 'sweep', 'sweep');
-      const alias = typeof args.alias === 'string' ? args.alias : await askAlias(trans);
-      if (sweep !== undefined && alias) {
-        await act(
-          context,
-          'promote',
-          { best: sweep, alias },
-          {
-            doing: trans.__('Promoting the best of the sweep'),
-            done: model => trans.__('%1@%2 is now %3', model.name, model.aliases[alias], alias)
-          }
-        );
-      }
-    }
-  };
-}
-
-async function askAlias(trans: IContext['trans']): Promise<string | undefined> {
-  const { askForm } = await import('../parts/form');
-  const answers = await askForm(trans, {
-    title: trans.__('Promote the best of the sweep'),
-    accept: trans.__('Promote'),
-    fields: [
-      {
-        name: 'alias',
-        label: trans.__('Alias'),
-        value: 'production',
-        help: trans.__('Another version that has it loses it')
-      }
-    ]
+    about: about(context),
+    execute: async sweep => (await import('../documents')).openSweepDocument(context, sweep)
   });
-  return answers?.alias;
+}
+
+export function listSweepRuns(context: IContext, panel: NbopsPanel): ICommand {
+  return commandOn(context, 'sweep', {
+    id: 'nbops:list-sweep-runs',
+    about: about(context),
+    execute: sweep => {
+      void panel.reveal('runs');
+      context.selection.ask(`sweep_id = "${sweep}"`);
+    }
+  });
 }
 
 export function resumeSweep(context: IContext): ICommand {
   const { trans } = context;
-  return {
+  return commandOn(context, 'sweep', {
     id: 'nbops:resume-sweep',
-    describedBy: textArgs({ sweep: trans.__('Id of the sweep') }),
-    execute: async args => {
-      const sweep = meant(context, args, 'sweep', 'sweep');
-      if (sweep !== undefined) {
-        await act(
-          context,
-          'resume',
-          { sweep },
-          {
-            doing: trans.__('Resuming the sweep'),
-            done: resumed => trans.__('%1 is %2', text(resumed.name, 60), resumed.status)
-          }
-        );
-      }
-    }
-  };
+    about: about(context),
+    execute: sweep =>
+      act(
+        context,
+        'resume',
+        { sweep },
+        {
+          doing: trans.__('Resuming the sweep'),
+          done: resumed => trans.__('%1 is %2', text(resumed.name, 60), statusWords(resumed.status, trans))
+        }
+      )
+  });
 }
 
 export function cancel(context: IContext): ICommand {
@@ -111,10 +57,7 @@ export function cancel(context: IContext): ICommand {
           context,
           'cancel',
           { id },
-          {
-            doing: trans.__('Cancelling'),
-            done: () => trans.__('Cancelled')
-          }
+          { doing: trans.__('Cancelling'), done: () => trans.__('Cancelled') }
         );
       }
     }

@@ -1,4 +1,5 @@
 import {
+  addIcon,
   checkIcon,
   closeIcon,
   codeIcon,
@@ -160,6 +161,16 @@ export function commandTable(context: IContext): ICommandWords[] {
         meant(context, args, 'module', 'module') !== undefined
     },
     {
+      id: 'nbops:rollback-module',
+      on: ['module'],
+      label: trans.__('Go Back to a Version…')
+    },
+    {
+      id: 'nbops:build-package',
+      on: ['module'],
+      label: trans.__('Build Wheel of Package')
+    },
+    {
       id: 'nbops:retrain-notebook',
       label: trans.__('Retrain with Other Parameters…'),
       icon: runIcon,
@@ -196,7 +207,7 @@ export function commandTable(context: IContext): ICommandWords[] {
     {
       id: 'nbops:schedule-notebook',
       label: trans.__('Schedule Notebook…'),
-      icon: launchIcon,
+      icon: addIcon,
       isEnabled: args => meantNotebook(context, args) !== undefined
     },
     {

@@ -3,8 +3,9 @@ import * as React from 'react';
 import { moment, number, short, text } from '../format';
 import { nbopsIcon } from '../icons';
 import { StatusMark } from '../parts/status';
-import { Comparison, Difference, Run } from '../schema';
+import { Comparison, Difference, Page, Run } from '../schema';
 import { IContext } from '../tokens';
+import { Curves } from './curves';
 import { Document, openInMain } from './document';
 import { Block, Code } from './parts';
 
@@ -20,7 +21,16 @@ export function openComparison(context: IContext, runs: string[]): void {
   });
 }
 
-class ComparisonDocument extends Document<Comparison> {
+/** The curves of more runs are not told apart. */
+const MOST_CURVES = 8;
+
+interface ISeen {
+  comparison: Comparison;
+  /** What is known of the first runs, whose metrics are drawn. */
+  pages: ReadonlyArray<Page>;
+}
+
+class ComparisonDocument extends Document<ISeen> {
   constructor(
     context: IContext,
     private readonly _runs: string[]
@@ -31,12 +41,22 @@ class ComparisonDocument extends Document<Comparison> {
 
   protected override readonly tables = ['runs', 'metrics', 'params', 'cells'];
 
-  protected ask(): Promise<Comparison> {
-    return this.context.client.call('compare', { runs: this._runs }, { project: this.context.project.path });
+  protected async ask(): Promise<ISeen> {
+    const { client, project } = this.context;
+    const options = { project: project.path };
+    const [comparison, ...pages] = await Promise.all([
+      client.call('compare', { runs: this._runs }, options),
+      ...this._runs.slice(0, MOST_CURVES).map(id => client.call('show', { id }, options))
+    ]);
+    return { comparison, pages };
   }
 
-  protected draw(comparison: Comparison): React.ReactElement {
+  protected draw({ comparison, pages }: ISeen): React.ReactElement {
     const { trans } = this.context;
+    const curves = pages.map(({ record, metrics }) => ({
+      name: `${text(record.name, 40)} ${short(String(record.id))}`,
+      metrics
+    }));
     const shown = (rows: Difference[]) => rows.filter(row => row.differs || !this._onlyDifferences);
     const groups: [string, Difference[]][] = [
       [trans.__('Metrics'), shown(comparison.metrics)],
@@ -66,7 +86,7 @@ class ComparisonDocument extends Document<Comparison> {
           role="region"
           aria-label={trans.__('Comparison table')}
         >
-          <table className="nbops-Table">
+          <table className="nbops-Table nbops-mod-mixed">
             <thead>
               <tr>
                 <td />
@@ -82,6 +102,7 @@ class ComparisonDocument extends Document<Comparison> {
               ))}
           </table>
         </div>
+        <Curves runs={curves} context={this.context} />
         {comparison.code
           .filter(change => change.diff)
           .map(change => (

@@ -17,6 +17,8 @@ export abstract class Document<T> extends ReactWidget {
     super();
     this.addClass('nbops-Document');
     this.node.tabIndex = 0;
+    // A name without a role is not read out.
+    this.node.setAttribute('role', 'region');
     context.project.news.connect(this._onNews, this);
   }
 
@@ -26,13 +28,16 @@ export abstract class Document<T> extends ReactWidget {
   /** Tables whose writes change what is shown. */
   protected readonly tables: ReadonlyArray<string> = [];
 
+  /** After how many milliseconds it asks again although nothing was written; 0: never. */
+  protected readonly askAgainMs: number = 0;
+
   /** What was answered last. */
   protected answer: T | null = null;
 
   override dispose(): void {
     if (!this.isDisposed) {
       this.context.project.news.disconnect(this._onNews, this);
-      this._watch?.dispose();
+      this._rest();
       super.dispose();
     }
   }
@@ -51,8 +56,7 @@ export abstract class Document<T> extends ReactWidget {
 
   protected override onBeforeHide(msg: Message): void {
     super.onBeforeHide(msg);
-    this._watch?.dispose();
-    this._watch = null;
+    this._rest();
   }
 
   protected render(): React.ReactElement {
@@ -64,9 +68,19 @@ export abstract class Document<T> extends ReactWidget {
 
   private _look(): void {
     this._watch ??= this.context.project.watch();
+    if (this.askAgainMs > 0 && this._clock === 0) {
+      this._clock = window.setInterval(() => void this._ask(), this.askAgainMs);
+    }
     if (this._isStale) {
       void this._ask();
     }
+  }
+
+  private _rest(): void {
+    this._watch?.dispose();
+    this._watch = null;
+    window.clearInterval(this._clock);
+    this._clock = 0;
   }
 
   /** Ask now: another question than before. */
@@ -108,6 +122,7 @@ export abstract class Document<T> extends ReactWidget {
   private _problem: Problem | null = null;
   private _watch: IDisposable | null = null;
   private _isStale = true;
+  private _clock = 0;
   private _isAsking = false;
 }
 

@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { moment, number } from '../format';
+import { moment, number, text } from '../format';
 import { nbopsIcon } from '../icons';
 import { StatusWord } from '../parts/status';
 import { statusWords } from '../parts/words';
@@ -9,7 +9,7 @@ import { IContext } from '../tokens';
 import { LineChart } from './chart';
 import { Document, openInMain } from './document';
 import { Chain } from './model';
-import { Block, Code, Empty, Facts } from './parts';
+import { Actions, Block, Code, Empty, Facts } from './parts';
 import { Plots } from './plots';
 
 /** Open an endpoint. */
@@ -35,6 +35,9 @@ class EndpointDocument extends Document<{ state: EndpointState; logs: string }> 
 
   protected override readonly tables = ['endpoints', 'deployments', 'windows', 'artifacts'];
 
+  /** What dies behind our back is no news of the store, and its log goes on growing. */
+  protected override readonly askAgainMs = 15_000;
+
   protected async ask(): Promise<{ state: EndpointState; logs: string }> {
     const { client, project } = this.context;
     const options = { project: project.path };
@@ -52,30 +55,27 @@ class EndpointDocument extends Document<{ state: EndpointState; logs: string }> 
       return <Empty>{trans.__('There is no endpoint %1.', this._endpoint)}</Empty>;
     }
     const { endpoint, model, windows } = state;
-    const run = (command: string) => void app.commands.execute(command, { endpoint: endpoint.name });
+    const about = { endpoint: endpoint.name };
     return (
       <article>
         <header className="nbops-Head">
-          <h1>{endpoint.name}</h1>
+          <h1>{text(endpoint.name)}</h1>
           <StatusWord status={endpoint.status} trans={trans} />
-          <code className="nbops-Head-fact">{endpoint.address}</code>
-          <div className="nbops-Actions">
-            <button className="nbops-Button nbops-mod-primary" onClick={() => run('nbops:monitor-endpoint')}>
-              {trans.__('Measure Drift')}
-            </button>
-            <button
-              className="nbops-Button"
-              onClick={() => void app.commands.execute('nbops:open-lineage', { id: endpoint.name })}
-            >
-              {trans.__('Lineage')}
-            </button>
-            <button className="nbops-Button" onClick={() => run('nbops:rollback-endpoint')}>
-              {trans.__('Roll Back')}
-            </button>
-            <button className="nbops-Button" onClick={() => run('nbops:stop-endpoint')}>
-              {trans.__('Stop')}
-            </button>
-          </div>
+          <code className="nbops-Head-fact">{text(endpoint.address)}</code>
+          <Actions
+            context={context}
+            actions={[
+              {
+                label: trans.__('Measure Drift'),
+                command: 'nbops:monitor-endpoint',
+                args: about,
+                isPrimary: true
+              },
+              { label: trans.__('Lineage'), command: 'nbops:open-lineage', args: { id: endpoint.name } },
+              { label: trans.__('Roll Back…'), command: 'nbops:rollback-endpoint', args: about },
+              { label: trans.__('Stop…'), command: 'nbops:stop-endpoint', args: about }
+            ]}
+          />
         </header>
         <div className="nbops-Blocks">
           <Block title={trans.__('What answers')}>
@@ -92,7 +92,7 @@ class EndpointDocument extends Document<{ state: EndpointState; logs: string }> 
                         })
                       }
                     >
-                      {model.model}@{model.number}
+                      {text(model.model, 80)}@{model.number}
                     </button>
                   )
                 ],
@@ -170,40 +170,49 @@ function Drift(props: { window: Window; context: IContext }): React.ReactElement
   const columns = [...window.columns].sort((a, b) => b.effect - a.effect);
   return (
     <Block title={trans.__('Drift by column, over %1 rows', window.rows)} isWide>
-      <table className="nbops-Table">
-        <thead>
-          <tr>
-            <th scope="col">{trans.__('Column')}</th>
-            <th scope="col">{trans.__('Effect')}</th>
-            <th scope="col">{trans.__('Test')}</th>
-            <th scope="col">p</th>
-            <th scope="col">{trans.__('Verdict')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {columns.map(column => (
-            <tr key={column.column}>
-              <th scope="row">{column.column}</th>
-              <td>
-                <span className="nbops-Effect">
-                  <span className="nbops-Progress" aria-hidden="true">
-                    <span
-                      className={column.drifted ? 'nbops-mod-bad' : ''}
-                      style={{ width: `${100 * Math.min(1, Math.max(0, column.effect))}%` }}
-                    />
-                  </span>
-                  {number(column.effect, 3)}
-                </span>
-              </td>
-              <td>{column.test}</td>
-              <td className="nbops-mod-number">{number(column.p_value, 3)}</td>
-              <td>
-                <StatusWord status={column.drifted ? 'drifted' : 'stable'} trans={trans} />
-              </td>
+      <div
+        className="nbops-TableScroll nbops-mod-plain"
+        tabIndex={0}
+        role="group"
+        aria-label={trans.__('Drift by column')}
+      >
+        <table className="nbops-Table">
+          <thead>
+            <tr>
+              <th scope="col">{trans.__('Column')}</th>
+              <th scope="col">{trans.__('Effect')}</th>
+              <th scope="col">{trans.__('Test')}</th>
+              <th scope="col" className="nbops-mod-number">
+                p
+              </th>
+              <th scope="col">{trans.__('Verdict')}</th>
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {columns.map(column => (
+              <tr key={column.column}>
+                <th scope="row">{text(column.column, 60)}</th>
+                <td>
+                  <span className="nbops-Effect">
+                    <span className="nbops-Progress" aria-hidden="true">
+                      <span
+                        className={column.drifted ? 'nbops-mod-bad' : ''}
+                        style={{ width: `${100 * Math.min(1, Math.max(0, column.effect))}%` }}
+                      />
+                    </span>
+                    {number(column.effect, 3)}
+                  </span>
+                </td>
+                <td>{text(column.test, 40)}</td>
+                <td className="nbops-mod-number">{number(column.p_value, 3)}</td>
+                <td>
+                  <StatusWord status={column.drifted ? 'drifted' : 'stable'} trans={trans} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
     </Block>
   );
 }
@@ -216,31 +225,42 @@ function Deployments(props: {
   const { trans } = props.context;
   return (
     <Block title={trans.__('Deployments')} isWide>
-      <table className="nbops-Table">
-        <thead>
-          <tr>
-            <th scope="col">{trans.__('Version')}</th>
-            <th scope="col">{trans.__('Status')}</th>
-            <th scope="col">{trans.__('Share')}</th>
-            <th scope="col">{trans.__('Started')}</th>
-            <th scope="col">{trans.__('Ended')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {props.deployments.map(deployment => (
-            <tr key={deployment.id}>
-              <th scope="row">@{deployment.number}</th>
-              <td>
-                <StatusWord status={deployment.status} trans={trans} />
-                {deployment.error && <div className="nbops-mod-badText">{deployment.error}</div>}
-              </td>
-              <td>{props.split[deployment.id] === undefined ? '' : `${props.split[deployment.id]} %`}</td>
-              <td>{moment(deployment.started_at)}</td>
-              <td>{moment(deployment.stopped_at)}</td>
+      <div
+        className="nbops-TableScroll nbops-mod-plain"
+        tabIndex={0}
+        role="group"
+        aria-label={trans.__('Deployments')}
+      >
+        <table className="nbops-Table">
+          <thead>
+            <tr>
+              <th scope="col">{trans.__('Version')}</th>
+              <th scope="col">{trans.__('Status')}</th>
+              <th scope="col" className="nbops-mod-number">
+                {trans.__('Share')}
+              </th>
+              <th scope="col">{trans.__('Started')}</th>
+              <th scope="col">{trans.__('Ended')}</th>
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {props.deployments.map(deployment => (
+              <tr key={deployment.id}>
+                <th scope="row">@{deployment.number}</th>
+                <td>
+                  <StatusWord status={deployment.status} trans={trans} />
+                  {deployment.error && <div className="nbops-mod-badText">{text(deployment.error, 400)}</div>}
+                </td>
+                <td className="nbops-mod-number">
+                  {props.split[deployment.id] === undefined ? '' : `${props.split[deployment.id]} %`}
+                </td>
+                <td>{moment(deployment.started_at)}</td>
+                <td>{moment(deployment.stopped_at)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
     </Block>
   );
 }

@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { duration, moment, short, size } from '../format';
+import { duration, moment, short, size, spoken } from '../format';
 import { nbopsIcon } from '../icons';
 import { StatusWord } from '../parts/status';
 import { serverPath } from '../server-path';
@@ -8,7 +8,7 @@ import { CellExecution, Run, ShownOutputs } from '../schema';
 import { IContext } from '../tokens';
 import { Document, openInMain } from './document';
 import { Displays } from './outputs';
-import { Block, Code, Empty, Facts } from './parts';
+import { Actions, Block, Code, Empty, Facts } from './parts';
 
 /** Go to the cell in its notebook; where it is no longer there, show what was recorded of it. */
 export async function openExecution(context: IContext, execution: string): Promise<void> {
@@ -38,6 +38,11 @@ export function showExecution(context: IContext, execution: string): void {
 /** Bring a cell of a notebook into view and make it the active one; false when it is not there. */
 export async function jumpToCell(context: IContext, path: string, cellId: string): Promise<boolean> {
   const { app, notebooks } = context;
+  try {
+    await app.serviceManager.contents.get(path, { content: false });
+  } catch {
+    return false;
+  }
   await app.commands.execute('docmanager:open', { path });
   const panel = notebooks?.find(
     candidate => candidate.context.path === path || candidate.context.localPath === path
@@ -73,8 +78,9 @@ class ExecutionDocument extends Document<ShownOutputs[]> {
     return client.call('outputs', { id: this._execution, limit: 7 }, { project: project.path });
   }
 
-  protected draw([{ execution: cell, outputs }, ...others]: ShownOutputs[]): React.ReactElement {
+  protected draw(shown: ShownOutputs[]): React.ReactElement {
     const { trans, app } = this.context;
+    const cell = shown[0].execution;
     return (
       <article>
         <header className="nbops-Head">
@@ -90,39 +96,32 @@ class ExecutionDocument extends Document<ShownOutputs[]> {
           >
             {trans.__('Run %1', short(cell.run_id))}
           </button>
+          <Actions
+            context={this.context}
+            actions={[
+              { label: trans.__('Go to Cell'), command: 'nbops:open-cell', args: { execution: cell.id } },
+              { label: trans.__('Lineage'), command: 'nbops:open-lineage', args: { id: cell.id } }
+            ]}
+          />
         </header>
         <Block title={trans.__('Source')} isWide>
           <Code label={trans.__('Source')} text={cell.source} />
         </Block>
-        {cell.error && (
-          <Block title={trans.__('Error')} isWide>
-            <Code
-              kind="error"
-              label={trans.__('Error')}
-              text={cell.error.traceback || `${cell.error.name}: ${cell.error.message}`}
-            />
-          </Block>
-        )}
-        {cell.outputs && (
-          <Block
-            title={trans.__('Output')}
-            aside={<span className="nbops-Row-aside">{size(cell.outputs.total_bytes)}</span>}
-            isWide
-          >
-            {cell.outputs.text && <Code label={trans.__('Output')} text={cell.outputs.text} />}
-            <Displays outputs={outputs} context={this.context} />
-            {cell.outputs.left_out > 0 && (
-              <Empty>
-                {trans._n(
-                  '%1 more display was not kept',
-                  '%1 more displays were not kept',
-                  cell.outputs.left_out
-                )}
-              </Empty>
-            )}
-          </Block>
-        )}
-        {others.length > 0 && <Others shown={others} context={this.context} />}
+        <Block
+          title={shown.length > 1 ? trans.__('Output, beside that of other times') : trans.__('Output')}
+          isWide
+        >
+          <div className="nbops-Beside">
+            {shown.map(each => (
+              <Shown
+                key={each.execution.id}
+                shown={each}
+                isThis={each.execution.id === cell.id}
+                context={this.context}
+              />
+            ))}
+          </div>
+        </Block>
         <Block title={trans.__('Where it ran')} isWide>
           <Facts
             facts={[
@@ -138,29 +137,47 @@ class ExecutionDocument extends Document<ShownOutputs[]> {
   }
 }
 
-/** What the same cell gave when it ran otherwise, side by side. */
-function Others(props: { shown: ShownOutputs[]; context: IContext }): React.ReactElement {
-  const { trans, app } = props.context;
+/** What one execution gave: its error, its words and its displays. */
+function Shown(props: { shown: ShownOutputs; isThis: boolean; context: IContext }): React.ReactElement {
+  const { execution: cell, outputs } = props.shown;
+  const { isThis, context } = props;
+  const { trans, app } = context;
+  const said = spoken(cell.outputs?.text ?? '');
+  const status = (
+    <>
+      <StatusWord status={cell.status} trans={trans} /> {moment(cell.started_at)}
+    </>
+  );
   return (
-    <Block title={trans.__('Other executions of this cell')} isWide>
-      <div className="nbops-Blocks">
-        {props.shown.map(({ execution: cell, outputs }) => (
-          <div key={cell.id}>
-            <button
-              className="nbops-Link"
-              onClick={() => void app.commands.execute('nbops:show-execution', { execution: cell.id })}
-            >
-              <StatusWord status={cell.status} trans={trans} /> {moment(cell.started_at)}
-            </button>
-            <Code
-              kind={cell.error ? 'error' : undefined}
-              label={trans.__('Output')}
-              text={cell.error ? `${cell.error.name}: ${cell.error.message}` : (cell.outputs?.text ?? '')}
-            />
-            <Displays outputs={outputs} context={props.context} />
-          </div>
-        ))}
+    <section aria-label={moment(cell.started_at)}>
+      <div className="nbops-Beside-head">
+        {isThis ? (
+          <span>{status}</span>
+        ) : (
+          <button
+            className="nbops-Link"
+            onClick={() => void app.commands.execute('nbops:show-execution', { execution: cell.id })}
+          >
+            {status}
+          </button>
+        )}
+        <span className="nbops-Row-aside">{cell.outputs && size(cell.outputs.total_bytes)}</span>
       </div>
-    </Block>
+      {cell.error && (
+        <Code
+          kind="error"
+          label={trans.__('Error')}
+          text={(isThis && cell.error.traceback) || `${cell.error.name}: ${cell.error.message}`}
+        />
+      )}
+      {said && <Code label={trans.__('Output')} text={said} />}
+      <Displays outputs={outputs} context={context} />
+      {!cell.error && !said && outputs.length === 0 && <Empty>{trans.__('It showed nothing.')}</Empty>}
+      {cell.outputs && cell.outputs.left_out > 0 && (
+        <Empty>
+          {trans._n('%1 more display was not kept', '%1 more displays were not kept', cell.outputs.left_out)}
+        </Empty>
+      )}
+    </section>
   );
 }

@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { duration, number, short, text } from '../format';
+import { duration, number, text } from '../format';
 import { StatusMark } from '../parts/status';
 import { Fit, Score } from '../schema';
 import { IContext } from '../tokens';
@@ -21,7 +21,9 @@ export function Fits(props: { fits: Fit[]; context: IContext }): React.ReactElem
             <tr>
               <th scope="col">{trans.__('Estimator')}</th>
               <th scope="col">{trans.__('Data')}</th>
-              <th scope="col">{trans.__('Took')}</th>
+              <th scope="col" className="nbops-mod-number">
+                {trans.__('Took')}
+              </th>
               <th scope="col">{trans.__('Scores')}</th>
               <th scope="col">{trans.__('Cell')}</th>
             </tr>
@@ -44,7 +46,10 @@ function FitRow(props: { fit: Fit; context: IContext }): React.ReactElement {
   return (
     <tr title={parameters(fit)}>
       <th scope="row">
-        <StatusMark status={fit.status} trans={trans} /> {fit.name ? `${text(fit.name, 40)}: ${kind}` : kind}
+        <span className="nbops-Check">
+          <StatusMark status={fit.status} trans={trans} />
+          {fit.name ? `${text(fit.name, 40)}: ${kind}` : kind}
+        </span>
       </th>
       <td>{data(fit)}</td>
       <td className="nbops-mod-number">{duration(fit.took_s)}</td>
@@ -57,7 +62,7 @@ function FitRow(props: { fit: Fit; context: IContext }): React.ReactElement {
             className="nbops-Link"
             onClick={() => void app.commands.execute('nbops:open-cell', { execution: fit.execution_id })}
           >
-            {short(fit.execution_id)}
+            {trans.__('to its cell')}
           </button>
         )}
       </td>

@@ -83,7 +83,7 @@ function Lineage(props: { graph: Graph; context: IContext }): React.ReactElement
         </div>
       </header>
       {graph.left_out > 0 && (
-        <p className="nbops-Head-note">
+        <p className="nbops-Empty">
           {trans.__('%1 more things, further from it, are not shown.', graph.left_out)}
         </p>
       )}

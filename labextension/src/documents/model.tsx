@@ -1,12 +1,12 @@
 import * as React from 'react';
 
-import { moment, number, short } from '../format';
+import { moment, number, short, text } from '../format';
 import { modelIcon } from '../noun-icons';
 import { StatusMark } from '../parts/status';
 import { CheckResult, Column, ModelState, ModelVersion } from '../schema';
 import { IContext } from '../tokens';
 import { Document, openInMain } from './document';
-import { Block, Empty, Facts, Values } from './parts';
+import { Actions, Block, Empty, Facts, Values } from './parts';
 import { Plots } from './plots';
 
 /** Open a model's version. */
@@ -42,42 +42,32 @@ class ModelDocument extends Document<ModelState> {
 
   protected draw(state: ModelState): React.ReactElement {
     const { context } = this;
-    const { trans, app } = context;
+    const { trans } = context;
     const { version } = state;
-    const run = (command: string) => void app.commands.execute(command, { model: this._model });
+    const about = { model: this._model };
     return (
       <article>
         <header className="nbops-Head">
           <h1>
-            {version.model}
+            {text(version.model)}
             <span className="nbops-Row-number">@{version.number}</span>
           </h1>
           {state.aliases.map(alias => (
             <span key={alias} className="nbops-Chip nbops-mod-strong">
-              {alias}
+              {text(alias, 40)}
             </span>
           ))}
           <span className="nbops-Head-fact">{moment(version.created_at)}</span>
-          <div className="nbops-Actions">
-            <button className="nbops-Button nbops-mod-primary" onClick={() => run('nbops:deploy-model')}>
-              {trans.__('Deploy…')}
-            </button>
-            <button className="nbops-Button" onClick={() => run('nbops:promote-model')}>
-              {trans.__('Promote…')}
-            </button>
-            <button className="nbops-Button" onClick={() => run('nbops:export-model')}>
-              {trans.__('Export…')}
-            </button>
-            <button
-              className="nbops-Button"
-              onClick={() => void app.commands.execute('nbops:open-lineage', { id: this._model })}
-            >
-              {trans.__('Lineage')}
-            </button>
-            <button className="nbops-Button" onClick={() => run('nbops:check-model')}>
-              {trans.__('Check')}
-            </button>
-          </div>
+          <Actions
+            context={context}
+            actions={[
+              { label: trans.__('Deploy…'), command: 'nbops:deploy-model', args: about, isPrimary: true },
+              { label: trans.__('Check'), command: 'nbops:check-model', args: about },
+              { label: trans.__('Promote…'), command: 'nbops:promote-model', args: about },
+              { label: trans.__('Export…'), command: 'nbops:export-model', args: about },
+              { label: trans.__('Lineage'), command: 'nbops:open-lineage', args: { id: this._model } }
+            ]}
+          />
         </header>
         <div className="nbops-Blocks">
           <Block title={trans.__('What it is')}>
@@ -164,7 +154,7 @@ function Checks(props: { checks: CheckResult[]; context: IContext }): React.Reac
         <li key={check.id} className="nbops-CheckRow">
           <StatusMark status={check.verdict} trans={trans} />
           <span>
-            <strong>{check.check}</strong> {check.message}
+            <strong>{text(check.check, 80)}</strong> {text(check.message, 400)}
           </span>
         </li>
       ))}
@@ -192,9 +182,9 @@ function Signature(props: { columns: Column[]; context: IContext }): React.React
         <tbody>
           {props.columns.map(column => (
             <tr key={column.name}>
-              <th scope="row">{column.name}</th>
+              <th scope="row">{text(column.name, 80)}</th>
               <td>{column.kind + (column.optional ? ` (${trans.__('may be missing')})` : '')}</td>
-              <td>{seen(column)}</td>
+              <td>{text(seen(column))}</td>
             </tr>
           ))}
         </tbody>

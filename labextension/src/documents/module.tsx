@@ -1,11 +1,11 @@
 import * as React from 'react';
 
-import { moment } from '../format';
+import { moment, text } from '../format';
 import { moduleIcon } from '../noun-icons';
-import { Definition, ModulePage } from '../schema';
+import { Definition, ModulePage, ModuleVersion } from '../schema';
 import { IContext } from '../tokens';
 import { Document, openInMain } from './document';
-import { Block, Code, Facts } from './parts';
+import { Actions, Block, Code, Empty, Facts } from './parts';
 
 /** Open a module's version beside the one before it and the file on disk. */
 export function openModuleDocument(context: IContext, module: string): void {
@@ -33,7 +33,7 @@ class ModuleDocument extends Document<ModulePage> {
   protected ask(): Promise<ModulePage> {
     return this.context.client.call(
       'modules/page',
-      { module: this._module, version: this._version },
+      { module: this._module, version: this._version, against: this._against },
       { project: this.context.project.path }
     );
   }
@@ -41,30 +41,24 @@ class ModuleDocument extends Document<ModulePage> {
   protected draw(state: ModulePage): React.ReactElement {
     const { trans, app } = this.context;
     const { version } = state;
+    const about = { module: version.module };
     if (this.parent) {
       this.parent.title.label = `${version.module} ${version.version}`;
     }
     return (
       <article>
         <header className="nbops-Head">
-          <h1>{version.module}</h1>
-          <label className="nbops-Check">
-            {trans.__('Version')}
-            <select
-              className="nbops-Select"
-              value={version.version}
-              onChange={event => {
-                this._version = event.target.value;
-                this.again();
-              }}
-            >
-              {state.versions.map(each => (
-                <option key={each.id} value={each.version}>
-                  {each.version}
-                </option>
-              ))}
-            </select>
-          </label>
+          <h1>{text(version.module)}</h1>
+          <VersionSelect
+            label={trans.__('Version')}
+            value={version.version}
+            versions={state.versions}
+            onChange={chosen => {
+              this._version = chosen;
+              this._against = undefined;
+              this.again();
+            }}
+          />
           <span className="nbops-Head-fact">{moment(version.created_at)}</span>
           {state.file !== 'missing' ? (
             <button
@@ -77,12 +71,27 @@ class ModuleDocument extends Document<ModulePage> {
             <span className="nbops-Head-fact">{version.path}</span>
           )}
           <FileWord state={state} context={this.context} />
+          <Actions
+            context={this.context}
+            actions={[
+              { label: trans.__('Test'), command: 'nbops:test-module', args: about },
+              version.id === state.versions[0].id
+                ? null
+                : {
+                    label: trans.__('Go Back to %1…', version.version),
+                    command: 'nbops:rollback-module',
+                    args: { ...about, version: version.version }
+                  },
+              { label: trans.__('Build Wheel'), command: 'nbops:build-package', args: about },
+              { label: trans.__('Lineage'), command: 'nbops:open-lineage', args: { id: version.module } }
+            ]}
+          />
         </header>
         {version.notes.length > 0 && (
           <Block title={trans.__('To know')} isWide>
             <ul className="nbops-Notes">
               {version.notes.map(note => (
-                <li key={note}>{note}</li>
+                <li key={note}>{text(note, 1000)}</li>
               ))}
             </ul>
           </Block>
@@ -108,13 +117,31 @@ class ModuleDocument extends Document<ModulePage> {
             <Code kind="diff" label={trans.__('Differences to the file')} text={state.against_file} />
           </Block>
         )}
-        {state.against_previous && (
-          <Block title={trans.__('Against the version before')} isWide>
-            <Code
-              kind="diff"
-              label={trans.__('Differences to the version before')}
-              text={state.against_previous}
-            />
+        {state.other !== null && (
+          <Block
+            title={trans.__('What changed')}
+            aside={
+              <VersionSelect
+                label={trans.__('Against')}
+                value={state.other}
+                versions={state.versions.filter(({ id }) => id !== version.id)}
+                onChange={chosen => {
+                  this._against = chosen;
+                  this.again();
+                }}
+              />
+            }
+            isWide
+          >
+            {state.against_other ? (
+              <Code
+                kind="diff"
+                label={trans.__('Differences to version %1', state.other)}
+                text={state.against_other}
+              />
+            ) : (
+              <Empty>{trans.__('The same text.')}</Empty>
+            )}
           </Block>
         )}
         <Block title={trans.__('Source')} isWide>
@@ -125,6 +152,31 @@ class ModuleDocument extends Document<ModulePage> {
   }
 
   private _version: string | undefined;
+  private _against: string | undefined;
+}
+
+function VersionSelect(props: {
+  label: string;
+  value: string;
+  versions: ReadonlyArray<ModuleVersion>;
+  onChange(version: string): void;
+}): React.ReactElement {
+  return (
+    <label className="nbops-Check">
+      {props.label}
+      <select
+        className="nbops-Select"
+        value={props.value}
+        onChange={event => props.onChange(event.target.value)}
+      >
+        {props.versions.map(({ id, version }) => (
+          <option key={id} value={version}>
+            {version}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
 }
 
 function FileWord(props: { state: ModulePage; context: IContext }): React.ReactElement {

@@ -1,6 +1,41 @@
+import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import * as React from 'react';
 
-import { number, text } from '../format';
+import { number, text, visible } from '../format';
+import { IContext } from '../tokens';
+
+/** A command of the application as a button. */
+export interface IAction {
+  label: string;
+  command: string;
+  args: ReadonlyPartialJSONObject;
+  isPrimary?: boolean;
+}
+
+/** What can be done with the thing that a document is about; null stands for what cannot be done just now. */
+export function Actions(props: {
+  context: IContext;
+  actions: ReadonlyArray<IAction | null>;
+}): React.ReactElement {
+  const { commands } = props.context.app;
+  return (
+    <div className="nbops-Actions" role="group" aria-label={props.context.trans.__('Actions')}>
+      {props.actions.map(
+        action =>
+          action && (
+            <button
+              key={action.command}
+              className={`nbops-Button ${action.isPrimary ? 'nbops-mod-primary' : ''}`}
+              title={commands.caption(action.command, action.args)}
+              onClick={() => void commands.execute(action.command, action.args)}
+            >
+              {action.label}
+            </button>
+          )
+      )}
+    </div>
+  );
+}
 
 /** A titled block of a document. */
 export function Block(props: {
@@ -31,8 +66,8 @@ export function Facts(props: {
         .filter(([, value]) => value !== null && value !== undefined && value !== '')
         .map(([name, value]) => (
           <div key={name} className="nbops-Facts-pair">
-            <dt>{name}</dt>
-            <dd>{value}</dd>
+            <dt>{text(name, 200)}</dt>
+            <dd>{typeof value === 'string' ? text(value, 1000) : value}</dd>
           </div>
         ))}
     </dl>
@@ -46,16 +81,22 @@ export function Values(props: { values: { [name: string]: unknown } }): React.Re
   );
 }
 
+/** More letters than these make a page slow, and nobody reads them there. */
+const MOST_LETTERS = 100_000;
+
 /** Source or output, as it is. */
 export function Code(props: { text: string; label: string; kind?: 'error' | 'diff' }): React.ReactElement {
-  const lines = props.kind === 'diff' ? props.text.split('\n') : null;
+  const shown = props.text.length > MOST_LETTERS ? `${props.text.slice(0, MOST_LETTERS)}\n…` : props.text;
+  const lines = props.kind === 'diff' ? shown.split('\n') : null;
   return (
     <pre
       className={`nbops-Code ${props.kind === 'error' ? 'nbops-mod-error' : ''}`}
       tabIndex={0}
       aria-label={props.label}
     >
-      {lines ? lines.map((line, index) => <DiffLine key={index} line={line} />) : withoutColours(props.text)}
+      {lines
+        ? lines.map((line, index) => <DiffLine key={index} line={line} />)
+        : visible(withoutColours(shown))}
     </pre>
   );
 }
@@ -71,7 +112,7 @@ function DiffLine(props: { line: string }): React.ReactElement {
         : line.startsWith('@@')
           ? 'place'
           : '';
-  return <span className={`nbops-Diff ${kind && `nbops-mod-${kind}`}`}>{line + '\n'}</span>;
+  return <span className={`nbops-Diff ${kind && `nbops-mod-${kind}`}`}>{visible(line) + '\n'}</span>;
 }
 
 /** Terminal colours say nothing in a page. */

@@ -1,16 +1,19 @@
 import * as React from 'react';
 
-import { duration, firstLine, moment, number, short, size, text } from '../format';
+import { duration, firstLine, moment, number, short, text, visible } from '../format';
 import { nbopsIcon } from '../icons';
 import { StatusMark, StatusWord } from '../parts/status';
 import { statusWords } from '../parts/words';
-import { Metric, Page, Run, Trust } from '../schema';
+import { Page, Run } from '../schema';
+import { tagsOf } from '../tags';
 import { IContext } from '../tokens';
-import { LineChart } from './chart';
+import { Belongings, SHOWN } from './belongings';
+import { Curves } from './curves';
 import { Document, openInMain } from './document';
 import { Fits } from './fits';
-import { Block, Code, Empty, Facts, Values } from './parts';
+import { Actions, Block, Code, Empty, Facts, Values } from './parts';
 import { Plots } from './plots';
+import { TrustMark } from './trust';
 
 /** Open a run in the main area. */
 export function openRunDocument(context: IContext, run: string): void {
@@ -84,7 +87,7 @@ class RunDocument extends Document<Page> {
           </Block>
         </div>
         <Reproductions page={page} context={context} />
-        <Charts metrics={page.metrics} context={context} />
+        <Curves runs={[{ name: text(run.name, 60), metrics: page.metrics }]} context={context} />
         <Plots of={run.id} reference={run.id} answer={page} context={context} />
         <Fits fits={page.fits} context={context} />
         <Cells page={page} context={context} />
@@ -98,6 +101,7 @@ function Head(props: { run: Run; context: IContext }): React.ReactElement {
   const { run, context } = props;
   const { trans, app } = context;
   const took = duration((run.ended_at ?? Date.now() / 1000) - run.started_at);
+  const about = { run: run.id };
   return (
     <header className="nbops-Head">
       <h1>{text(run.name) || short(run.id)}</h1>
@@ -119,22 +123,27 @@ function Head(props: { run: Run; context: IContext }): React.ReactElement {
         {short(run.id)}
         <span className="nbops-visuallyHidden">{trans.__('copy id')}</span>
       </button>
-      {Object.entries(run.tags).map(([name, value]) => (
-        <span key={name} className="nbops-Chip">
-          {value === '' ? name : `${name}: ${value}`}
+      {tagsOf(run).map(tag => (
+        <span key={tag} className="nbops-Chip">
+          {tag}
         </span>
       ))}
-      {run.note && <p className="nbops-Head-note">{run.note}</p>}
-      {run.cause !== 'reproduction' && (
-        <div className="nbops-Actions">
-          <button
-            className="nbops-Button"
-            onClick={() => void app.commands.execute('nbops:reproduce-run', { run: run.id })}
-          >
-            {trans.__('Reproduce')}
-          </button>
-        </div>
-      )}
+      {run.note && <p className="nbops-Head-note">{visible(run.note.slice(0, 4000))}</p>}
+      <Actions
+        context={context}
+        actions={[
+          run.status === 'running' && run.kind === 'notebook'
+            ? { label: trans.__('Cancel'), command: 'nbops:cancel', args: { id: run.id } }
+            : null,
+          run.notebook ? { label: trans.__('Run Again'), command: 'nbops:rerun', args: about } : null,
+          run.cause !== 'reproduction'
+            ? { label: trans.__('Reproduce'), command: 'nbops:reproduce-run', args: about }
+            : null,
+          { label: trans.__('Lineage'), command: 'nbops:open-lineage', args: { id: run.id } },
+          { label: trans.__('Tag…'), command: 'nbops:tag-run', args: about },
+          { label: trans.__('Note…'), command: 'nbops:note-on-run', args: about }
+        ]}
+      />
     </header>
   );
 }
@@ -186,51 +195,16 @@ function LastMetrics(props: { page: Page; context: IContext }): React.ReactEleme
         <div key={name}>
           <dd>{number(value)}</dd>
           <dt>
-            {name} <TrustMark trust={page.trust[name]} />
+            {text(name, 80)}{' '}
+            <TrustMark
+              trust={page.trust[name]}
+              of={{ id: page.record.id as string, metric: name }}
+              context={context}
+            />
           </dt>
         </div>
       ))}
     </dl>
-  );
-}
-
-/** Whether a result can be taken as it stands; nothing where nobody can say. */
-function TrustMark(props: { trust?: Trust }): React.ReactElement | null {
-  const { trust } = props;
-  return trust ? (
-    <span
-      className={`nbops-Chip ${trust.verdict === 'tainted' ? 'nbops-mod-warn' : ''}`}
-      title={trust.reasons.join('\n')}
-    >
-      {trust.verdict}
-    </span>
-  ) : null;
-}
-
-function Charts(props: { metrics: Metric[]; context: IContext }): React.ReactElement | null {
-  const { trans } = props.context;
-  const byName = new Map<string, Metric[]>();
-  props.metrics.forEach(metric => byName.set(metric.name, [...(byName.get(metric.name) ?? []), metric]));
-  const curves = [...byName].filter(([, values]) => values.length > 1);
-  if (curves.length === 0) {
-    return null;
-  }
-  return (
-    <Block title={trans.__('Over steps')} isWide>
-      <div className="nbops-Charts">
-        {curves.slice(0, 12).map(([name, values]) => (
-          <LineChart
-            key={name}
-            context={props.context}
-            title={name}
-            xTitle={trans.__('step')}
-            series={[
-              { name, points: values.map((metric, index) => ({ x: metric.step ?? index, y: metric.value })) }
-            ]}
-          />
-        ))}
-      </div>
-    </Block>
   );
 }
 
@@ -279,30 +253,9 @@ function Cells(props: { page: Page; context: IContext }): React.ReactElement | n
           </li>
         ))}
       </ol>
-    </Block>
-  );
-}
-
-function Belongings(props: { page: Page; context: IContext }): React.ReactElement | null {
-  const { page, context } = props;
-  const { trans } = context;
-  const facts: [string, React.ReactNode][] = [
-    ...page.parts.map(run => [text(run.name, 80), trans.__('part of this run')] as [string, string]),
-    ...page.models.map(model => {
-      const name = `${model.model}@${model.number}`;
-      const made = (
-        <>
-          {model.type_name} <TrustMark trust={page.trust[name]} />
-        </>
-      );
-      return [name, made] as [string, React.ReactNode];
-    }),
-    ...page.modules.map(module => [`${module.module}@${module.version}`, module.path] as [string, string]),
-    ...page.artifacts.map(artifact => [artifact.name, size(artifact.size_bytes)] as [string, string])
-  ];
-  return facts.length === 0 ? null : (
-    <Block title={trans.__('What it made')} isWide>
-      <Facts facts={facts} />
+      {page.cells.length >= SHOWN && (
+        <Empty>{trans.__('The first %1; the section Cells has all of them.', SHOWN)}</Empty>
+      )}
     </Block>
   );
 }

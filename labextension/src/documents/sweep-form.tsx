@@ -5,6 +5,7 @@ import { text } from '../format';
 import { nbopsIcon } from '../icons';
 import { Advice } from '../parts/advice';
 import { FieldRow } from '../parts/form';
+import { statusWords } from '../parts/words';
 import { Parameter } from '../schema';
 import { plan, valuesOf } from '../sweep';
 import { IContext } from '../tokens';
@@ -52,13 +53,17 @@ class SweepForm extends Document<Parameter[]> {
         />
       );
     }
-    const planned = plan(known, this._typed);
+    const planned = plan(known, this._typed, this._trials);
+    const hasGoal = planned.trials === null || this._objective.trim() !== '';
+    const problem = planned.problem ?? (hasGoal ? null : trans.__('A search needs an objective.'));
     return (
       <article>
         <header className="nbops-Head">
           <h1>{trans.__('Retrain %1', this._notebook.split('/').pop())}</h1>
           <p className="nbops-Head-note">
-            {trans.__('Give one value, or several separated by commas: every combination is run.')}
+            {trans.__(
+              'Give one value, or several separated by commas: every combination is run. With a number of trials, a search chooses among them, or within a range such as 1e-4..1 log.'
+            )}
           </p>
         </header>
         <Block title={trans.__('Parameters')} isWide>
@@ -94,6 +99,19 @@ class SweepForm extends Document<Parameter[]> {
               }}
             />
             <FieldRow
+              value={this._trials}
+              field={{
+                name: 'trials',
+                label: trans.__('Trials'),
+                placeholder: trans.__('every combination'),
+                help: trans.__('How many points a search may choose; it needs an objective')
+              }}
+              onChange={value => {
+                this._trials = value;
+                this.update();
+              }}
+            />
+            <FieldRow
               value={this._jobs}
               field={{
                 name: 'jobs',
@@ -110,14 +128,13 @@ class SweepForm extends Document<Parameter[]> {
         <div className="nbops-Actions">
           <button
             className="nbops-Button nbops-mod-primary nbops-mod-large"
-            disabled={planned.problem !== null || this._isRunning}
+            disabled={problem !== null || this._isRunning}
             onClick={() => void this._start(known)}
           >
             {trans._n('Start %1 run', 'Start %1 runs', planned.runs)}
           </button>
           <span role="status">
-            {planned.problem ??
-              (this._isRunning ? trans.__('Running; the Sweeps section shows how far.') : '')}
+            {problem ?? (this._isRunning ? trans.__('Running; the Sweeps section shows how far.') : '')}
           </span>
         </div>
       </article>
@@ -131,7 +148,7 @@ class SweepForm extends Document<Parameter[]> {
 
   private async _start(known: Parameter[]): Promise<void> {
     const { trans, app } = this.context;
-    const { param, grid, runs } = plan(known, this._typed);
+    const { param, grid, search, trials, runs } = plan(known, this._typed, this._trials);
     this._isRunning = true;
     this.update();
     void app.commands.execute('nbops:open-panel', { section: 'sweeps' });
@@ -139,12 +156,14 @@ class SweepForm extends Document<Parameter[]> {
       notebook: this._notebook,
       param,
       grid,
+      search: search.length ? search : undefined,
+      trials: trials ?? undefined,
       objective: this._objective.trim() || undefined,
       jobs: Number(this._jobs)
     };
     await act(this.context, 'retrain', takes, {
       doing: trans._n('Retraining: %1 run', 'Retraining: %1 runs', runs),
-      done: sweep => trans.__('%1 is %2', text(sweep.name, 60), sweep.status)
+      done: sweep => trans.__('%1 is %2', text(sweep.name, 60), statusWords(sweep.status, trans))
     });
     this._isRunning = false;
     this.update();
@@ -152,6 +171,7 @@ class SweepForm extends Document<Parameter[]> {
 
   private _typed: { [name: string]: string } = {};
   private _objective = '';
+  private _trials = '';
   private _jobs = '2';
   private _isRunning = false;
 }

@@ -1,19 +1,19 @@
 import * as React from 'react';
 
-import { duration, moment, number, short, text } from '../format';
+import { duration, moment, short, text } from '../format';
 import { nbopsIcon } from '../icons';
 import { StatusMark, StatusWord } from '../parts/status';
 import { statusWords } from '../parts/words';
-import { asProblem } from '../problem';
-import { Point, RunSummary, Sweep, SweepResults, Tail } from '../schema';
+import { RunSummary, Sweep, SweepResults } from '../schema';
 import { IContext } from '../tokens';
 import { Document, openInMain } from './document';
-import { Block, Code, Empty, Facts } from './parts';
+import { Actions, Block, Empty, Facts } from './parts';
 import { Plots } from './plots';
+import { IOpened, Output, OutputButton, RunLink } from './sweep-output';
+import { MOST_PARAMETERS, Results } from './sweep-results';
 
 const PAGE = 25;
 const MOST_RUNNING = 20;
-const MOST_PARAMETERS = 8;
 
 /** Open a sweep in the main area. */
 export function openSweepDocument(context: IContext, sweep: string): void {
@@ -122,12 +122,6 @@ class SweepDocument extends Document<ISeen> {
   private _opened: string | null = null;
 }
 
-/** Which run's output is shown, and how that is changed. */
-interface IOpened {
-  readonly run: string | null;
-  open(run: string): void;
-}
-
 function Head(props: { results: SweepResults; context: IContext }): React.ReactElement {
   const { results, context } = props;
   const { trans, app } = context;
@@ -136,8 +130,7 @@ function Head(props: { results: SweepResults; context: IContext }): React.ReactE
   const ended = began - (counts.running ?? 0);
   const isRunning = sweep.status === 'running';
   const told = Object.entries(counts).map(([status, count]) => `${count} ${statusWords(status, trans)}`);
-  const run = (command: string, args: { [name: string]: string } = { sweep: sweep.id }) =>
-    void app.commands.execute(command, args);
+  const about = { sweep: sweep.id };
   return (
     <header className="nbops-Head">
       <h1>{text(sweep.name) || short(sweep.id)}</h1>
@@ -146,7 +139,10 @@ function Head(props: { results: SweepResults; context: IContext }): React.ReactE
       <span className="nbops-Head-fact">
         {duration((sweep.ended_at ?? Date.now() / 1000) - sweep.started_at)}
       </span>
-      <button className="nbops-Link" onClick={() => run('nbops:open-notebook', { notebook: sweep.notebook })}>
+      <button
+        className="nbops-Link"
+        onClick={() => void app.commands.execute('nbops:open-notebook', { notebook: sweep.notebook })}
+      >
         {sweep.notebook}
       </button>
       <p className="nbops-Head-note">
@@ -159,26 +155,19 @@ function Head(props: { results: SweepResults; context: IContext }): React.ReactE
         {trans.__('%1 of %2 runs', ended, sweep.total)}
         {told.length > 0 && `: ${told.join(', ')}`}
       </p>
-      <div className="nbops-Actions">
-        {isRunning && (
-          <button className="nbops-Button" onClick={() => run('nbops:cancel', { id: sweep.id })}>
-            {trans.__('Cancel')}
-          </button>
-        )}
-        {sweep.status !== 'finished' && !isRunning && (
-          <button className="nbops-Button nbops-mod-primary" onClick={() => run('nbops:resume-sweep')}>
-            {trans.__('Resume')}
-          </button>
-        )}
-        {sweep.best_run_id !== null && (
-          <button className="nbops-Button" onClick={() => run('nbops:promote-best')}>
-            {trans.__('Promote Best…')}
-          </button>
-        )}
-        <button className="nbops-Button" onClick={() => run('nbops:list-sweep-runs')}>
-          {trans.__('List Runs')}
-        </button>
-      </div>
+      <Actions
+        context={context}
+        actions={[
+          isRunning ? { label: trans.__('Cancel'), command: 'nbops:cancel', args: { id: sweep.id } } : null,
+          sweep.status !== 'finished' && !isRunning
+            ? { label: trans.__('Resume'), command: 'nbops:resume-sweep', args: about, isPrimary: true }
+            : null,
+          sweep.best_run_id !== null
+            ? { label: trans.__('Promote Best…'), command: 'nbops:promote-best', args: about }
+            : null,
+          { label: trans.__('List Runs'), command: 'nbops:list-sweep-runs', args: about }
+        ]}
+      />
     </header>
   );
 }
@@ -263,180 +252,5 @@ function Running(props: {
         </li>
       ))}
     </ul>
-  );
-}
-
-function Results(props: {
-  results: SweepResults;
-  opened: IOpened;
-  answer: unknown;
-  context: IContext;
-}): React.ReactElement {
-  const { results, opened, answer, context } = props;
-  const { trans } = context;
-  const names = Object.keys(results.sweep.space).slice(0, MOST_PARAMETERS);
-  const goals = results.objectives.map(goal => goal.slice(goal.indexOf(':') + 1));
-  if (results.points.length === 0) {
-    return <Empty>{trans.__('No run has begun.')}</Empty>;
-  }
-  const columns = 5 + names.length + goals.length;
-  return (
-    <div className="nbops-TableScroll" tabIndex={0} role="group" aria-label={trans.__('Results')}>
-      <table className="nbops-Table">
-        <thead>
-          <tr>
-            <th scope="col">{trans.__('Trial')}</th>
-            <th scope="col">{trans.__('Run')}</th>
-            {[...goals, ...names].map((name, place) => (
-              <th key={`${place} ${name}`} scope="col">
-                {text(name, 40)}
-              </th>
-            ))}
-            <th scope="col">{trans.__('Took')}</th>
-            <th scope="col">{trans.__('Note')}</th>
-            <th scope="col">{trans.__('Output')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {results.points.map(point => (
-            <React.Fragment key={point.run_id}>
-              <PointRow point={point} names={names} goals={goals} opened={opened} context={context} />
-              {opened.run === point.run_id && point.status !== 'running' && (
-                <tr>
-                  <td colSpan={columns}>
-                    <Output run={point.run_id} answer={answer} context={context} />
-                  </td>
-                </tr>
-              )}
-            </React.Fragment>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function PointRow(props: {
-  point: Point;
-  names: ReadonlyArray<string>;
-  goals: ReadonlyArray<string>;
-  opened: IOpened;
-  context: IContext;
-}): React.ReactElement {
-  const { point, names, goals, opened, context } = props;
-  const { trans } = context;
-  return (
-    <tr className={point.is_best ? 'nbops-mod-differs' : ''} data-nbops-run={point.run_id}>
-      <td className="nbops-mod-number">{point.trial}</td>
-      <td>
-        <span className="nbops-Check">
-          <StatusMark status={point.status} trans={trans} />
-          <RunLink run={point.run_id} name={point.name} isShort context={context} />
-          <span className="nbops-visuallyHidden">{statusWords(point.status, trans)}</span>
-          {point.is_best && <span className="nbops-Chip">{trans.__('best')}</span>}
-        </span>
-      </td>
-      {goals.map((name, place) => (
-        <td key={name} className="nbops-mod-number">
-          {point.values === null ? '' : number(point.values[place], 6)}
-        </td>
-      ))}
-      {names.map(name => (
-        <td key={name} className="nbops-mod-number">
-          {text(number(point.params[name]), 40)}
-        </td>
-      ))}
-      <td className="nbops-mod-number">{point.seconds === null ? '' : duration(point.seconds)}</td>
-      <td className="nbops-Table-aside">{text(point.note, 80)}</td>
-      <td>
-        {/* What goes on stands above, with its output. */}
-        {point.status !== 'running' && (
-          <OutputButton run={point.run_id} name={point.name} opened={opened} context={context} />
-        )}
-      </td>
-    </tr>
-  );
-}
-
-function RunLink(props: {
-  run: string;
-  name: string;
-  /** Where its point stands beside it: by its id. */
-  isShort?: boolean;
-  context: IContext;
-}): React.ReactElement {
-  const { run, name, isShort, context } = props;
-  return (
-    <button
-      className={`nbops-Link ${isShort ? 'nbops-mod-code' : ''}`}
-      title={text(name)}
-      aria-label={text(name) || short(run)}
-      onClick={() => void context.app.commands.execute('nbops:open-run', { run })}
-    >
-      {(!isShort && text(name, 80)) || short(run)}
-    </button>
-  );
-}
-
-function OutputButton(props: {
-  run: string;
-  name: string;
-  opened: IOpened;
-  context: IContext;
-}): React.ReactElement {
-  const { run, name, opened, context } = props;
-  const { trans } = context;
-  const isOpen = opened.run === run;
-  return (
-    <button
-      className="nbops-Button"
-      aria-expanded={isOpen}
-      aria-label={trans.__('Output of %1', name)}
-      onClick={() => opened.open(run)}
-    >
-      {isOpen ? trans.__('Hide') : trans.__('Output')}
-    </button>
-  );
-}
-
-/** The last lines of a run, asked for again when something has been written; of a failed one the traceback. */
-function Output(props: { run: string; answer: unknown; context: IContext }): React.ReactElement {
-  const { run, answer, context } = props;
-  const { client, project, trans } = context;
-  const [tail, setTail] = React.useState<Tail | null>(null);
-  const [problem, setProblem] = React.useState<string | null>(null);
-  React.useEffect(() => {
-    const asked = new AbortController();
-    client.call('tail', { run, lines: 40 }, { project: project.path, signal: asked.signal }).then(
-      found => {
-        setTail(found);
-        setProblem(null);
-      },
-      error => asked.signal.aborted || setProblem(asProblem(error).detail)
-    );
-    return () => asked.abort();
-  }, [run, answer, client, project.path]);
-  if (problem !== null) {
-    return <Empty>{problem}</Empty>;
-  }
-  if (tail === null) {
-    return <Empty>{trans.__('Reading…')}</Empty>;
-  }
-  const { error } = tail.run;
-  return (
-    <div className="nbops-Output">
-      {tail.text === '' ? (
-        <Empty>{trans.__('Nothing printed yet.')}</Empty>
-      ) : (
-        <Code label={trans.__('Last lines')} text={tail.text} />
-      )}
-      {error && (
-        <Code
-          kind="error"
-          label={trans.__('Error')}
-          text={error.traceback || `${error.name}: ${error.message}`}
-        />
-      )}
-    </div>
   );
 }

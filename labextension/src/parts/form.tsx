@@ -1,5 +1,6 @@
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import { ReactWidget } from '@jupyterlab/ui-components';
+import { Message } from '@lumino/messaging';
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
@@ -14,6 +15,8 @@ export interface IField {
   placeholder?: string;
   /** Answers to choose from, as value and label; none: any text. */
   choices?: ReadonlyArray<readonly [string, string]>;
+  /** Whether it must be answered. */
+  isRequired?: boolean;
   /** Whether it stands in a part of its own that most people leave closed. */
   isAdvanced?: boolean;
 }
@@ -45,6 +48,16 @@ class Form extends ReactWidget {
     super();
     this.addClass('nbops-Form');
     this._values = Object.fromEntries(_fields.map(({ name, value }) => [name, value ?? '']));
+  }
+
+  protected override onAfterAttach(msg: Message): void {
+    super.onAfterAttach(msg);
+    // The dialogue looks for unanswered questions when something is typed; now it does so from the beginning.
+    void this.renderPromise?.then(() => {
+      this.node.dispatchEvent(new Event('input', { bubbles: true }));
+      // What is proposed gives way to what is typed.
+      this.node.querySelector('input')?.select();
+    });
   }
 
   getValue(): { [name: string]: string } {
@@ -116,6 +129,7 @@ export function FieldRow(props: {
           className="nbops-Field"
           type="text"
           spellCheck={false}
+          required={field.isRequired}
           value={value}
           placeholder={field.placeholder}
           aria-describedby={described}

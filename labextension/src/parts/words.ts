@@ -27,6 +27,9 @@ export function statusWords(status: string, trans: TranslationBundle): string {
     paused: trans.__('paused'),
     waiting: trans.__('waiting'),
     skipped: trans.__('skipped'),
+    clean: trans.__('clean'),
+    tainted: trans.__('tainted'),
+    reproduced: trans.__('reproduced'),
     'too few rows': trans.__('too few rows')
   };
   return words[status] ?? status;

@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { codeLines, duration, firstLine, moment, text } from '../format';
+import { codeLines, duration, firstLine, moment, spoken, text } from '../format';
 import { RowList } from '../parts/list';
 import { StatusMark } from '../parts/status';
 import { statusWords } from '../parts/words';
@@ -110,17 +110,18 @@ function Outcome(props: { cell: CellExecution }): React.ReactElement {
     );
   }
   const types = outputs?.media_types.filter(type => type !== 'text/plain') ?? [];
-  if (types.length === 0 && !outputs?.text) {
+  const said = text(types.length > 0 ? spoken(outputs?.text ?? '') : outputs?.text);
+  if (types.length === 0 && !said) {
     return <code className="nbops-Value nbops-mod-code">{codeLines(props.cell.source)[1]}</code>;
   }
   return (
     <>
       {types.map(type => (
         <span key={type} className="nbops-Chip">
-          {type.replace(/^(image|text|application)\//, '')}
+          {type.replace(/^(image|text|application)\/(vnd\.)?/, '').replace(/\+.*/, '')}
         </span>
       ))}
-      <span className="nbops-Value">{text(outputs?.text)}</span>
+      {said && <span className="nbops-Value">{said}</span>}
     </>
   );
 }

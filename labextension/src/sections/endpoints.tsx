@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { number } from '../format';
+import { number, text } from '../format';
 import { StatusMark } from '../parts/status';
 import { statusWords } from '../parts/words';
 import { EndpointState } from '../schema';
@@ -32,6 +32,11 @@ export class EndpointsSection extends ListSection<EndpointState> {
     return offset > 0 ? [] : this.call('endpoints/state', {});
   }
 
+  /** What dies behind our back is no news of the store. */
+  protected override tick(): void {
+    this.refresh();
+  }
+
   protected idOf(row: EndpointState): string {
     return row.endpoint.id;
   }
@@ -57,11 +62,11 @@ export class EndpointsSection extends ListSection<EndpointState> {
     return (
       <TwoLines
         mark={<StatusMark status={row.endpoint.status} trans={trans} />}
-        title={row.endpoint.name}
+        title={text(row.endpoint.name, 100)}
         aside={serving(row)}
         second={
           <>
-            <span className="nbops-Value">{row.endpoint.engine}</span>
+            <span className="nbops-Value">{text(row.endpoint.engine, 40)}</span>
             <span className={`nbops-Value ${isDrifted ? 'nbops-mod-bad' : ''}`}>{drift(row, trans)}</span>
           </>
         }
@@ -72,7 +77,7 @@ export class EndpointsSection extends ListSection<EndpointState> {
 }
 
 function serving(row: EndpointState): string {
-  return row.model ? `${row.model.model}@${row.model.number}` : '';
+  return row.model ? `${text(row.model.model, 60)}@${row.model.number}` : '';
 }
 
 function drift(row: EndpointState, trans: IContext['trans']): string {

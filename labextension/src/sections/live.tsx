@@ -26,6 +26,11 @@ export abstract class LiveSection extends ReactWidget implements ISectionContent
     return this;
   }
 
+  /** Time passes while one looks: ages such as "2 min" grow. */
+  protected tick(): void {
+    this.update();
+  }
+
   /** Whether somebody looks just now. */
   protected get isAwake(): boolean {
     return this._isAwake;
@@ -33,8 +38,7 @@ export abstract class LiveSection extends ReactWidget implements ISectionContent
 
   wake(): void {
     this._isAwake = true;
-    // Ages such as "2 min" grow while one looks.
-    this._clock = window.setInterval(() => this.update(), 30_000);
+    this._clock = window.setInterval(() => this.tick(), 30_000);
     if (this._isStale) {
       this._isStale = false;
       this.refresh();

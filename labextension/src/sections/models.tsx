@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { ago, moment } from '../format';
+import { ago, moment, text } from '../format';
 import { modelIcon } from '../noun-icons';
 import { StatusMark } from '../parts/status';
 import { ModelState } from '../schema';
@@ -64,11 +64,11 @@ export class ModelsSection extends ListSection<ModelState> {
         }
         title={
           <>
-            {row.version.model}
+            {text(row.version.model, 100)}
             <span className="nbops-Row-number">@{row.version.number}</span>
             {row.aliases.map(alias => (
               <span key={alias} className="nbops-Chip nbops-mod-strong">
-                {alias}
+                {text(alias, 40)}
               </span>
             ))}
           </>

@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { ago, moment } from '../format';
+import { ago, moment, text } from '../format';
 import { moduleIcon } from '../noun-icons';
 import { ModuleState } from '../schema';
 import { IContext } from '../tokens';
@@ -62,12 +62,14 @@ export class ModulesSection extends ListSection<ModuleState> {
     return (
       <TwoLines
         mark={<moduleIcon.react tag="span" className="nbops-Glyph" />}
-        title={row.module}
-        aside={row.version}
+        title={text(row.module, 100)}
+        aside={text(row.version, 40)}
         second={
           <>
             {state && <span className="nbops-Chip nbops-mod-warn">{state}</span>}
-            <span className="nbops-Value nbops-mod-code nbops-mod-grow">{row.functions.join(', ')}</span>
+            <span className="nbops-Value nbops-mod-code nbops-mod-grow">
+              {text(row.functions.join(', '))}
+            </span>
             <span className="nbops-Row-aside">{ago(row.created_at, Date.now() / 1000, trans)}</span>
           </>
         }

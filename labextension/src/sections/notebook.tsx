@@ -93,16 +93,36 @@ export class NotebookSection extends ListSection<NotebookCell> {
         />
       );
     }
-    const unrun = this._marks.notRun;
     return (
       <>
         {super.render()}
-        {this._found.length > 0 && unrun > 0 && (
-          <div className="nbops-Foot">
-            {trans._n('%1 cell was not run in this session', '%1 cells were not run in this session', unrun)}
-          </div>
-        )}
+        {this._found.length > 0 && this._summary()}
       </>
+    );
+  }
+
+  /** The notebook's trust mark: how many of its cells are to be distrusted, and how many were not run at all. */
+  private _summary(): React.ReactElement {
+    const { trans } = this.context;
+    const doubted = this._found.filter(row => this._words(row).length > 0).length;
+    const { notRun } = this._marks;
+    return (
+      <div className="nbops-Foot" role="status">
+        {doubted > 0 ? (
+          <span className="nbops-Chip nbops-mod-warn">
+            {trans._n('%1 cell in doubt', '%1 cells in doubt', doubted)}
+          </span>
+        ) : (
+          <span
+            className="nbops-Chip nbops-mod-good"
+            title={trans.__('No cell is stale, edited, out of order or gone')}
+          >
+            {trans.__('clean')}
+          </span>
+        )}
+        {notRun > 0 &&
+          trans._n('%1 cell was not run in this session', '%1 cells were not run in this session', notRun)}
+      </div>
     );
   }
 

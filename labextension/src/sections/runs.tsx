@@ -5,12 +5,16 @@ import { MARK, RowList } from '../parts/list';
 import { StatusMark } from '../parts/status';
 import { statusWords } from '../parts/words';
 import { PagedRows } from '../rows';
+import { tagsOf } from '../tags';
+import { tellingParams } from '../telling';
 import { RunSummary } from '../schema';
 import { expressionOf } from '../search';
 import { Shelf } from '../selection';
 import { IContext } from '../tokens';
 import { LiveSection } from './live';
 
+/** How many rows are looked at to say which names are worth showing. */
+const LOOKED_AT = 50;
 /** How long typing rests before the search is sent. */
 const REST_MS = 80;
 
@@ -85,6 +89,8 @@ export class RunsSection extends LiveSection {
   protected render(): React.ReactElement {
     const { trans, selection, app } = this.context;
     const isSearch = this._typed.trim() !== '';
+    const held = this.rows.held().slice(0, LOOKED_AT);
+    const telling = tellingParams(held);
     return (
       <>
         <SearchBar
@@ -92,7 +98,7 @@ export class RunsSection extends LiveSection {
           context={this.context}
           typed={this._typed}
           orderBy={this._orderBy}
-          metrics={metricNames(this.rows.held())}
+          metrics={metricNames(held)}
         />
         <RowList
           rows={this.rows}
@@ -104,7 +110,7 @@ export class RunsSection extends LiveSection {
           nameOf={row => runName(row, this.context)}
           dataOf={row => ({ 'data-nbops-run': row.run.id, 'data-nbops-notebook': row.run.notebook ?? '' })}
           isMarked={row => selection.isMarked(row.run.id)}
-          draw={row => <RunRow row={row} context={this.context} />}
+          draw={row => <RunRow row={row} telling={telling} context={this.context} />}
           onLook={row => selection.look(row.run.id)}
           onOpen={row => void app.commands.execute('nbops:open-run', { run: row.run.id })}
           onToggle={row => selection.toggle(row.run.id)}
@@ -166,7 +172,7 @@ function SearchBar(props: {
       />
       <div className="nbops-SearchBar-line">
         <span className="nbops-Count" role="status">
-          {total === null ? '' : trans._n('%1 run', '%1 runs', total, total.toLocaleString())}
+          {total === null ? '' : trans._n('%2 run', '%2 runs', total, total.toLocaleString())}
         </span>
         <select
           className="nbops-Select"
@@ -190,8 +196,8 @@ function SearchBar(props: {
           <option value="status">{trans.__('Status')}</option>
           {sortable(props.metrics, orderBy).map(metric => (
             <React.Fragment key={metric}>
-              <option value={`-metrics.${metric}`}>{trans.__('%1, highest', metric)}</option>
-              <option value={`metrics.${metric}`}>{trans.__('%1, lowest', metric)}</option>
+              <option value={`-metrics.${metric}`}>{trans.__('%1, highest', text(metric, 40))}</option>
+              <option value={`metrics.${metric}`}>{trans.__('%1, lowest', text(metric, 40))}</option>
             </React.Fragment>
           ))}
         </select>
@@ -200,7 +206,11 @@ function SearchBar(props: {
   );
 }
 
-function RunRow(props: { row: RunSummary; context: IContext }): React.ReactElement {
+function RunRow(props: {
+  row: RunSummary;
+  telling: ReadonlySet<string>;
+  context: IContext;
+}): React.ReactElement {
   const { context } = props;
   const { run } = props.row;
   const { trans } = context;
@@ -216,24 +226,35 @@ function RunRow(props: { row: RunSummary; context: IContext }): React.ReactEleme
           <span className="nbops-Row-aside">{ago(run.started_at, Date.now() / 1000, trans)}</span>
         </span>
         <span className="nbops-Row-line nbops-mod-second">
-          <Values row={props.row} context={context} />
+          <Values row={props.row} telling={props.telling} context={context} />
         </span>
       </span>
     </>
   );
 }
 
-/** What tells this run from the others: its metrics, then its parameters, then how long it took. */
-function Values(props: { row: RunSummary; context: IContext }): React.ReactElement {
-  const { row, context } = props;
+/** What tells this run from the others: its tags, its metrics, then its parameters, then how long it took. */
+function Values(props: {
+  row: RunSummary;
+  telling: ReadonlySet<string>;
+  context: IContext;
+}): React.ReactElement {
+  const { row, telling, context } = props;
   const { trans } = context;
   const wanted = context.preferences.metrics.filter(name => name in row.metrics);
   const metrics = wanted.length ? wanted : Object.keys(row.metrics);
-  const params = Object.keys(row.params);
+  const params = Object.keys(row.params).sort((a, b) => Number(telling.has(b)) - Number(telling.has(a)));
   const took = duration((row.run.ended_at ?? Date.now() / 1000) - row.run.started_at);
   return (
     <span className="nbops-Values">
       {row.run.error && <span className="nbops-Value nbops-mod-bad">{text(row.run.error.name, 60)}</span>}
+      {tagsOf(row.run)
+        .slice(0, 2)
+        .map(tag => (
+          <span key={`t${tag}`} className="nbops-Chip">
+            {tag}
+          </span>
+        ))}
       {metrics.slice(0, 3).map(name => (
         <span key={`m${name}`} className="nbops-Value nbops-mod-metric">
           <span className="nbops-Value-name">{text(name, 40)}</span> {number(row.metrics[name], 4)}
@@ -281,7 +302,13 @@ function MarkedBar(props: { context: IContext }): React.ReactElement | null {
 function runName(row: RunSummary, context: IContext): string {
   const { trans } = context;
   const values = Object.entries(row.metrics).map(([name, value]) => `${name} ${number(value)}`);
-  return [row.run.name, statusWords(row.run.status, trans), moment(row.run.started_at), ...values.slice(0, 3)]
+  return [
+    row.run.name,
+    statusWords(row.run.status, trans),
+    moment(row.run.started_at),
+    ...tagsOf(row.run),
+    ...values.slice(0, 3)
+  ]
     .map(part => text(part))
     .join(', ');
 }
@@ -302,12 +329,8 @@ function tooltip(row: RunSummary, context: IContext): string {
     .join('\n');
 }
 
-function metricNames(rows: RunSummary[]): string[] {
-  const names = new Set<string>();
-  for (const row of rows.slice(0, 50)) {
-    Object.keys(row.metrics).forEach(name => names.add(name));
-  }
-  return [...names].slice(0, 20);
+function metricNames(rows: ReadonlyArray<RunSummary>): string[] {
+  return [...new Set(rows.flatMap(row => Object.keys(row.metrics)))].slice(0, 20);
 }
 
 /** The metrics seen, and the one sorted by although none of it is in view. */

@@ -64,13 +64,15 @@ class SweepState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModulePage(msgspec.Struct, frozen=True, kw_only=True):
-    """A module's version beside the one before it and the file on disk."""
+    """A module's version beside another one and the file on disk."""
 
     version: ModuleVersion
     versions: list[ModuleVersion]
     """All versions of the module, newest first."""
-    against_previous: str
-    """Unified diff from the version before; empty for the first."""
+    other: str | None
+    """The version it is compared with: the one asked for, else the one before; None for the first."""
+    against_other: str
+    """Unified diff from that version; empty where there is none, and where both are the same."""
     file: Literal["same", "edited", "missing"]
     """How the file on disk stands to the newest version."""
     against_file: str
@@ -133,14 +135,12 @@ def _sweep_state(workspace: Workspace, sweep: Sweep) -> SweepState:
 
 
 def module_page(workspace: Workspace, values: dict[str, Any]) -> ModulePage:
-    """Put a module's version beside the one before it and the file on disk."""
+    """Put a module's version beside another one and the file on disk."""
     versions = workspace.store.find(ModuleVersion, module=values["module"], limit=100)
-    wanted = values["version"]
-    version = next((each for each in versions if wanted in (None, each.version)), None)
-    if version is None:
-        name = values["module"] + (f"@{wanted}" if wanted else "")
-        raise NotFoundError(f"no module {name} was taken from a notebook of this project", hint="nbops modules")
-    older = [each for each in versions if each.id < version.id]
+    version = _one_of(versions, values["version"], module=values["module"])
+    other = next((each for each in versions if each.id < version.id), None)
+    if values["against"] is not None:
+        other = _one_of(versions, values["against"], module=values["module"])
     on_disk = _text_of(workspace.root / version.path)
     file: Literal["same", "edited", "missing"] = "missing"
     if on_disk is not None:
@@ -148,16 +148,26 @@ def module_page(workspace: Workspace, values: dict[str, Any]) -> ModulePage:
     return ModulePage(
         version=version,
         versions=versions,
-        against_previous=_diff(older[0].source, version.source, older[0].version, version.version) if older else "",
+        other=other.version if other else None,
+        against_other=_diff(other.source, version.source, other.version, version.version) if other else "",
         file=file,
         against_file="" if on_disk is None else _diff(version.source, on_disk, version.version, version.path),
     )
 
 
+def _one_of(versions: list[ModuleVersion], wanted: str | None, *, module: str) -> ModuleVersion:
+    """The version that is wanted; the newest when none is."""
+    version = next((each for each in versions if wanted in (None, each.version)), None)
+    if version is None:
+        name = module + (f"@{wanted}" if wanted else "")
+        raise NotFoundError(f"no module {name} was taken from a notebook of this project", hint="nbops modules")
+    return version
+
+
 def _text_of(path: Path) -> str | None:
     try:
         return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):  # gone, no text, or no path at all
         return None
 
 
@@ -200,9 +210,11 @@ def _newest_checks(results: list[CheckResult]) -> list[CheckResult]:
 
 def endpoint_states(workspace: Workspace, values: dict[str, Any]) -> list[EndpointState]:
     """List endpoints with what answers there, where that came from, and how it fares."""
-    wanted = {"name": values["name"]} if values["name"] else {}
+    # As they are now: nobody writes down that a process died behind our back.
     return [
-        _endpoint_state(workspace, endpoint) for endpoint in workspace.store.find(Endpoint, order_by="name", **wanted)
+        _endpoint_state(workspace, endpoint)
+        for endpoint in workspace.endpoints()
+        if values["name"] in (None, "", endpoint.name)
     ]
 
 

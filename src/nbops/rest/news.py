@@ -41,7 +41,7 @@ SCHEMAS: tuple[dict[str, Any], ...] = (
         "personal-data": False,
         "description": "Stages of a verb that was called through the REST API.",
         "type": "object",
-        "required": ["root", "request", "title", "done", "total", "unit", "note", "state"],
+        "required": ["root", "request", "title", "done", "total", "unit", "left", "note", "state"],
         "properties": {
             "root": {"type": "string", "title": "Project", "description": "The project's folder."},
             "request": {"type": "string", "title": "Request", "description": "The caller's X-Request-ID."},
@@ -49,6 +49,11 @@ SCHEMAS: tuple[dict[str, Any], ...] = (
             "done": {"type": "number", "title": "Done", "description": "Units that are done."},
             "total": {"type": ["number", "null"], "title": "Total", "description": "Units in all, when known."},
             "unit": {"type": "string", "title": "Unit", "description": "What the units are called."},
+            "left": {
+                "type": "string",
+                "title": "Left",
+                "description": "How long the rest will take, when it can be told.",
+            },
             "note": {"type": "string", "title": "Note", "description": "What goes on just now."},
             "state": {"enum": ["running", "ended", "failed"], "title": "State", "description": "Whether it goes on."},
         },
@@ -82,6 +87,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     done: float
     total: float | None
     unit: str
+    left: str
     note: str
     state: str
 
@@ -130,6 +136,7 @@ class ProgressNews:
             done=stage.done,
             total=stage.total,
             unit=stage.unit,
+            left=stage.left,
             note=stage.note,
             state=state,
         )

@@ -184,10 +184,11 @@ _OWN = (
         name="modules/page",
         method="GET",
         action="read",
-        summary="Put a module's version beside the one before it and the file on disk.",
+        summary="Put a module's version beside another one and the file on disk.",
         options=(
             Option(name="module", is_required=True, help="The module, such as churn.features."),
             Option(name="version", help="One of its versions; the newest when not given."),
+            Option(name="against", help="The version to compare it with; the one before when not given."),
         ),
         gives=answers.ModulePage,
         do=answers.module_page,
