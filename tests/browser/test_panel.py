@@ -426,6 +426,22 @@ def test_a_model_is_exported_from_its_document(lab: Lab) -> None:
     assert found["replaced"] == 200
 
 
+def test_a_hubs_user_has_the_panel_below_an_address_of_their_own(jupyterhub: Lab) -> None:
+    write_notebook(
+        jupyterhub.folder / "first.ipynb",
+        "%load_ext nbops",
+        "accuracy = 0.5\nimport nbops; nbops.log_metric('accuracy', accuracy)",
+    )
+
+    found = jupyterhub.journey("hub", app="hub/login", user="ana", notebook="first.ipynb")
+
+    assert found["requests_before_opening"] == 0
+    assert found["rows"][0] == "first.ipynb"
+    assert (found["with_xsrf"], found["without_xsrf"]) == (200, 403)
+    assert found["stranger"] in (302, 403)
+    assert {request.partition(" ")[2] for request in found["requests"]} == {"/user/ana"}
+
+
 RECORDING = """
 import pathlib, time
 for number in range(200):
