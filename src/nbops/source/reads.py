@@ -46,29 +46,13 @@ class Reads:
 
 
 def reads_of(unit: Unit) -> Reads:
-    # Under the future statement annotations are never evaluated, and the symbol table leaves them out.
-    future = "from __future__ import annotations\n" if unit.future else ""
-    with quiet():
-        try:
-            table = symtable.symtable(future + unit.bare, "<unit>", "exec")
-        except (SyntaxError, ValueError, RecursionError):
-            return _reads_of_tree(unit.node)
-    seen = _Seen()
-    own_lambda = unit.is_lambda
-    _scan(
-        table,
-        seen,
-        in_function=False,
-        read_before_bound=_read_first_in_classes(unit.node) if "class " in unit.bare else set(),
-    )
-    if unit.future and "annotations" not in unit.bare:
-        seen.top.discard("annotations")  # bound by the line put before it
-    _add_augmented(unit.node, seen)
+    seen = _seen_in(unit)
+    if seen is None:
+        return _reads_of_tree(unit.node)
+    is_definition = unit.is_lambda or isinstance(unit.node, DEFINITIONS)
     seen.now -= (bound_in([unit.node])[0] | seen.top) - _read_before_bound(unit.node)
-    perhaps: set[str] = set()
-    if not isinstance(unit.node, DEFINITIONS) and not own_lambda:
-        perhaps = seen.later - seen.now
-        seen.now |= seen.later  # a lambda handed to a call may run at once
+    perhaps: set[str] = set() if is_definition else seen.later - seen.now
+    seen.now |= perhaps  # a lambda handed to a call may run at once
     # The text tells at once that most statements have none of these, and walking a tree is what costs here.
     queried = _names_in_queries(unit.node) if "@" in unit.bare else set()
     seen.later |= queried
@@ -78,16 +62,32 @@ def reads_of(unit: Unit) -> Reads:
     if "get_ipython" in unit.bare:
         seen.now |= _names_in_magics(unit.node)
     soft = dead | (_names_in_unread_annotations(unit) - (everything - dead))
-    if own_lambda or isinstance(unit.node, DEFINITIONS):
-        soft -= unit.surely_binds
     return Reads(
         frozenset(seen.now - dead),
         frozenset(seen.later - dead),
-        frozenset(soft),
+        frozenset(soft - unit.surely_binds if is_definition else soft),
         frozenset(seen.written),
         frozenset(perhaps - dead),
         frozenset(seen.top),
     )
+
+
+def _seen_in(unit: Unit) -> _Seen | None:
+    """What the symbol table says of a statement; None where only its whole cell can be compiled."""
+    # Under the future statement annotations are never evaluated, and the symbol table leaves them out.
+    future = "from __future__ import annotations\n" if unit.future else ""
+    with quiet():
+        try:
+            table = symtable.symtable(future + unit.bare, "<unit>", "exec")
+        except (SyntaxError, ValueError, RecursionError):
+            return None
+    seen = _Seen()
+    first_read = _read_first_in_classes(unit.node) if "class " in unit.bare else set()
+    _scan(table, seen, in_function=False, read_before_bound=first_read)
+    if unit.future and "annotations" not in unit.bare:
+        seen.top.discard("annotations")  # bound by the line put before it
+    _add_augmented(unit.node, seen)
+    return seen
 
 
 @dataclass
