@@ -78,6 +78,13 @@ def test_the_cell_that_is_running_counts_as_far_as_it_has_come(take: Take, sourc
     assert "T[10]" not in version.source
 
 
+def test_what_a_failed_cell_did_not_come_to_is_said_so(take: Take) -> None:
+    failed = ran("1 / 0\nLIMIT = 3", status="error")
+
+    with pytest.raises(ExtractError, match=r"LIMIT .*would have been made in In \[1\], which failed before"):
+        take("f", cells=[*failed, *ran("def f(): return LIMIT")], namespace=namespace_of("def f(): return LIMIT"))
+
+
 def test_a_name_that_was_deleted_is_said_so(take: Take) -> None:
     with pytest.raises(ExtractError, match="the session no longer has it"):
         take("f", cells=ran("def helper(): ...", "def f(): return helper()"), namespace=namespace_of("def f(): ..."))

@@ -158,7 +158,7 @@ class Log:
 
     def is_counted(self, step: Step) -> bool:
         """Whether a statement is known to have run."""
-        return step.is_certain or any(step in self.binders[name] for name in step.unit.binds)
+        return step.is_certain or any(step in self.binders.get(name, ()) for name in step.unit.binds)
 
     def bindings(self, name: str, before: int | None = None) -> list[Step]:
         """Statements that together make a name's value at a moment: the last sure binding and what may follow it.

@@ -107,7 +107,10 @@ class Refusals:
         owner = name.partition(".")[0]
         if owner != name and self.log.binders.get(owner):
             return f"is a part of {owner}; extract {owner}"
-        near = difflib.get_close_matches(name, list(self.log.binders), 1)
+        failed = next((s for s in self.log.steps if name in s.unit.binds and not self.log.is_counted(s)), None)
+        if failed is not None:
+            return f"would have been made in {failed.cell.label}, which failed before it was"
+        near = difflib.get_close_matches(name, [known for known, steps in self.log.binders.items() if steps], 1)
         text = "is not defined in any cell"
         if unknown:
             text += f"; it may come from {', '.join(unknown)}, which cannot be looked into here"
