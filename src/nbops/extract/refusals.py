@@ -109,7 +109,8 @@ class Refusals:
             return f"is a part of {owner}; extract {owner}"
         failed = next((s for s in self.log.steps if name in s.unit.binds and not self.log.is_counted(s)), None)
         if failed is not None:
-            return f"would have been made in {failed.cell.label}, which failed before it was"
+            why = "is still running" if failed.cell.status == "running" else "failed before it was"
+            return f"would be made in {failed.cell.label}, which {why}"
         near = difflib.get_close_matches(name, [known for known, steps in self.log.binders.items() if steps], 1)
         text = "is not defined in any cell"
         if unknown:
