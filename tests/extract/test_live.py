@@ -57,7 +57,7 @@ def test_a_failed_cell_counts_as_far_as_the_live_objects_show(take: Take) -> Non
     namespace = namespace_of("def f(): return 2")
 
     assert "return 2" in take("f", cells=[*good, *failed], namespace=namespace).source
-    with pytest.raises(ExtractError, match="g would be made in In .1., which failed before it was"):
+    with pytest.raises(ExtractError, match=r"g would be made in In \[1\], which failed before it was"):
         take("g", cells=[*good, *failed], namespace=namespace)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
+import re
 from collections.abc import Mapping, Sequence
 
 from nbops.extract.changes import is_setting
@@ -22,6 +23,7 @@ from nbops.source import Alias, Unit
 from nbops.source.reads import taken_from_globals
 
 _LOOK_UP_BY_TEXT = frozenset({"eval", "exec", "__import__"})
+_SETTER = re.compile(r"\b(?:set|seed|getcontext)")
 _MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__spec__", "__debug__"})
 
 
@@ -337,6 +339,8 @@ class _Walk(ModuleState):
 
     def _sets_by_call(self, step: Step, modules: set[str]) -> bool:
         """Whether it calls a setter by itself, as after ``from x import setter``, or sets what a getter returns."""
+        if _SETTER.search(step.unit.bare) is None:
+            return False
         node = step.unit.node
         targets = node.targets if isinstance(node, ast.Assign) else []
         owners = [t.value for t in targets if isinstance(t, (ast.Attribute, ast.Subscript))]
@@ -346,9 +350,7 @@ class _Walk(ModuleState):
         for function in called:
             path = self.judge.path(function, step) or ""
             module, name = path.partition(".")[0], path.rpartition(".")[2]
-            if path == "sys.setrecursionlimit" or (
-                module in modules and name.startswith(("set", "seed", "getcontext"))
-            ):
+            if path == "sys.setrecursionlimit" or (module in modules and _SETTER.match(name) is not None):
                 return True
         return False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from nbops.source.magics import magic_call
 from nbops.source.touches import MUTATORS
@@ -14,6 +14,14 @@ RUNNERS = frozenset({"run_cell", "run_cell_async", "run_code", "ex", "ev"})
 """What IPython's shell runs text with."""
 _HISTORY = re.compile(r"_{1,3}|_\d+|Out")
 """Names under which IPython keeps what cells have shown."""
+
+
+_WORDS = frozenset({"__main__", "eval", "exec", "get_ipython", "modules", "run_cell", "run_cell_async"})
+
+
+def may_reach_any_name(words: Iterable[str]) -> bool:
+    """Whether a statement has a word without which it changes only what it names; most have none."""
+    return any(word in _WORDS or (word[0] in "_O" and _HISTORY.fullmatch(word)) for word in words)
 
 
 def reaches_any_name(node: ast.stmt, text_of: Callable[[str], str | None], is_own: Callable[[str], bool]) -> bool:

@@ -10,7 +10,7 @@ import weakref
 from collections import defaultdict
 
 from nbops.extract.effects import Effects
-from nbops.extract.hidden import reaches_any_name
+from nbops.extract.hidden import may_reach_any_name, reaches_any_name
 from nbops.extract.log import Log, Step
 from nbops.extract.reader import Reader, summary_of
 from nbops.extract.references import NOTHING, Reference, held
@@ -92,7 +92,8 @@ class Summaries:
         reaching = [
             step
             for step in self.log.steps
-            if self.log.is_counted(step)
+            if may_reach_any_name(step.unit.words)
+            and self.log.is_counted(step)
             and reaches_any_name(
                 step.unit.node,
                 functools.partial(self.text_of, at=step.position),
