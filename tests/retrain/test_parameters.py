@@ -11,7 +11,9 @@ import pytest
 
 from nbops.errors import NotFoundError, SourceError, UsageError
 from nbops.retrain import parameters, values
-from nbops.retrain.parameters import NotebookParameters, Parameter
+from nbops.retrain.conversion import convert
+from nbops.retrain.declarations import Parameter, of_source
+from nbops.retrain.parameters import NotebookParameters
 
 TYPED = [
     pytest.param("lr = 0.1", {"type": "float", "default": 0.1}, id="float"),
@@ -61,12 +63,12 @@ TYPED = [
 
 
 def one(source: str) -> Parameter:
-    [parameter] = parameters.of_source(source)
+    [parameter] = of_source(source)
     return parameter
 
 
 def known(source: str) -> NotebookParameters:
-    return NotebookParameters(notebook="a.ipynb", parameters=parameters.of_source(source), has_cell=True)
+    return NotebookParameters(notebook="a.ipynb", parameters=of_source(source), has_cell=True)
 
 
 @pytest.mark.parametrize(("source", "expected"), TYPED)
@@ -79,7 +81,7 @@ def test_a_line_of_the_parameters_cell_tells_type_range_and_choices(source: str,
 def test_every_assignment_counts_and_the_last_of_a_name_wins() -> None:
     source = "%matplotlib inline\nimport os\na = b = 1\nc, d = 2, 'x'\na = 5\nif True:\n    hidden = 1\nobject.attr = 3"
 
-    assert [(p.name, p.default) for p in parameters.of_source(source)] == [("b", 1), ("c", 2), ("d", "x"), ("a", 5)]
+    assert [(p.name, p.default) for p in of_source(source)] == [("b", 1), ("c", 2), ("d", "x"), ("a", 5)]
 
 
 def test_a_comment_belongs_to_the_end_of_a_long_value() -> None:
@@ -110,7 +112,7 @@ ACCEPTED = [
 
 @pytest.mark.parametrize(("source", "given", "expected"), ACCEPTED)
 def test_a_value_takes_the_type_of_its_parameter(source: str, given: object, expected: object) -> None:
-    result = parameters.convert(one(source), given)
+    result = convert(one(source), given)
 
     assert (result, type(result)) == (expected, type(expected))
 
@@ -133,7 +135,7 @@ REFUSED = [
 @pytest.mark.parametrize(("source", "given", "message"), REFUSED)
 def test_a_wrong_value_is_refused_with_what_is_wanted(source: str, given: object, message: str) -> None:
     with pytest.raises(UsageError, match=message.replace("(", r"\(")):
-        parameters.convert(one(source), given)
+        convert(one(source), given)
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:

@@ -19,6 +19,7 @@ import pytest
 from nbops.errors import UsageError
 from nbops.records import Run, Sweep
 from nbops.retrain import front, parameters, recipe, resume, space, study, sweep
+from nbops.retrain.declarations import Parameter, of_source
 from nbops.retrain.space import Range
 from nbops.settings import Settings
 from nbops.store import open_store
@@ -38,8 +39,8 @@ def search(store: Store, settings: Settings) -> Any:
     return go
 
 
-def declared(name: str) -> parameters.Parameter:
-    return next(parameter for parameter in parameters.of_source(DECLARED) if parameter.name == name)
+def declared(name: str) -> Parameter:
+    return next(parameter for parameter in of_source(DECLARED) if parameter.name == name)
 
 
 DIMENSIONS = [

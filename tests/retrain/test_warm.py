@@ -169,6 +169,20 @@ HAZARDS = [
         "import matplotlib.pyplot as plt, matplotlib\nprint(matplotlib.get_backend())", "inline", id="inline plots"
     ),
     pytest.param("import tempfile\nprint(tempfile.mkdtemp().startswith('/'))", "True", id="temporary files"),
+    pytest.param(
+        "import os\nchild = os.fork()\nif not child:\n    os._exit(7)\n"
+        "print('ended', os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))",
+        "ended 7",
+        id="forks",
+    ),
+    pytest.param(
+        "from sklearn.datasets import make_classification\nfrom sklearn.ensemble import RandomForestClassifier\n"
+        "from sklearn.model_selection import cross_val_score\n"
+        "X, y = make_classification(200, random_state=0)\n"
+        "print(len(cross_val_score(RandomForestClassifier(5, n_jobs=-1), X, y, cv=3, n_jobs=-1)), 'scores')",
+        "3 scores",
+        id="n_jobs=-1",
+    ),
 ]  # fmt: skip
 
 

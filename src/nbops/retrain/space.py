@@ -10,7 +10,9 @@ import msgspec
 
 from nbops.errors import UsageError
 from nbops.retrain import parameters, values
-from nbops.retrain.parameters import NotebookParameters, Parameter
+from nbops.retrain.conversion import convert
+from nbops.retrain.declarations import Parameter
+from nbops.retrain.parameters import NotebookParameters
 
 _NUMBER = r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _RANGE = re.compile(rf"(?P<first>log:)?\s*(?P<low>{_NUMBER})\s*\.\.\s*(?P<high>{_NUMBER})\s*(?P<last>log)?")
@@ -49,7 +51,8 @@ def dimension(parameter: Parameter, wanted: object = None, *, where: str = "the 
         UsageError: there is nothing to search, or it is not what the notebook allows.
 
     Example:
-        >>> [depth] = parameters.of_source("depth = 3  # 1..8")
+        >>> from nbops.retrain.declarations import of_source
+        >>> [depth] = of_source("depth = 3  # 1..8")
         >>> str(dimension(depth)), dimension(depth, "2,4")
         ('1..8', [2, 4])
     """
@@ -64,7 +67,7 @@ def dimension(parameter: Parameter, wanted: object = None, *, where: str = "the 
         known = NotebookParameters(notebook=where, parameters=[parameter], has_cell=True)
         listed = parameters.grid_from_text(known, {parameter.name: wanted})[parameter.name]
     elif isinstance(wanted, Sequence):
-        listed = [parameters.convert(parameter, value, where=where) for value in wanted]
+        listed = [convert(parameter, value, where=where) for value in wanted]
     else:
         raise UsageError(f"{parameter.name}: {wanted!r} is neither a range nor a list", hint="1e-4..1 log, or 2,4,8")
     if not listed:
@@ -97,7 +100,7 @@ def _range(parameter: Parameter, low: float, high: float, *, is_log: bool, where
         raise UsageError(
             f"{parameter.name}: {low:g}..{high:g}{' log' if is_log else ''} is no range; it wants {wanted}"
         )
-    ends = [parameters.convert(parameter, end, where=where) for end in (low, high)]
+    ends = [convert(parameter, end, where=where) for end in (low, high)]
     return Range(float(ends[0]), float(ends[1]), is_log, parameter.type == "int")
 
 
@@ -105,7 +108,8 @@ def stored(parameter: Parameter, taken: Dimension) -> list[Any]:
     """Take a dimension to the form that a sweep's record keeps.
 
     Example:
-        >>> [depth] = parameters.of_source("depth = 3")
+        >>> from nbops.retrain.declarations import of_source
+        >>> [depth] = of_source("depth = 3")
         >>> stored(depth, Range(1, 8, is_whole=True))
         ['1..8']
     """
@@ -115,7 +119,7 @@ def stored(parameter: Parameter, taken: Dimension) -> list[Any]:
 
 
 def stored_value(parameter: Parameter, value: Any) -> Any:
-    """Take one value to the form that records keep, and that ``parameters.convert`` brings back."""
+    """Take one value to the form that records keep, and that ``conversion.convert`` brings back."""
     # The schema brings typed values back from their plain form; without a type the value must tell what it was.
     return values.encode(value) if parameter.type == "any" else values.plain(value)
 

@@ -16,7 +16,7 @@ from nbops.records import (
 from nbops.workspace.opened import Opened
 
 if TYPE_CHECKING:
-    from nbops.retrain.parameters import Parameter
+    from nbops.retrain.declarations import Parameter
     from nbops.retrain.results import SweepResults
     from nbops.retrain.tail import Tail
 

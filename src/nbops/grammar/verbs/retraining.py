@@ -18,7 +18,7 @@ from nbops.grammar.verbs.options import (
 from nbops.records import (
     Sweep,
 )
-from nbops.retrain.parameters import Parameter
+from nbops.retrain.declarations import Parameter
 from nbops.retrain.results import SweepResults
 from nbops.retrain.study import SAMPLERS
 from nbops.retrain.tail import Tail

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from nbops.records import (
     Sweep,
 )
-from nbops.retrain.parameters import Parameter
+from nbops.retrain.declarations import Parameter
 from nbops.retrain.results import SweepResults
 from nbops.retrain.tail import Tail
 from nbops.views.answers.dispatch import list_of, view_of
