@@ -10,6 +10,7 @@ import socket
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,48 @@ def test_metrics_of_a_warm_run_are_equal_to_the_last_bit(run: Any, write_noteboo
 
     assert len(warm.splitlines()) == 6
     assert warm == cold == again
+
+
+LEAVES = """
+import atexit, ctypes, threading, time, zipfile, mine
+left_open = open("notebook.txt", "w")
+left_open.write("of the notebook")
+atexit.register(lambda: open("exit.txt", "w").write("at exit"))
+
+class Last:
+    def __del__(self):
+        open("last.txt", "w").write("deleted")
+
+last = Last()
+archive = zipfile.ZipFile("notebook.zip", "w")
+archive.writestr("a", "b")
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+libc.fputs(b"of C", ctypes.c_void_p(libc.fopen(b"c.txt", b"w")))
+
+def late():
+    time.sleep(0.3)
+    open("thread.txt", "w").write("of a thread")
+
+threading.Thread(target=late).start()
+"""
+
+
+def test_what_a_notebook_leaves_open_is_whole_when_its_kernel_has_ended(
+    run: Any, write_notebook: Any, project: Path
+) -> None:
+    (project / "mine.py").write_text("LOG = open('module.txt', 'w')\nLOG.write('of a module')\n")
+    notebook = write_notebook("import numpy", LEAVES)
+    names = ("notebook.txt", "exit.txt", "last.txt", "c.txt", "thread.txt", "module.txt")
+    seen = []
+    for cold in (False, True):
+        assert printed(run(notebook, cold=cold)) == ""
+        with zipfile.ZipFile(project / "notebook.zip") as archive:
+            seen.append([archive.read("a").decode(), *((project / name).read_text() for name in names)])
+        for name in (*names, "notebook.zip"):
+            (project / name).unlink()
+
+    assert seen == [["b", "of the notebook", "at exit", "deleted", "of C", "of a thread", "of a module"]] * 2
 
 
 HAZARDS = [

@@ -12,6 +12,8 @@ from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
+import zmq
+import zmq.asyncio
 from jupyter_client.asynchronous.client import AsyncKernelClient  # noqa: TID253 - see above
 from nbclient.exceptions import DeadKernelError  # noqa: TID253 - see above
 from papermill.clientwrap import PapermillNotebookClient  # noqa: TID253 - see above
@@ -31,6 +33,7 @@ _REMOTE_SAVE_PAUSE_S = 30.0
 # Saving may take this share of the time at most, however large the notebook has grown.
 _SAVE_SHARE = 0.05
 _STREAM_LIMIT = 10_000_000
+_CONNECT_EVERY_MS = 10
 # A fork answers within half a second; one that takes this long never will.
 _WARM_ANSWER_S = 20
 # That a kernel has died is in its run's record, with its last words; a notebook that waits for a sweep is no log.
@@ -172,6 +175,12 @@ class _CellIdClient(AsyncKernelClient):
     """Says which cell is run, as JupyterLab does; nbclient leaves it out."""
 
     cell_id: str | None = None
+
+    def _context_default(self) -> zmq.asyncio.Context:
+        context = super()._context_default()
+        # A fork opens its sockets within hundredths of a second; who came too early would try again after tenths.
+        context.setsockopt(zmq.RECONNECT_IVL, _CONNECT_EVERY_MS)
+        return context
 
     def execute(
         self,

@@ -176,12 +176,7 @@ def sweep(
     goals = Objective.parse_all(objective)
     if not is_grid:
         study.check(sampler=sampler, pruner=prune, trials=trials, goals=goals)
-    elif len(goals) > 1:
-        raise UsageError("a grid takes one objective", hint="--trials 30 searches for several")
-    if jobs < 1:
-        raise UsageError(f"jobs = {jobs}: at least one run goes on at a time", hint="--jobs 2")
-    if retries < 0:
-        raise UsageError(f"retries = {retries} cannot be less than none", hint="--retries 1")
+    _check_counts(jobs=jobs, retries=retries, goals=len(goals) if is_grid else 1)
     record = Sweep(
         id=new_id(),
         name=name or book.path.stem,
@@ -208,6 +203,15 @@ def sweep(
         return _driven(
             record, book, store=store, settings=settings, limits=limits, runner=opened, again=again, pruner=prune
         )
+
+
+def _check_counts(*, jobs: int, retries: int, goals: int) -> None:
+    if goals > 1:
+        raise UsageError("a grid takes one objective", hint="--trials 30 searches for several")
+    if jobs < 1:
+        raise UsageError(f"jobs = {jobs}: at least one run goes on at a time", hint="--jobs 2")
+    if retries < 0:
+        raise UsageError(f"retries = {retries} cannot be less than none", hint="--retries 1")
 
 
 def resume(

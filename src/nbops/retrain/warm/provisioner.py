@@ -35,6 +35,9 @@ _IDLE_S = 120.0
 _MOST_ZYGOTES = 2
 _IMPORT_LIMIT_S = 60.0
 _BIRTH_LIMIT_S = 10.0
+# A kernel that takes longer to end is looked after by jupyter_client, which loses its patience later.
+_LEAVING_S = 1.0
+_LOOK_EVERY_S = 0.005
 # A zygote that could not start is not tried again for so long: each try costs its imports.
 _FAILURE_KEPT_S = 300.0
 _failed: dict[str, float] = {}
@@ -64,6 +67,12 @@ class WarmProvisioner(LocalProvisioner):
         self.pid = self.pgid = process.pid
         self.cwd = kwargs.get("cwd") or Path.cwd()
         return self.connection_info
+
+    async def shutdown_requested(self, restart: bool = False) -> None:
+        """Wait for the end that was just asked for; jupyter_client itself looks for it ten times a second only."""
+        deadline = time.monotonic() + _LEAVING_S
+        while await self.poll() is None and time.monotonic() < deadline:
+            await asyncio.sleep(_LOOK_EVERY_S)
 
 
 class WarmProcess:
