@@ -71,7 +71,7 @@ class WarmProvisioner(LocalProvisioner):
     async def shutdown_requested(self, restart: bool = False) -> None:
         """Wait for the end that was just asked for; jupyter_client itself looks for it ten times a second only."""
         deadline = time.monotonic() + _LEAVING_S
-        while await self.poll() is None and time.monotonic() < deadline:
+        while await self.poll() is None and time.monotonic() < deadline:  # noqa: ASYNC110 - it is seen by looking only
             await asyncio.sleep(_LOOK_EVERY_S)
 
 
