@@ -18,7 +18,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from nbops.records import Run
+from nbops.records import Fit, Run
 from nbops.retrain import run_notebook, sweep
 from nbops.retrain.warm import key, provisioner, wire
 from nbops.settings import Settings
@@ -140,6 +140,47 @@ def test_metrics_of_a_warm_run_are_equal_to_the_last_bit(run: Any, write_noteboo
 
     assert len(warm.splitlines()) == 6
     assert warm == cold == again
+
+
+RECORDED = """
+import mine, numpy as np
+from sklearn.linear_model import LogisticRegression
+X = np.arange(40.0).reshape(20, 2)
+first = LogisticRegression().fit(X, [0, 1] * 10)
+second = mine.Own().fit(X, [0, 1] * 10)
+"""
+MINE = """
+from sklearn.base import BaseEstimator, ClassifierMixin
+class Own(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.classes_ = [0, 1]
+        return self
+"""
+
+
+def test_a_warm_run_records_what_a_cold_one_records(run: Any, store: Store, write_notebook: Any, project: Path) -> None:
+    (project / "mine.py").write_text(MINE)
+    notebook = write_notebook(RECORDED)
+    seen = []
+    for cold in (False, True):
+        done = store.get(Run, run(notebook, cold=cold).id)
+        fits = {(fit.name, fit.type_name) for fit in store.find(Fit, run_id=done.id)}
+        seen.append((fits, [(module.name, module.path) for module in done.modules], len(done.thread_pools)))
+
+    assert seen[0] == seen[1]
+    assert {name for name, _ in seen[0][0]} == {"first", "second"}
+    assert seen[0][1] == [("mine", "mine.py")]
+
+
+def test_a_warm_kernel_has_little_memory_of_its_own(run: Any, write_notebook: Any) -> None:
+    own = (
+        "status = open('/proc/self/smaps_rollup').read().splitlines()\n"
+        "print(sum(int(line.split()[1]) for line in status if line.startswith('Private')) // 1024)"
+    )
+
+    notebook = write_notebook("import pandas\n" + RECORDED.split("second")[0].replace("mine, ", ""), own)
+
+    assert int(printed(run(notebook))) < 60
 
 
 LEAVES = """

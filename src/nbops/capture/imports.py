@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 
+from nbops.forks import Newcomers, ahead
 from nbops.optional import loaded
 from nbops.records import ImportedModule, ModuleVersion, ThreadPool
 
@@ -33,17 +34,15 @@ class Imports:
     def __init__(self, root: str, versions: Callable[[str], list[ModuleVersion]]) -> None:
         self._root = root
         self._versions = versions
-        self._count = 0
+        self._newcomers, found = _ahead or (Newcomers(), [])
+        self._waiting = [*found]
         self._seen: set[str] = set()
         self._files: dict[str, tuple[str, int, object]] = {}
         """Module → its file, when that was written, and the spec that the module was loaded by."""
         self._computing: list[str] = []
         self.modules: list[ImportedModule] = []
         self.thread_pools: list[ThreadPool] = []
-        # Of `site`, which every interpreter has loaded: `sysconfig` reads a file of build settings for its paths.
-        installed = (Path(os.__file__).parent, *site.getsitepackages())
-        own = Path(__file__).parents[1]
-        self._foreign = (*(str(folder) + os.sep for folder in (*installed, own, own.with_name("nbops_serving"))),)
+        self._foreign = _foreign_folders()
 
     def look(self, execution_id: str | None) -> bool:
         """Look what was imported since the last look; True where something that is recorded changed.
@@ -52,24 +51,16 @@ class Imports:
             execution_id: the execution that has just ended.
         """
         changed = self._loaded_again(execution_id)
-        if len(sys.modules) == self._count:
+        came = [*self._waiting, *self._newcomers.look()]
+        if not came:
             return changed
-        self._count = len(sys.modules)
-        for name, module in list(sys.modules.items()):
+        self._waiting.clear()
+        for name in came:
             if name not in self._seen:
                 self._seen.add(name)
-                changed |= self._is_new(name, module, execution_id)
+                path = _own_file(name, self._foreign)
+                changed |= path is not None and self._note(name, path, execution_id)
         return self._looked_at_threads() or changed
-
-    def _is_new(self, name: str, module: ModuleType | None, execution_id: str | None) -> bool:
-        # Read past lazy modules' __getattr__: looking must import nothing.
-        path = vars(module).get("__file__") if isinstance(module, ModuleType) else None
-        if name == "__main__" or type(path) is not str or not path.endswith(".py"):
-            return False
-        path = os.path.abspath(path)  # noqa: PTH100 - a Path would cost more for thousands of modules
-        if path.startswith(self._foreign) or "/site-packages/" in path or "/dist-packages/" in path:
-            return False
-        return self._note(name, path, execution_id)
 
     def _loaded_again(self, execution_id: str | None) -> bool:
         """Known modules that compute with another text now."""
@@ -125,6 +116,38 @@ class Imports:
         ]
         changed, self.thread_pools = found != self.thread_pools, found
         return changed
+
+
+_ahead: tuple[Newcomers, list[str]] | None = None
+"""In a fork: who tells the modules that came since, and which of those before are the user's own."""
+
+
+@ahead
+def _find_ahead() -> None:
+    global _ahead
+    newcomers, foreign = Newcomers(), _foreign_folders()
+    _ahead = newcomers, [name for name in newcomers.look() if _own_file(name, foreign) is not None]
+
+
+def _foreign_folders() -> tuple[str, ...]:
+    """Where modules lie that are not the user's own."""
+    # Of `site`, which every interpreter has loaded: `sysconfig` reads a file of build settings for its paths.
+    installed = (Path(os.__file__).parent, *site.getsitepackages())
+    own = Path(__file__).parents[1]
+    return (*(str(folder) + os.sep for folder in (*installed, own, own.with_name("nbops_serving"))),)
+
+
+def _own_file(name: str, foreign: tuple[str, ...]) -> str | None:
+    """The source of a module of the user's own; None for all others."""
+    module = sys.modules.get(name)
+    # Read past lazy modules' __getattr__: looking must import nothing.
+    path = vars(module).get("__file__") if isinstance(module, ModuleType) else None
+    if name == "__main__" or type(path) is not str or not path.endswith(".py"):
+        return None
+    path = os.path.abspath(path)  # noqa: PTH100 - a Path would cost more for thousands of modules
+    if path.startswith(foreign) or "/site-packages/" in path or "/dist-packages/" in path:
+        return None
+    return path
 
 
 def _of_module(name: str, versions: Iterable[ModuleVersion]) -> ModuleVersion | None:

@@ -21,6 +21,8 @@ from typing import Any
 
 import msgspec
 
+from nbops.forks import ahead
+
 # Events that say: something from outside came in which nobody can digest.
 _OPAQUE_EVENTS = {
     "subprocess.Popen": "another program",
@@ -259,14 +261,29 @@ def _own_folders() -> tuple[str, ...]:
     return tuple(folder if folder.endswith("/") else folder + os.sep for folder in kept if folder not in {"", "/"})
 
 
+_ahead: frozenset[str] = frozenset()
+"""In a fork: modules that were there before it, none of which is the project's own."""
+
+
+@ahead
+def _find_ahead() -> None:
+    global _ahead
+    # This process has another environment than its forks, so what stands in the cache is not theirs.
+    own = _own_folders.__wrapped__()
+    _ahead = frozenset(name for name in [*sys.modules] if _own_file(name, own) is None)
+
+
 def _own_modules(own: tuple[str, ...]) -> list[str]:
     """Source files of the modules that are neither the interpreter's nor an installed package's."""
-    found = []
-    for module in list(sys.modules.values()):
-        path = getattr(module, "__file__", None)
-        if isinstance(path, str) and path.endswith(".py") and not path.startswith(own) and "site-packages" not in path:
-            found.append(str(Path(path).absolute()))
-    return [path for path in found if Path(path).is_file()]
+    found = [_own_file(name, own) for name in [*sys.modules] if name not in _ahead]
+    return [path for path in found if path is not None and Path(path).is_file()]
+
+
+def _own_file(name: str, own: tuple[str, ...]) -> str | None:
+    path = getattr(sys.modules.get(name), "__file__", None)
+    if isinstance(path, str) and path.endswith(".py") and not path.startswith(own) and "site-packages" not in path:
+        return str(Path(path).absolute())
+    return None
 
 
 def _opaque_module() -> str:

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from typing import Any, Protocol, TypeAlias
 
+from nbops.forks import Newcomers, ahead
 from nbops.optional import loaded
 
 FITS = ("fit", "partial_fit", "fit_predict", "fit_transform")
@@ -169,7 +170,7 @@ class Hooks:
         """Look at all classes there are, and at each that is made from now on."""
         global _listener
         _listener, self._is_in = self._listener, True
-        for kind in _classes():
+        for kind in _there():
             self.look_at(kind)
         made_by, look_at = builtins.__build_class__, self.look_at
 
@@ -207,9 +208,8 @@ class Hooks:
 
     def look_at(self, kind: type) -> None:
         """Hook the methods of an estimator's class, its own and those it has of a mixin."""
-        ancestors = type.__dict__["__mro__"].__get__(kind)
-        namespaces = [_namespace(one) for one in ancestors]
-        if not all(any(name in space for space in namespaces) for name in ("fit", "get_params")):
+        ancestors, namespaces = _ancestors(kind)
+        if not _is_estimator(namespaces):
             return
         for name in _METHODS:
             for owner, space in zip(ancestors, namespaces, strict=True):
@@ -271,6 +271,49 @@ def _arguments(function: types.FunctionType) -> Sequence[str]:
     except (TypeError, ValueError):
         return ()
     return names[1:] if names[:1] == ["self"] else names
+
+
+class _Ahead:
+    """What stands in all forks of a process: its classes with ``fit`` and ``get_params``."""
+
+    def __init__(self) -> None:
+        self.estimators = [kind for kind in _classes() if _is_estimator(_ancestors(kind)[1])]
+        self.newcomers = Newcomers()
+        self.newcomers.look()
+
+
+_ahead: _Ahead | None = None
+
+
+@ahead
+def _find_ahead() -> None:
+    global _ahead
+    _ahead = _Ahead()
+    metrics = loaded(_METRICS)
+    for name in getattr(metrics, "__all__", ()):
+        _inner(getattr(metrics, name, None))  # reads the signatures, which are kept
+
+
+def _there() -> Iterator[type]:
+    """All classes that may be estimators; in a fork those that were found before it, and those of modules since."""
+    if _ahead is None:
+        yield from _classes()
+        return
+    yield from _ahead.estimators
+    for name in _ahead.newcomers.look():
+        module = sys.modules.get(name)
+        if isinstance(module, types.ModuleType):
+            yield from [thing for thing in vars(module).values() if isinstance(thing, type)]
+
+
+def _ancestors(kind: type) -> tuple[tuple[type, ...], list[Any]]:
+    """A class with those it derives from, and their namespaces, past whatever its metaclass says."""
+    ancestors = type.__dict__["__mro__"].__get__(kind)
+    return ancestors, [_namespace(one) for one in ancestors]
+
+
+def _is_estimator(namespaces: list[Any]) -> bool:
+    return all(any(name in space for space in namespaces) for name in ("fit", "get_params"))
 
 
 def _namespace(kind: type) -> Any:

@@ -26,7 +26,11 @@ _INSTEAD_OF_PYPLOT = ("matplotlib.figure", "matplotlib.colorbar", "matplotlib.im
 # What every recorded kernel loads anyway.
 _OURS = (
     "nbops.magics", "nbops.retrain.inputs", "nbops.capture.session", "nbops.surroundings", "nbops.store.sqlite",
+    "nbops.store.blobs", "nbops.masking.library", "nbops.capture.autolog.listening", "nbops.capture.autolog.keeping",
+    "nbops.capture.autolog.switch",
 )  # fmt: skip
+# What scikit-learn and pyarrow import when they first see a frame; under another name, kernels import it themselves.
+_WITH = {"sklearn": "narwhals._pandas_like.dataframe", "pyarrow": "pyarrow.pandas_compat"}
 
 
 def preload_of(sources: Iterable[str]) -> list[str]:
@@ -73,8 +77,8 @@ def _parsed(line: str) -> list[ast.stmt]:
 
 
 def with_ours(preload: Sequence[str]) -> list[str]:
-    """Add what every recorded kernel loads anyway."""
-    return [*preload, *_OURS]
+    """Add what recorded kernels load anyway."""
+    return [*preload, *(_WITH[name] for name in preload if name in _WITH), *_OURS]
 
 
 def key_of(interpreter: Sequence[str], preload: Sequence[str], env: Mapping[str, str]) -> str:

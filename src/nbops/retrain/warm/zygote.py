@@ -6,28 +6,24 @@ JSON in the first argument. It has one thread and no event loop; everything that
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import ctypes
 import gc
 import importlib
 import importlib.util
-import io
 import os
 import runpy
 import selectors
 import signal
 import socket
 import sys
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import msgspec
 
-from nbops.retrain.warm import wire
+from nbops.retrain.warm import sharing, wire
 
 # Threads that libraries run for themselves and that survive a fork well: jemalloc stops its own before a fork and
 # starts it again on both sides.
@@ -43,8 +39,6 @@ _KERNEL_MODULES = (
 
 _set_by_imports: dict[str, str] = {}
 """Variables that libraries set while they are imported; every kernel gets them, as if it had imported them itself."""
-_imported_before: set[str] = set()
-"""Names of the modules that every kernel begins with."""
 
 
 class Description(msgspec.Struct, frozen=True):
@@ -243,7 +237,7 @@ def prepare(description: Description) -> None:
     os.waitpid(pid, 0)
     if threads := _threads():
         raise RuntimeError(f"these threads run after importing {description.preload}: {', '.join(threads)}")
-    _imported_before.update(sys.modules)
+    sharing.find_ahead()
     # What is imported stays: the collector need not touch (and so copy) its pages in every kernel.
     gc.collect()
     gc.freeze()
@@ -273,27 +267,6 @@ def become_kernel(life: _Life) -> None:
     # As ``-m`` has it; the launcher takes it away again, and IPython puts an empty text in its place.
     sys.path.insert(0, birth.cwd)
     runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
-
-
-def leave() -> NoReturn:
-    """End a kernel as an interpreter does, but leave standing what its zygote had imported.
-
-    Taking that down would write to each of its objects, and so copy nearly all the memory that is shared with the
-    zygote, right before it is given back. What the notebook has made is taken down: threads are joined, exit functions
-    run (IPython's clears the namespace), modules imported since the fork go, files are written out.
-    """
-    threading._shutdown()  # type: ignore[attr-defined] # as the interpreter does, and multiprocessing's forks
-    atexit._run_exitfuncs()
-    for name in sys.modules.keys() - _imported_before:
-        del sys.modules[name]
-    gc.collect()
-    for thing in gc.get_objects():
-        if issubclass(type(thing), io.IOBase):
-            with contextlib.suppress(OSError, ValueError):
-                thing.flush()
-    # With its own exit functions, for libraries written in C. It keeps the lock: no other thread wakes up meanwhile.
-    ctypes.PyDLL(None).exit(0)
-    raise AssertionError("exit() came back")
 
 
 def _reseed() -> None:
@@ -328,7 +301,7 @@ def main() -> None:
     life = Zygote(listener, description).serve()
     if life is not None:
         become_kernel(life)
-        leave()
+        sharing.leave()
 
 
 if __name__ == "__main__":

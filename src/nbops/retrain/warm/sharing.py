@@ -1,0 +1,79 @@
+"""What keeps a kernel from touching, and so copying, the memory that it shares with its zygote."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import gc
+import io
+import sys
+import threading
+from typing import Any, NoReturn
+
+from nbops import forks
+
+_before: frozenset[str] = frozenset()
+"""Names of the modules that every kernel begins with."""
+
+
+def find_ahead() -> None:
+    """In the zygote, when all is imported: find what every kernel would look for among it."""
+    global _before
+    _before = frozenset(sys.modules)
+    forks.find_ahead()
+    _list_files_for_ipykernel()
+
+
+class _File:
+    """As much of a module as ipykernel reads, in memory of its own."""
+
+    __slots__ = ("__file__",)
+
+    def __init__(self, path: str) -> None:
+        self.__file__ = path[:1] + path[1:]
+
+
+class _Sys:
+    """``sys`` for ipykernel's own module: the same, but for a table of modules that costs nothing to read."""
+
+    def __init__(self) -> None:
+        files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+        self._files = {name[:1] + name[1:]: _File(path) for name, path in files.items() if isinstance(path, str)}
+        self._newcomers = forks.Newcomers()
+        self._newcomers.look()
+
+    @property
+    def modules(self) -> dict[str, Any]:
+        return self._files | {name: sys.modules[name] for name in self._newcomers.look()}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
+
+
+def _list_files_for_ipykernel() -> None:
+    """Let a kernel's debugger have its list of all modules' files without a touch of each module."""
+    from ipykernel import ipkernel
+
+    ipkernel.sys = _Sys()  # type: ignore[attr-defined,assignment] # as much of it as is used there
+
+
+def leave() -> NoReturn:
+    """End a kernel as an interpreter does, but leave standing what its zygote had imported.
+
+    Taking that down would write to each of its objects, and so copy nearly all the memory that is shared with the
+    zygote, right before it is given back. What the notebook has made is taken down: threads are joined, exit functions
+    run (IPython's clears the namespace), modules imported since the fork go, files are written out.
+    """
+    threading._shutdown()  # type: ignore[attr-defined] # as the interpreter does, and multiprocessing's forks
+    atexit._run_exitfuncs()
+    for name in sys.modules.keys() - _before:
+        del sys.modules[name]
+    gc.collect()
+    for thing in gc.get_objects():
+        if issubclass(type(thing), io.IOBase):
+            with contextlib.suppress(OSError, ValueError):
+                thing.flush()
+    # With its own exit functions, for libraries written in C. It keeps the lock: no other thread wakes up meanwhile.
+    ctypes.PyDLL(None).exit(0)
+    raise AssertionError("exit() came back")
