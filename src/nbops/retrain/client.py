@@ -23,7 +23,7 @@ from papermill.log import logger  # noqa: TID253 - see above
 
 from nbops.masking import OFF, VALUES, Masker
 from nbops.masking.notebooks import masked_notebook
-from nbops.retrain import kernels
+from nbops.retrain import floods, kernels
 
 if TYPE_CHECKING:
     from nbops.retrain.execution import Execution
@@ -32,7 +32,8 @@ _SAVE_PAUSE_S = 1.0
 _REMOTE_SAVE_PAUSE_S = 30.0
 # Saving may take this share of the time at most, however large the notebook has grown.
 _SAVE_SHARE = 0.05
-_STREAM_LIMIT = 10_000_000
+# How long a cell's output may come in after the kernel has said that the cell is done.
+_LATE_OUTPUT_S = 300
 _CONNECT_EVERY_MS = 10
 # A fork answers within half a second; one that takes this long never will.
 _WARM_ANSWER_S = 20
@@ -75,6 +76,7 @@ def _client(
 ) -> _RecordedClient:
     timeout = execution_timeout or options.pop("timeout", None)
     options.pop("startup_timeout", None)
+    options.setdefault("iopub_timeout", _LATE_OUTPUT_S)
     return _RecordedClient(
         manager,
         execution=execution,
@@ -294,22 +296,21 @@ class _RecordedClient(PapermillNotebookClient):  # type: ignore[misc] # papermil
         return super().process_message(msg, cell, cell_index)
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
-        """Keep a cell's printed text up to a bound; a notebook of a gigabyte opens nowhere."""
+        """Keep a cell's printed text up to a bound, also of kernels that do not bound it themselves."""
         if msg["msg_type"] != "stream":
             return super().output(outs, msg, display_id, cell_index)
         cell, before = self._printed
         before = before if cell == cell_index else 0
         text = msg["content"]["text"]
         self._printed = (cell_index, before + len(text))
-        room = _STREAM_LIMIT - before
+        room = floods.LIMIT - before
         if len(text) <= room:
             return super().output(outs, msg, display_id, cell_index)
         if room < 0:
             return None
         # The message is nbclient's own copy; the kernel may have sent the whole flood in one.
-        note = f"\n… the rest is left out: this cell printed more than {_STREAM_LIMIT:,} characters …\n"
-        msg["content"] = msg["content"] | {"text": text[:room] + note}
-        self._printed = (cell_index, _STREAM_LIMIT + 1)
+        msg["content"] = msg["content"] | {"text": text[:room] + floods.NOTE}
+        self._printed = (cell_index, floods.LIMIT + 1)
         return super().output(outs, msg, display_id, cell_index)
 
 

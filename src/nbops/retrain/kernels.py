@@ -162,7 +162,7 @@ def _kernel(name: str, execution: Execution, folder: Path, *, is_warm: bool) -> 
     if is_warm and is_python and sys.platform == "linux" and "kernel_provisioner" not in spec.metadata:
         manager.kernel_id = str(uuid.uuid4())
         manager.provisioner = _warm_provisioner(manager, execution)
-    extensions = (*execution.extensions, "nbops.retrain.inputs", "nbops")
+    extensions = ("nbops.retrain.floods", *execution.extensions, "nbops.retrain.inputs", "nbops")
     left_out = _NOT_INHERITED | execution.unset
     return Kernel(
         manager=manager,

@@ -25,7 +25,8 @@ _NOT_PRELOADABLE = ("matplotlib.pyplot", "matplotlib.pylab", "matplotlib.backend
 _INSTEAD_OF_PYPLOT = ("matplotlib.figure", "matplotlib.colorbar", "matplotlib.image")
 # What every recorded kernel loads anyway.
 _OURS = (
-    "nbops.magics", "nbops.retrain.inputs", "nbops.capture.session", "nbops.surroundings", "nbops.store.sqlite",
+    "nbops.magics", "nbops.retrain.inputs", "nbops.retrain.floods", "nbops.capture.session", "nbops.surroundings",
+    "nbops.store.sqlite",
     "nbops.store.blobs", "nbops.masking.library", "nbops.capture.autolog.listening", "nbops.capture.autolog.keeping",
     "nbops.capture.autolog.switch",
 )  # fmt: skip
