@@ -85,7 +85,10 @@ def main() -> int:
         runs = store.find(Run, sweep_id=done.id)
         sums: dict[str, set[float]] = defaultdict(set)
         for run in runs:
-            sums[store.params(run.id)["kind"]].update(metric.value for metric in store.metrics(run.id))
+            # By name: a fit logs scores of its own beside it.
+            sums[store.params(run.id)["kind"]].update(
+                metric.value for metric in store.metrics(run.id) if metric.name == "sum"
+            )
     seconds = time.perf_counter() - began
     failed = [run.error for run in runs if run.status != "finished"]
     timeouts = sum(error is not None and error.name == "RunTimeout" for error in failed)
