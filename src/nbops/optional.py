@@ -1,8 +1,9 @@
-"""Libraries that not everybody has: asked for with a purpose, recognised without importing them."""
+"""Libraries that not everybody has, asked for with a purpose and recognised without importing them; what came in."""
 
 from __future__ import annotations
 
 import importlib
+import itertools
 import sys
 from types import ModuleType
 
@@ -62,3 +63,31 @@ def loaded(name: str) -> ModuleType | None:
         True
     """
     return sys.modules.get(name)
+
+
+class Newcomers:
+    """The modules that were imported since the last look, without a touch of those that were there.
+
+    Example:
+        >>> newcomers = Newcomers()
+        >>> "sys" in newcomers.look()
+        True
+        >>> newcomers.look()
+        []
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._newest: str | None = None
+
+    def look(self) -> list[str]:
+        """Names of the modules that came, the oldest first; all names where modules were taken away meanwhile."""
+        count = len(sys.modules)
+        if count == self._count:
+            return []
+        # In one call each, so that no other thread can import in between.
+        last = list(itertools.islice(reversed(sys.modules), max(0, count - self._count) + 1))
+        has_only_grown = count > self._count > 0 and last[-1] == self._newest
+        found = last[-2::-1] if has_only_grown else [*sys.modules]
+        self._count, self._newest = count, last[0]
+        return found

@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 
-from nbops.forks import Newcomers, ahead
-from nbops.optional import loaded
+from nbops.optional import Newcomers, loaded
 from nbops.records import ImportedModule, ModuleVersion, ThreadPool
 
 _MOST_MODULES = 300
@@ -122,8 +121,8 @@ _ahead: tuple[Newcomers, list[str]] | None = None
 """In a fork: who tells the modules that came since, and which of those before are the user's own."""
 
 
-@ahead
-def _find_ahead() -> None:
+def find_ahead() -> None:
+    """Look once for all forks of this process, which has imported everything."""
     global _ahead
     newcomers, foreign = Newcomers(), _foreign_folders()
     _ahead = newcomers, [name for name in newcomers.look() if _own_file(name, foreign) is not None]

@@ -21,8 +21,6 @@ from typing import Any
 
 import msgspec
 
-from nbops.forks import ahead
-
 # Events that say: something from outside came in which nobody can digest.
 _OPAQUE_EVENTS = {
     "subprocess.Popen": "another program",
@@ -265,8 +263,8 @@ _ahead: frozenset[str] = frozenset()
 """In a fork: modules that were there before it, none of which is the project's own."""
 
 
-@ahead
-def _find_ahead() -> None:
+def find_ahead() -> None:
+    """Look once for all forks of this process, which has imported everything."""
     global _ahead
     # This process has another environment than its forks, so what stands in the cache is not theirs.
     own = _own_folders.__wrapped__()

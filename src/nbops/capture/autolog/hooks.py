@@ -26,8 +26,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from typing import Any, Protocol, TypeAlias
 
-from nbops.forks import Newcomers, ahead
-from nbops.optional import loaded
+from nbops.optional import Newcomers, loaded
 
 FITS = ("fit", "partial_fit", "fit_predict", "fit_transform")
 ANSWERS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
@@ -285,8 +284,8 @@ class _Ahead:
 _ahead: _Ahead | None = None
 
 
-@ahead
-def _find_ahead() -> None:
+def find_ahead() -> None:
+    """Look once for all forks of this process, which has imported everything."""
     global _ahead
     _ahead = _Ahead()
     metrics = loaded(_METRICS)

@@ -1,4 +1,9 @@
-"""What keeps a kernel from touching, and so copying, the memory that it shares with its zygote."""
+"""What keeps a kernel from touching, and so copying, the memory that it shares with its zygote.
+
+Looking at an object writes to it: Python counts who refers to it. In a forked process that copies the page it lies on,
+and a look at each of thousands of modules and classes copies tens of megabytes that were shared. So the zygote makes
+such looks once, and its forks look only at what came since.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +16,10 @@ import sys
 import threading
 from typing import Any, NoReturn
 
-from nbops import forks
+from nbops.optional import Newcomers
 
+# Modules of recorded kernels that look at all modules or classes, if they are there.
+_LOOKING = ("nbops.capture.autolog.hooks", "nbops.capture.imports", "nbops.retrain.inputs")
 _before: frozenset[str] = frozenset()
 """Names of the modules that every kernel begins with."""
 
@@ -21,7 +28,9 @@ def find_ahead() -> None:
     """In the zygote, when all is imported: find what every kernel would look for among it."""
     global _before
     _before = frozenset(sys.modules)
-    forks.find_ahead()
+    for name in _LOOKING:
+        if name in sys.modules:
+            sys.modules[name].find_ahead()
     _list_files_for_ipykernel()
 
 
@@ -40,7 +49,7 @@ class _Sys:
     def __init__(self) -> None:
         files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
         self._files = {name[:1] + name[1:]: _File(path) for name, path in files.items() if isinstance(path, str)}
-        self._newcomers = forks.Newcomers()
+        self._newcomers = Newcomers()
         self._newcomers.look()
 
     @property

@@ -1,4 +1,4 @@
-"""What comes into a process is told without a look at what was there."""
+"""Modules that come into a process are told without a look at those that were there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from nbops.forks import Newcomers
+from nbops.optional import Newcomers
 
 
 def test_modules_that_came_are_told_once_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
