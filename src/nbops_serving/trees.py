@@ -67,7 +67,7 @@ def _walker(head: Trees) -> Callable[[Floats], Places]:
     All trees go down one level at a time, together.
     """
     roots, feature, threshold = head.roots.get().astype(np.intp), head.feature.get(), head.threshold.get()
-    steps, depth = _steps(head.left.get()), head.depth
+    left, depth = head.left.get(), head.depth
     single, zero_is_missing = head.single_precision, head.zero_is_missing
     missing_right = head.missing_right.get() if head.missing_right.get().any() else None
 
@@ -78,35 +78,44 @@ def _walker(head: Trees) -> Callable[[Floats], Places]:
         rows, width = inputs.shape
         flat = inputs.ravel()
         to_right = missing_right if missing_right is not None and np.isnan(flat).any() else None
-        nodes = np.repeat(roots, rows)
-        offset = np.tile(np.arange(rows, dtype=np.intp) * width, len(roots))
-        active: Places | None = None
-        current = nodes
-        for _ in range(depth):
-            seen = flat[offset + feature[current]]
-            following = current + steps[current]
-            following += seen > threshold[current]
+
+        def below(current: Places, offset: Places | None) -> Places:
+            # widened in a step of its own: numpy does it more slowly inside of another
+            places = feature[current].astype(np.intp)
+            if offset is not None:
+                places += offset
+            seen = flat[places]
+            following: Places = (left[current] + (seen > threshold[current])).astype(np.intp)
             if to_right is not None:
                 following += np.where(np.isnan(seen), to_right[current], 0)
-            if rows > 1:
-                moving = following != current
-                if active is None:
-                    nodes = following
-                else:
-                    nodes[active] = following
-                still = np.flatnonzero(moving)
-                if len(still) == 0:
-                    break
-                active = still if active is None else active[still]
-                current, offset = following[still], offset[still]
-            else:
-                current = nodes = following
-        return nodes.reshape(len(roots), rows)
+            return following
+
+        if rows > 1:
+            return _walked(roots, depth, below, rows=rows, width=width)
+        nodes = roots
+        for _ in range(depth):
+            nodes = below(nodes, None)
+        return nodes.reshape(-1, 1)
 
     return walk
 
 
-def _steps(left: NDArray[np.integer]) -> NDArray[np.integer]:
-    """Return how far behind each node its left child is, 0 for a leaf, in as few bytes as it takes."""
-    steps = left - np.arange(len(left), dtype=left.dtype)
-    return steps.astype(np.min_scalar_type(-int(steps.max(initial=0)) - 1))
+def _walked(
+    roots: Places, depth: int, below: Callable[[Places, Places | None], Places], *, rows: int, width: int
+) -> Places:
+    """Lead many rows down; those that have arrived are not looked at again."""
+    nodes = np.repeat(roots, rows)
+    current, offset = nodes, np.tile(np.arange(rows, dtype=np.intp) * width, len(roots))
+    active: Places | None = None
+    for _ in range(depth):
+        following = below(current, offset)
+        still = np.flatnonzero(following != current)
+        if active is None:
+            nodes, active = following, still
+        else:
+            nodes[active] = following
+            active = active[still]
+        if len(still) == 0:
+            break
+        current, offset = following[still], offset[still]
+    return nodes.reshape(len(roots), rows)
