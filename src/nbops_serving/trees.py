@@ -90,7 +90,7 @@ def _walker(head: Trees) -> Callable[[Floats], Places]:
                 following += np.where(np.isnan(seen), to_right[current], 0)
             return following
 
-        if rows > 1:
+        if rows != 1:
             return _walked(roots, depth, below, rows=rows, width=width)
         nodes = roots
         for _ in range(depth):
@@ -103,7 +103,7 @@ def _walker(head: Trees) -> Callable[[Floats], Places]:
 def _walked(
     roots: Places, depth: int, below: Callable[[Places, Places | None], Places], *, rows: int, width: int
 ) -> Places:
-    """Lead many rows down; those that have arrived are not looked at again."""
+    """Lead many rows down, or none; those that have arrived are not looked at again."""
     nodes = np.repeat(roots, rows)
     current, offset = nodes, np.tile(np.arange(rows, dtype=np.intp) * width, len(roots))
     active: Places | None = None

@@ -47,3 +47,4 @@ def test_a_regression_adds_up_the_same_leaves_all_at_once_and_one_by_one():
 
     np.testing.assert_array_equal(scores(ROWS)[:, 0], model.predict(ROWS))
     np.testing.assert_array_equal(alone, model.predict(ROWS[:20]))
+    assert scores(ROWS[:0]).shape == (0, 1)

@@ -7,6 +7,7 @@ import importlib.metadata
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
@@ -66,7 +67,7 @@ def pins_of(distributions: Iterable[str]) -> list[str]:
 @functools.lru_cache(maxsize=1024)
 def _needs(requires: tuple[str, ...]) -> list[str]:
     # packaging's type of an environment has only texts in it, which a copy of it does not say.
-    environment: dict[str, str] = {**default_environment(), "extra": ""}  # type: ignore[dict-item]
+    environment = {**cast(dict[str, str], default_environment()), "extra": ""}
     names = []
     for text in requires:
         try:
