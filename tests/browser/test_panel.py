@@ -508,8 +508,6 @@ def test_a_reloaded_page_goes_on_with_the_progress_of_a_cell(lab: Lab) -> None:
 
 def test_a_reloaded_page_shows_what_the_panel_has_set_going(lab: Lab) -> None:
     write_parameterized(lab.folder / "slow.ipynb", GATED.replace("{gate}", "first"))
-    (lab.folder / ".nbops").mkdir()
-    open_store(load_settings(lab.folder, env={})).close()
 
     found = lab.journey("adopted", notebook="slow.ipynb", folder=str(lab.folder))
 

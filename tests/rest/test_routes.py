@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import msgspec
+import nbformat
 import pytest
 
 from nbops.records import (
@@ -337,3 +338,13 @@ def test_a_collection_through_the_api_changes_nothing_unless_told(server: Server
 
     assert answer.status_code == 200, answer.text
     assert answer.json()["applied"] is False
+
+
+def test_a_notebooks_parameters_are_read_before_anything_is_recorded(server: Server) -> None:
+    cell = nbformat.v4.new_code_cell("depth: int = 3", metadata={"tags": ["parameters"]})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), server.folder / "bare" / "new.ipynb")
+
+    (found,) = server.get("parameters", project="bare", notebook="bare/new.ipynb")
+
+    assert (found["name"], found["default"]) == ("depth", 3)
+    assert not (server.folder / "bare" / ".nbops").exists()

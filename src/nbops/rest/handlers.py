@@ -175,7 +175,8 @@ class RouteHandler(NbopsHandler):
             values = understand(route, self._given(route), root=self.service.projects.root)
             if route.method == "GET":
                 project = self.service.projects.project(settings)
-                reply = await self.service.run(self.service.readers, _read, project.reader, route, values)
+                opened = project.reader if route.reads_store else project.without_store
+                reply = await self.service.run(self.service.readers, _read, opened, route, values)
             else:
                 with self.service.going_on(route.name, root=settings.root, request=self._request_name()):
                     reply = await self.service.run(self.service.workers, _change, settings, route, values)

@@ -146,6 +146,10 @@ class Project:
                 self._identity = identity
             return self._reader
 
+    def without_store(self) -> Workspace:
+        """The project for what reads no record; its store need not be there."""
+        return Workspace(self.settings, read_only=True)
+
     def _opened(self) -> Workspace:
         # A kernel that makes the store just now has made the file a moment before its tables.
         for _ in range(PATIENCE):

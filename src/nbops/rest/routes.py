@@ -42,10 +42,15 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Called in a thread with the opened project and the understood options."""
     empty: Any = None
     """The answer where nothing was recorded yet; None: then there is no answer."""
+    reads_store: bool = True
 
 
 RUNS_CODE = frozenset({"plot", "preview", "reproduce"})
 """Verbs that run what they look at: no link and no image tag may set them off, and they take the right to execute."""
+
+
+READS_FILES = frozenset({"parameters"})
+"""Verbs that read a file and no record, so that they have an answer where nothing was recorded yet."""
 
 
 def _verb_route(verb: Verb) -> Route:
@@ -67,6 +72,7 @@ def _verb_route(verb: Verb) -> Route:
         gives=verb.gives,
         do=do,
         empty=[] if get_origin(verb.gives) is list and action == "read" else None,
+        reads_store=verb.name not in READS_FILES,
     )
 
 
