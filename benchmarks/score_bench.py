@@ -60,7 +60,7 @@ score(msgspec.json.decode(open("bundle.json").read(), type=Bundle), sys.argv[1],
 
 _BY_HAND = """
 import joblib, pyarrow as pa, pyarrow.parquet as pq
-model, file, writer = joblib.load("model.joblib"), pq.ParquetFile(sys.argv[1]), None
+model, file, writer = joblib.load("model.joblib"), pq.ParquetFile(sys.argv[1], pre_buffer=False), None
 for batch in file.iter_batches(20_000):
     frame = batch.to_pandas()
     shares = model.predict_proba(frame)

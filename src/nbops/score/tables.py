@@ -303,7 +303,8 @@ def _can_become(held: Any, wanted: Any) -> bool:
 def _parquet(file: Any, size: int, texts: Sequence[str]) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
-    parquet = pq.ParquetFile(file)
+    # What it buffers ahead it keeps to the end: the memory would grow with the file.
+    parquet = pq.ParquetFile(file, pre_buffer=False)
     yield _Head(parquet.schema_arrow, int(parquet.metadata.num_rows))
     yield from parquet.iter_batches(batch_size=size)
 
