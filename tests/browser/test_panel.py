@@ -66,6 +66,15 @@ def test_the_whole_panel_works_reads_well_and_shuts_nobody_out(lab: Lab) -> None
     assert found["requests_while_hidden"] == 0
 
 
+def test_nothing_sticks_out_of_the_panel_whatever_its_width(lab: Lab) -> None:
+    write_sample(lab.folder)
+
+    found = lab.journey("widths", notebook="churn.ipynb")
+
+    assert found["sticking_out"] == []
+    assert found["width_250"] < 300 < found["width_400"]
+
+
 def test_an_endpoint_leads_back_to_its_cell_and_file_by_mouse_and_keyboard(lab: Lab) -> None:
     write_sample(lab.folder)
 

@@ -15,6 +15,7 @@ from extract_sessions import namespace_of, ran
 from nbops import extract
 from nbops.errors import ExtractError, NotFoundError
 from nbops.extract.replaying import test_file as path_of_tests
+from nbops.progress import Stage, Stoppable, Stopped, watching
 from nbops.records import ModuleVersion
 
 Take = Callable[..., ModuleVersion]
@@ -168,3 +169,27 @@ def test_the_test_file_is_the_same_for_the_same_module(session: Any, take: Take,
 def test_without_recorded_calls_there_is_nothing_to_test(root: Path) -> None:
     with pytest.raises(NotFoundError, match="--with-tests"):
         extract.run_tests("churn.features", root=root)
+
+
+def test_replay_says_what_it_does_and_ends_when_somebody_asks_for_that(session: Any, root: Path) -> None:
+    session[0]["add"](1)
+    path_of_tests(root, "churn.features").write_text("import time\n\ndef test_long():\n    time.sleep(600)\n")
+    told: list[tuple[str, str]] = []
+
+    class Impatient:
+        def began(self, stage: Stage) -> None:
+            """A stage starts."""
+
+        def moved(self, stage: Stage) -> None:
+            told.append((stage.title, stage.note))
+            if len(told) == 2:  # the process is there
+                sink.stop()
+
+        def ended(self, stage: Stage) -> None:
+            """A stage is over."""
+
+    sink = Stoppable(Impatient())
+    with pytest.raises(Stopped), watching(sink):
+        extract.run_tests("churn.features", root=root)
+
+    assert told == [("Test churn.features", "replay the recorded calls in a process of their own")] * 2

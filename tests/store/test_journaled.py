@@ -116,8 +116,10 @@ def test_unplugged_and_back_loses_nothing(
     assert "forwarded later" in notices[0].message
 
     own_postgres.start()
-    synced = store.sync()
+    batches: list[int] = []
+    synced = store.sync(batches.append)
     assert (synced.waiting, synced.refused, synced.message) == (0, [], "")
+    assert sum(batches) == synced.forwarded
     with PostgresStore(address) as shared:
         assert [metric.step for metric in shared.metrics(run.id)] == list(range(700))
         assert shared.get(Run, first.id).tags == {"late": "1"}
