@@ -85,6 +85,10 @@ export class Tour {
     await this.page.waitForFunction(() => window.jupyterapp !== undefined);
     await this.page.evaluate(() => window.jupyterapp.restored);
     await this.page.waitForSelector('#jupyterlab-splash', { state: 'detached' });
+    // The launcher takes the focus late; what is typed before would go there.
+    await this.page
+      .waitForFunction(() => document.activeElement !== document.body, null, { timeout: 5000 })
+      .catch(() => undefined);
   }
 
   execute(command, args = {}) {
