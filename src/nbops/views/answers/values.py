@@ -85,7 +85,11 @@ def bounded_params(params: dict[str, Any], most: int = 6) -> str:
 
 
 def side_by_side(columns: Sequence[str], groups: Mapping[str, Sequence[Difference]]) -> Table:
-    """Put what differs under one column for each run, group below group."""
+    """Put runs side by side under one column each, group below group, without what is known of none of them."""
+    groups = {
+        title: [row for row in group if any(value not in (None, "") for value in row.values)]
+        for title, group in groups.items()
+    }
     rows = [row for group in groups.values() for row in group]
     heads: dict[int, str] = {}
     above = 0
