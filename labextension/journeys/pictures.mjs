@@ -27,7 +27,7 @@ await run(async (tour, args) => {
 
   await tour.execute('nbops:open-panel', { section: 'endpoints' });
   await page.locator('[data-nbops-endpoint]').first().dispatchEvent('dblclick');
-  await page.locator('.nbops-Chart canvas').first().waitFor();
+  await page.locator('.jp-MainAreaWidget:not(.lm-mod-hidden) .nbops-Chart canvas').first().waitFor();
   await page.waitForTimeout(600);
   await tour.execute('nbops:open-lineage', { id: 'churn' });
   await page.locator('.nbops-Node').first().waitFor();

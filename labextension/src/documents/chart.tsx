@@ -64,11 +64,13 @@ function useSurroundings(host: React.RefObject<HTMLElement>): string {
 }
 
 function lines(props: { xTitle: string; series: ReadonlyArray<ISeries> }): object {
+  const named = props.series.length > 1 ? Math.ceil(props.series.length / 2) : 0;
   const values = props.series.flatMap(({ name, points }) => points.map(point => ({ ...point, name })));
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
     autosize: { type: 'fit', contains: 'padding' },
-    height: 160,
+    // The names below stand two to a line.
+    height: 160 + 18 * named,
     usermeta: { embedOptions: { actions: false } },
     background: 'transparent',
     data: { values },
@@ -79,7 +81,7 @@ function lines(props: { xTitle: string; series: ReadonlyArray<ISeries> }): objec
       color: {
         field: 'name',
         type: 'nominal',
-        legend: props.series.length > 1 ? { orient: 'bottom', title: null } : null
+        legend: named > 0 ? { orient: 'bottom', title: null, columns: 2, labelLimit: 150 } : null
       },
       tooltip: [
         { field: 'name', title: 'run' },

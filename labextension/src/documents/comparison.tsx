@@ -53,8 +53,13 @@ class ComparisonDocument extends Document<ISeen> {
 
   protected draw({ comparison, pages }: ISeen): React.ReactElement {
     const { trans } = this.context;
-    const curves = pages.map(({ record, metrics }) => ({
-      name: `${text(record.name, 40)} ${short(String(record.id))}`,
+    const names = pages.map(({ record }) => text(record.name, 40));
+    const curves = pages.map(({ record, metrics }, index) => ({
+      // Runs of one name are told apart by their ids.
+      name:
+        names.indexOf(names[index]) === names.lastIndexOf(names[index])
+          ? names[index]
+          : short(String(record.id)),
       metrics
     }));
     const shown = (rows: Difference[]) => rows.filter(row => row.differs || !this._onlyDifferences);
