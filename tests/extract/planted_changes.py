@@ -518,6 +518,15 @@ def untouched(name: str, needs: str, *cells: str) -> Untouched:
 
 
 UNTOUCHED = [
+    untouched(
+        "made_by_mapping",
+        "Op add table f",
+        "class Op:\n    def __init__(self, sign): self.sign = sign\n    def __call__(self, x): return (self.sign, x)",
+        "add, = map(Op, '+')",
+        "table = {'a': add(1)}",
+        "print(table, isinstance(add, Op))",
+        "def f(): return table",
+    ),
     untouched("asked_for_its_class", "cfg f", BOX, CFG, "print(isinstance(cfg, Box), cfg == Box)", READ_CFG),
     untouched("timed_and_looked_at", "xs f", "xs = [1]", "%timeit -n 1 -r 1 sum(xs)", "def f(): return xs"),
     untouched(

@@ -129,7 +129,7 @@ class Judge:
                 return None
             if path == "functools.partial" and value.args:
                 return Work(self, step, {}).callee(value.args[0])
-        owner = self.class_of(value, step) if isinstance(value, ast.Call) else None
+        owner = (self._mapped_class(value, step) or self.class_of(value, step)) if isinstance(value, ast.Call) else None
         if owner is not None:
             return self.calling_method(owner, "__call__")
         returned = self._returned_functions(value, step)
