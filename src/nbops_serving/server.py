@@ -271,6 +271,7 @@ def _open(bundle: OpenBundle) -> tuple[Rung, float]:
     manifest = bundle.manifest
     if manifest.model_file:
         import_lightly(manifest)
+        gc.freeze()  # modules are no garbage: what is looked for after loading is what loading has left
     rung = open_rung(bundle)
     if not manifest.example:
         return rung, 0.0
