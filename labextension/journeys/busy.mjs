@@ -17,9 +17,8 @@ await run(async (tour, { notebook }) => {
   await tour.shots('live-sweep');
   found.violations = await auditor(tour).here('.nbops-Live');
 
-  found.was_busy = await page.evaluate(
-    () => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status
-  );
+  // By the cells: a kernel's status is that of its last message, which may have been one to its debugger.
+  found.prompts = await page.locator('.jp-Notebook .jp-CodeCell .jp-InputPrompt').allInnerTexts();
   await live.getByRole('button', { name: 'Cancel' }).click();
   await page.getByText('1 cancelled').waitFor({ timeout: 60_000 });
   await live.waitFor({ state: 'detached' });
