@@ -8,7 +8,9 @@ await run(async (tour, args) => {
   const audit = auditor(tour);
   const dialog = page.locator('.jp-Dialog');
   const answer = async text => {
-    await dialog.locator('input').waitFor();
+    const input = dialog.locator('input');
+    await input.waitFor();
+    await page.waitForFunction(() => document.activeElement?.matches('.jp-Dialog input'));
     await page.keyboard.type(text);
     await page.keyboard.press('Enter');
     await dialog.waitFor({ state: 'detached' });

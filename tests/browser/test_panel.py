@@ -430,7 +430,7 @@ def test_a_model_is_exported_from_its_document(lab: Lab) -> None:
     assert found["offered"] == ["Single (float32)", "Half (float16)", "Eight bits (int8)"]
     assert "taken" in found["refused"]
     assert [path.name for path in (lab.folder / "taken").iterdir()] == ["thesis.txt"]
-    assert "churn-1-onnx: " in found["exported"]
+    assert "churn@1 is exported: " in found["exported"]
     assert (lab.folder / "churn-1-onnx" / "index.html").is_file()
     assert found["replaced"] == 200
 

@@ -191,11 +191,12 @@ function exportFields(model: string, trans: Trans): IField[] {
 }
 
 function written(model: string, exported: Exported, trans: Trans): string {
+  // The path last: JupyterLab cuts what is long.
   return trans.__(
-    '%1 is in %2: %3, at most %4 from the notebook',
+    '%1 is exported: %2, at most %3 from the notebook. It is in %4',
     model,
-    exported.path,
     size(exported.size_bytes),
-    exported.worst.toExponential(1)
+    exported.worst.toExponential(1),
+    exported.path
   );
 }
