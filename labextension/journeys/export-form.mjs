@@ -42,7 +42,7 @@ await run(async (tour, { model, taken }) => {
   // By keyboard: the folder that is offered, from the first field on.
   await form({});
   await page.keyboard.press('Enter');
-  found.exported = await said('bytes, at most');
+  found.exported = await said('from the notebook');
 
   await form({ 'An earlier export there': 'overwrite' });
   const answered = page.waitForResponse(response => response.url().includes('/export?'), { timeout: 60_000 });
