@@ -17,6 +17,8 @@ await run(async (tour, { model, taken }) => {
   const form = async answers => {
     await page.getByRole('button', { name: 'Export…' }).click();
     await dialog.getByLabel('Folder').waitFor();
+    // JupyterLab gives a dialog the focus a moment after it has come.
+    await page.waitForFunction(() => document.activeElement?.matches('.jp-Dialog input'));
     for (const [label, value] of Object.entries(answers)) {
       const field = dialog.getByLabel(label);
       await ((await field.evaluate(each => each.tagName)) === 'SELECT'

@@ -43,6 +43,7 @@ await run(async (tour, args) => {
   await press('Home');
   await palette('tag run');
   await dialog.locator('input').waitFor();
+  await page.waitForFunction(() => document.activeElement?.matches('.jp-Dialog input'));
   await page.keyboard.type('reviewed=yes');
   await press('Enter');
   await told('Tagged');
