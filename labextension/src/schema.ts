@@ -223,7 +223,9 @@ export interface Definition {
   digest: string;
   execution_id: string | null;
   cell_id: string | null;
+  cell: string | null;
   requested: boolean;
+  is_told_apart: boolean;
 }
 
 /** One Bundle running on an engine. */

@@ -322,8 +322,12 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     execution_id: str | None = None
     cell_id: str | None = None
+    cell: str | None = None
+    """How messages call that cell: ``In [3]``, or ``cell 3`` where none was counted; None for imports."""
     requested: bool = False
     """Asked for by the user, as against needed by what was asked for."""
+    is_told_apart: bool = False
+    """Whether the module's functions tell it from a copy of it, by identity or class."""
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):

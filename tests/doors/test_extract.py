@@ -65,6 +65,25 @@ def test_a_cell_takes_all_its_definitions(shell: InteractiveShell, project: Path
     assert shell.user_ns["one"]() == 1  # the cell ran too
 
 
+def test_the_answer_names_the_cells_and_what_a_reader_should_know(shell: InteractiveShell, project: Path) -> None:
+    answer = shell.run_cell("import math\nclass Rate:\n    pass", store_history=True)
+    answer.raise_error()
+    _run(shell, "def is_rate(x):\n    return isinstance(x, Rate)")
+
+    shown = repr(shell.run_cell("%nbops extract is_rate --to churn.rates", store_history=True).result)
+
+    assert "is_rate (In [3]), with Rate (In [2])" in shown
+    assert "use it with: from churn.rates import is_rate\n" in shown
+    assert "is_rate asks whether something is of class Rate: pass objects of churn.rates.Rate" in shown
+
+
+def test_replace_brings_what_the_module_tells_from_a_copy(shell: InteractiveShell) -> None:
+    _run(shell, "EMPTY = (0, 0)", "def is_free(cell):\n    return cell is EMPTY")
+    _run(shell, "%nbops extract is_free --to churn.cells --replace")
+
+    assert shell.rl_next_input == "from churn.cells import is_free, EMPTY\n"
+
+
 def test_replace_offers_the_import_that_takes_the_codes_place(shell: InteractiveShell) -> None:
     _run(shell, CELLS[4], "%nbops extract twice --to churn.features --replace")
 

@@ -202,7 +202,9 @@ function Origin(props: { definition: Definition; context: IContext }): React.Rea
   return (
     <>
       {kinds[definition.kind]}{' '}
-      {definition.execution_id !== null && (
+      {definition.execution_id === null ? (
+        definition.cell
+      ) : (
         <button
           className="nbops-Link"
           onClick={() => void app.commands.execute('nbops:open-cell', { execution: definition.execution_id })}

@@ -108,8 +108,7 @@ def extract(
         if not plan.blockers:
             prove(plan, root=root, notebook=notebook, namespace=namespace)
         refuse_blocked(plan.blockers, names)
-        plan.notes.extend(plan.left_out)
-        _note_copies(plan, store)
+        _note_for_readers(plan, store)
         now.advance(note="write")
         version = version_of(plan, store, held, root, namespace, run_id, notebook)
         write_artifacts(module_path(root, module).parent, plan.carried.artifacts)
@@ -159,8 +158,7 @@ def preview(
     if proof and not plan.blockers:
         with stage(f"Import {module} alone in a clean process"):
             prove(plan, root=root, notebook=notebook, namespace=namespace)
-    plan.notes.extend(plan.left_out)
-    _note_copies(plan, store)
+    _note_for_readers(plan, store)
     if state == "edited":
         plan.notes.append(str(edited_error(root, module, held)))
     number, change, reasons = _numbered(plan.source, store, held, module)
@@ -179,7 +177,7 @@ def preview(
         diff="".join(difflib.unified_diff(_lines(old), _lines(plan.source), f"{path} (now)", f"{path} (new)")),
         provenance="static" if namespace is None else "live",
         is_proven=plan.report is not None and not plan.blockers,
-        replacement=replacement(module, names),
+        replacement=replacement(module, names, plan.definitions),
     )
 
 
@@ -187,6 +185,13 @@ def _kept(store: Store, root: Path, module: str) -> tuple[ModuleVersion | None, 
     """The version that an export builds on; where somebody deleted the file, it starts anew."""
     held, state = current(store, root, module)
     return (None if state == "missing" else held), state
+
+
+def _note_for_readers(plan: Plan, store: Store) -> None:
+    """Say what the module's text does not."""
+    plan.notes.extend(plan.left_out)
+    plan.notes.extend(told.note(plan.module) for told in plan.told_apart)
+    _note_copies(plan, store)
 
 
 def _note_copies(plan: Plan, store: Store) -> None:
@@ -201,14 +206,20 @@ def _note_copies(plan: Plan, store: Store) -> None:
             plan.notes.append(f"{name} stands in {version.module} too; instances of one copy are not of the other")
 
 
-def replacement(module: str, names: Sequence[str]) -> str:
+def replacement(module: str, names: Sequence[str], definitions: Sequence[Definition]) -> str:
     """Write the import line that can take the place of the cell's code.
 
+    Args:
+        module: its dotted name.
+        names: what the person asked for.
+        definitions: what the module has; what its functions tell from a copy of it has to be the notebook's, too.
+
     Example:
-        >>> replacement("churn.features", ["build", "train"])
+        >>> replacement("churn.features", ["build", "train"], [])
         'from churn.features import build, train'
     """
-    return f"from {module} import {', '.join(names)}"
+    told = [d.name for d in definitions if d.is_told_apart and d.name not in names]
+    return f"from {module} import {', '.join([*names, *told])}"
 
 
 # Number and keep.

@@ -16,6 +16,7 @@ from nbops.extract.carry import Carried, carry
 from nbops.extract.closure import close
 from nbops.extract.emit import module_text, ordered
 from nbops.extract.files import search_folders
+from nbops.extract.identity import ToldApart, told_apart
 from nbops.extract.log import Log, Step
 from nbops.extract.needs import Blocker, Closure, Imported
 from nbops.extract.standing import homes
@@ -42,6 +43,8 @@ class Plan:
     report: ImportReport | None = None
     left_out: list[str] = field(default_factory=list)
     """Magics that stood beside what was taken, because a module has none."""
+    told_apart: list[ToldApart] = field(default_factory=list)
+    """What the module's functions tell from a copy of it."""
 
     @property
     def blockers(self) -> list[Blocker]:
@@ -99,6 +102,7 @@ def make_plan(
     plan.carried = carry(closure, parameters, pins, namespace)
     plan.steps = ordered(closure, _ranks(held) if held is not None else {})
     plan.write()
+    plan.told_apart = told_apart(plan.source)
     plan.definitions = _definitions(plan, held if carried is not None else None)
     plan.left_out = _left_out(plan, log)
     for name in sorted({*parameters, *pins} - set(closure.cut)):
@@ -237,18 +241,21 @@ def _ranks(held: ModuleVersion) -> dict[str, int]:
 
 def _definitions(plan: Plan, held: ModuleVersion | None) -> list[Definition]:
     before = {d.name: d for d in held.definitions} if held is not None else {}
+    told = {told.name for told in plan.told_apart}
     found: list[Definition] = []
     for step in plan.steps:
         kind = step.unit.kind if step.unit.kind in {"function", "class"} else "value"
         for name in sorted(step.unit.binds):
             digest = hashlib.sha256(plan.carried.texts.get(step, step.unit.text).encode()).hexdigest()
             if step.cell.index < 0 and name in before:
-                found.append(msgspec.structs.replace(before[name], digest=digest))
+                found.append(msgspec.structs.replace(before[name], digest=digest, is_told_apart=name in told))
                 continue
             found.append(
                 Definition(
                     name=name, kind=kind, digest=digest, execution_id=step.cell.execution_id, cell_id=step.cell.cell_id,
+                    cell=step.cell.label if step.cell.source else None,
                     requested=name in plan.closure.requested or (name in before and before[name].requested),
+                    is_told_apart=name in told,
                 )
             )  # fmt: skip
     for imported in sorted(plan.closure.imports.values(), key=lambda i: i.alias.bound):

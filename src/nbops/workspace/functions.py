@@ -76,7 +76,7 @@ class Functions(Opened):
                 keep=self.blobs.put,
             )
         if replace:
-            self._offer([room.replacement(to, list(names))])
+            self._offer([room.replacement(version.module, names, version.definitions)])
         return version
 
     def preview(

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nbops.extract import Built, ModuleState, Preview, Pulled, TestReport
-from nbops.records import (
-    ModuleVersion,
-)
+from nbops.records import Definition, ModuleVersion
 from nbops.views.answers.dispatch import list_of, view_of
 from nbops.views.answers.values import bounded, when
 from nbops.views.parts import Code, Facts, Heading, Note, Part, Table
@@ -57,10 +55,18 @@ def _pulled(answer: Sequence[Pulled]) -> list[Part]:
 @view_of.register
 def _(answer: ModuleVersion) -> list[Part]:
     names = ", ".join(part.name for part in answer.definitions if part.requested)
+    asked = _with_cells([part for part in answer.definitions if part.requested])
+    needed = _with_cells([part for part in answer.definitions if not part.requested and part.kind != "import"])
     return [
         Heading(f"{answer.module} {answer.version}", answer.path),
-        Note(f"from {names}; use it with: from {answer.module} import {names}", "plain"),
+        Note(f"{asked}, with {needed}" if needed else asked, "plain"),
+        Note(f"use it with: from {answer.module} import {names}", "plain"),
+        *(Note(note, "busy") for note in answer.notes),
     ]
+
+
+def _with_cells(definitions: Sequence[Definition]) -> str:
+    return ", ".join(f"{part.name} ({part.cell})" if part.cell else part.name for part in definitions)
 
 
 @view_of.register
