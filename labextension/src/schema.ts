@@ -1,5 +1,12 @@
 // Written by `python -m nbops.rest.typescript` from the routes and records in Python; do not edit.
 
+/** Who may ask an endpoint from now on. */
+export interface Admitted {
+  endpoint: Endpoint;
+  keys: string[];
+  certificate: string | null;
+}
+
 /** Bytes kept by hash, with the name the user gave them. */
 export interface Artifact {
   id: string;
@@ -1154,13 +1161,15 @@ export interface Routes {
   /** Write a model as a folder that answers without nbops, in Python and in the browser. */
   export: { takes: { model: string; format?: 'onnx'; out?: string; precision?: 'float32' | 'float16' | 'int8'; tolerance?: number; page?: boolean; overwrite?: boolean }; gives: Exported };
   /** Put a model behind a stable address, checked before it takes any traffic. */
-  deploy: { takes: { model?: string; name?: string; engine?: string; sample?: string; base_image?: string; platform?: string; save?: string; push?: string; isolated?: boolean }; gives: Endpoint };
+  deploy: { takes: { model?: string; name?: string; engine?: string; sample?: string; base_image?: string; platform?: string; save?: string; push?: string; isolated?: boolean; keys?: string; tls_cert?: string; tls_key?: string }; gives: Endpoint };
   /** List endpoints with what runs behind them. */
   endpoints: { takes: {}; gives: Endpoint[] };
   /** List what runs or ran behind an endpoint, newest first. */
   deployments: { takes: { endpoint?: string; limit?: number; offset?: number }; gives: Deployment[] };
+  /** Take an endpoint's API keys and certificate anew from their files, while it goes on answering. */
+  access: { takes: { endpoint: string; keys?: string; tls_cert?: string; tls_key?: string }; gives: Admitted };
   /** Ask an endpoint; without rows, with its own example. */
-  predict: { takes: { endpoint: string; rows?: string }; gives: Prediction };
+  predict: { takes: { endpoint: string; rows?: string; key?: string }; gives: Prediction };
   /** Go back to what answered before the last deploy, or to an earlier version of a module. */
   rollback: { takes: { name: string; overwrite?: boolean }; gives: RolledBack };
   /** Show the newest lines an endpoint's server wrote. */
@@ -1261,6 +1270,7 @@ export const METHODS: { [name in keyof Routes]?: 'POST' | 'DELETE' } = {
   score: 'POST',
   export: 'POST',
   deploy: 'POST',
+  access: 'POST',
   predict: 'POST',
   rollback: 'POST',
   stop: 'POST',

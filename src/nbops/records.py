@@ -530,6 +530,16 @@ class Endpoint(Record, frozen=True, kw_only=True):
     updated_at: float
 
 
+class Admitted(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may ask an endpoint from now on."""
+
+    endpoint: Endpoint
+    keys: list[str]
+    """Names of those who have an API key; empty where everybody may ask who reaches the endpoint."""
+    certificate: str | None
+    """The file that its certificate was taken from; None for plain HTTP."""
+
+
 class ColumnDrift(msgspec.Struct, frozen=True, kw_only=True):
     """How far one column of a window is from the training profile."""
 

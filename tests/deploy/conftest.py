@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nbops.deploy import deploy, docker_client, endpoints, rollback, stop
+from nbops.deploy import Access, deploy, docker_client, endpoints, rollback, stop
 from nbops.errors import NbopsError
 from nbops.records import Bundle, Deployment, Endpoint, ModelVersion, new_id
 from nbops.settings import Settings, load_settings
@@ -96,10 +96,15 @@ class Workshop:
         self.store.put(version, bundle)
         return bundle, version
 
-    def deploy(self, number: int, *, name: str = "tiny", port: int | None = None, **bundle: Any) -> Endpoint:
+    def deploy(
+        self, number: int, *, name: str = "tiny", port: int | None = None, access: Access | None = None, **bundle: Any
+    ) -> Endpoint:
         """Make a bundle and deploy it."""
         made, version = self.bundle(number, **bundle)
-        return deploy(made, version, name=name, engine=self.engine, port=port, store=self.store, settings=self.settings)
+        return deploy(
+            made, version, name=name, engine=self.engine, port=port, access=access, store=self.store,
+            settings=self.settings,
+        )  # fmt: skip
 
     def rollback(self, name: str = "tiny") -> Endpoint:
         return rollback(name, store=self.store, settings=self.settings)

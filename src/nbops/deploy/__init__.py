@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from nbops.deploy import client, naming
+from nbops.deploy.access import Access
 from nbops.deploy.edge import Edge
 from nbops.deploy.engine import Condition, Running, engine_named
 from nbops.deploy.proof import Proof
 from nbops.deploy.recorded import live_engine, unknown
+from nbops.deploy.renewing import renew
 from nbops.deploy.rollout import deploy, edge_of, rollback, stop
 from nbops.errors import DeployError, MissingError
 from nbops.records import Deployment, Endpoint
@@ -27,6 +31,7 @@ from nbops.settings import Settings
 from nbops.store.interface import Store
 
 __all__ = [
+    "Access",
     "LiveEndpoint",
     "Proof",
     "Running",
@@ -35,6 +40,7 @@ __all__ = [
     "live_engine",
     "logs",
     "predict",
+    "renew",
     "rollback",
     "stop",
 ]
@@ -43,9 +49,12 @@ __all__ = [
 class LiveEndpoint(Endpoint, frozen=True, kw_only=True):
     """An endpoint in a person's hand: it can be asked."""
 
-    def predict(self, rows: object = None) -> dict[str, Any]:
-        """Send rows (a list of dicts, one dict, a DataFrame; the model's own example without) and return the answer."""
-        return predict(self, rows)
+    def predict(self, rows: object = None, *, key: str | None = None) -> dict[str, Any]:
+        """Send rows (a list of dicts, one dict, a DataFrame; the model's own example without) and return the answer.
+
+        ``key`` is the API key of an endpoint that asks for one; ``$NBOPS_API_KEY`` when not given.
+        """
+        return predict(self, rows, key=key)
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> LiveEndpoint:
@@ -53,25 +62,35 @@ class LiveEndpoint(Endpoint, frozen=True, kw_only=True):
         return cls(**msgspec.structs.asdict(endpoint))
 
 
-def predict(endpoint: Endpoint, rows: object = None, *, timeout_s: float = 60.0) -> dict[str, Any]:
+def predict(
+    endpoint: Endpoint, rows: object = None, *, key: str | None = None, timeout_s: float = 60.0
+) -> dict[str, Any]:
     """Ask an endpoint.
 
     Args:
         endpoint: where to.
         rows: a list of dicts, one dict, a DataFrame, JSON text, or the path of a JSON file; None sends the example
             rows that the server has.
+        key: an API key, where the endpoint asks for one; ``$NBOPS_API_KEY`` when not given.
         timeout_s: how long to wait for the answer, in seconds.
 
     Returns:
         ``{"predictions": […], "model": …, "request_id": …}``.
 
     Raises:
-        UsageError: the server refuses the rows; the message says which and why.
+        UsageError: the server refuses the rows, and the message says which and why; or it wants another API key.
         DeployError: nobody answers, or the server failed.
     """
     if endpoint.status == "stopped":
         raise DeployError(f"endpoint {endpoint.name} was stopped", code="endpoint_stopped", hint="nbops endpoints")
-    return client.predict(endpoint.address, rows, timeout_s=timeout_s)
+    certificate = str(endpoint.handle.get("certificate", ""))
+    server = client.Server(
+        endpoint.address,
+        key or os.environ.get(client.KEY_VARIABLE) or None,
+        # From another machine, this system's authorities are asked.
+        certificate if certificate and Path(certificate).is_file() else None,
+    )
+    return client.predict(server, rows, timeout_s=timeout_s)
 
 
 def logs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import http.client
+import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,21 +17,41 @@ from nbops.deploy.haproxy import CHECK_HEADER
 from nbops.errors import DeployError, NbopsError, UsageError
 from nbops.optional import loaded
 
+KEY_VARIABLE = "NBOPS_API_KEY"
+"""The environment variable with the API key that endpoints are asked with."""
 
-def is_ready(address: str) -> bool:
+
+class Server(msgspec.Struct, frozen=True):
+    """Whom to ask, and what is shown and expected there."""
+
+    address: str
+    """``http://HOST:PORT`` or ``https://HOST:PORT``."""
+    key: str | None = None
+    """An API key, where one is asked for."""
+    certificate: str | None = None
+    """File with the one certificate it may have; None asks this system's authorities about any."""
+
+
+def is_ready(server: str | Server) -> bool:
     """Tell whether a server is up and has its model in."""
     try:
-        status, _ = _exchange(address, "GET", "/health/ready", None, timeout_s=2.0)
-    except OSError:
+        status, _ = _exchange(_server(server), "GET", "/health/ready", None, timeout_s=2.0)
+    except (OSError, http.client.HTTPException):
         return False
     return status == 200
 
 
-def predict(address: str, rows: object, *, timeout_s: float = 60.0, is_check: bool = False) -> dict[str, Any]:
+def is_admitted(server: Server) -> bool:
+    """Tell whether a server takes the key that it is shown; it looks for new ones once a second."""
+    status, _ = _exchange(server, "GET", "/manifest", None, timeout_s=10.0)
+    return status != 401
+
+
+def predict(server: str | Server, rows: object, *, timeout_s: float = 60.0, is_check: bool = False) -> dict[str, Any]:
     """Send rows to a server and return its whole answer.
 
     Args:
-        address: ``http://127.0.0.1:PORT``.
+        server: whom to ask; by its address alone where it wants no key.
         rows: a list of dicts, one dict, a DataFrame, JSON text, or the path of a JSON file; None asks the server for
             its own example rows and sends those.
         timeout_s: how long to wait for the answer, in seconds.
@@ -43,17 +64,18 @@ def predict(address: str, rows: object, *, timeout_s: float = 60.0, is_check: bo
         UsageError: the server refuses the rows; the message says which and why.
         DeployError: nobody answers, or the server failed.
     """
-    rows = as_rows(example(address) if rows is None else rows)
+    server = _server(server)
+    rows = as_rows(example(server) if rows is None else rows)
     body = msgspec.json.encode({"rows": rows}, enc_hook=_plain)
     headers = {CHECK_HEADER: "1"} if is_check else {}
-    return _asked(address, "POST", "/predict", body, timeout_s=timeout_s, headers=headers)
+    return _asked(server, "POST", "/predict", body, timeout_s=timeout_s, headers=headers)
 
 
-def latencies_ms(address: str, rows: Sequence[dict[str, Any]], *, count: int) -> list[float]:
+def latencies_ms(server: str | Server, rows: Sequence[dict[str, Any]], *, count: int) -> list[float]:
     """Time single-row requests, one after another over one connection, rows in turn.
 
     Args:
-        address: ``http://127.0.0.1:PORT``.
+        server: whom to ask.
         rows: what to ask, one at a time.
         count: how many requests.
 
@@ -64,10 +86,9 @@ def latencies_ms(address: str, rows: Sequence[dict[str, Any]], *, count: int) ->
         DeployError: the server failed.
     """
     bodies = [msgspec.json.encode({"rows": [row]}, enc_hook=_plain) for row in rows]
-    headers = {"Content-Type": "application/json", CHECK_HEADER: "1"}
-    parts = urlsplit(address)
-    assert parts.hostname is not None
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+    server = _server(server)
+    headers = {"Content-Type": "application/json", CHECK_HEADER: "1", **_shown(server)}
+    connection = _connection(server, timeout_s=60)
     taken = []
     try:
         for number in range(count):
@@ -77,21 +98,22 @@ def latencies_ms(address: str, rows: Sequence[dict[str, Any]], *, count: int) ->
             answer = response.read()
             taken.append((time.perf_counter() - began) * 1e3)
             if response.status != 200:
-                raise _refusal(response.status, answer, address)
+                raise _refusal(response.status, answer, server)
     except (OSError, http.client.HTTPException) as error:
-        raise DeployError(f"{address} stopped answering while it was timed: {error}", code="endpoint_down") from error
+        raise DeployError(
+            f"{server.address} stopped answering while it was timed: {error}", code="endpoint_down"
+        ) from error
     finally:
         connection.close()
     return taken
 
 
-def example(address: str) -> list[dict[str, Any]]:
+def example(server: str | Server) -> list[dict[str, Any]]:
     """A few rows as clients send them, which a server has from its model's training data."""
-    rows: list[dict[str, Any]] = _asked(address, "GET", "/manifest", None, timeout_s=10.0, headers={}).get(
-        "example", []
-    )
+    server = _server(server)
+    rows: list[dict[str, Any]] = _asked(server, "GET", "/manifest", None, timeout_s=10.0, headers={}).get("example", [])
     if not rows:
-        raise UsageError(f"the model on {address} has no example rows; send your own", hint='rows=[{"age": 42}]')
+        raise UsageError(f"the model on {server.address} has no example rows; send your own", hint='rows=[{"age": 42}]')
     return rows
 
 
@@ -141,8 +163,29 @@ def _read_rows(text: str) -> list[dict[str, Any]]:
         raise UsageError(f"{what} is not JSON rows: {error}", hint='[{"age": 42, "plan": "basic"}]') from error
 
 
+def _server(given: str | Server) -> Server:
+    return Server(given) if isinstance(given, str) else given
+
+
+def _shown(server: Server) -> dict[str, str]:
+    return {"Authorization": f"Bearer {server.key}"} if server.key else {}
+
+
+def _connection(server: Server, *, timeout_s: float) -> http.client.HTTPConnection:
+    parts = urlsplit(server.address)
+    assert parts.hostname is not None
+    if parts.scheme != "https":
+        return http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
+    context = ssl.create_default_context(cafile=server.certificate)
+    if server.certificate is not None:
+        # The very certificate is known, so the name in it, which is that of clients' requests, says nothing more.
+        context.check_hostname = False
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout_s, context=context)
+
+
 def _exchange(
-    address: str,
+    server: Server,
     method: str,
     path: str,
     body: bytes | None,
@@ -150,11 +193,10 @@ def _exchange(
     timeout_s: float,
     headers: Mapping[str, str] | None = None,
 ) -> tuple[int, bytes]:
-    parts = urlsplit(address)
-    assert parts.hostname is not None
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
+    connection = _connection(server, timeout_s=timeout_s)
     try:
-        connection.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
+        sent = {"Content-Type": "application/json", **_shown(server), **(headers or {})}
+        connection.request(method, path, body, sent)
         response = connection.getresponse()
         return response.status, response.read()
     finally:
@@ -162,19 +204,25 @@ def _exchange(
 
 
 def _asked(
-    address: str, method: str, path: str, body: bytes | None, *, timeout_s: float, headers: Mapping[str, str]
+    server: Server, method: str, path: str, body: bytes | None, *, timeout_s: float, headers: Mapping[str, str]
 ) -> dict[str, Any]:
     try:
-        status, answer = _exchange(address, method, path, body, timeout_s=timeout_s, headers=headers)
+        status, answer = _exchange(server, method, path, body, timeout_s=timeout_s, headers=headers)
     except TimeoutError as error:
-        raise DeployError(f"{address} did not answer within {timeout_s:g} s", code="endpoint_slow") from error
+        raise DeployError(f"{server.address} did not answer within {timeout_s:g} s", code="endpoint_slow") from error
+    except ssl.SSLCertVerificationError as error:
+        raise DeployError(
+            f"{server.address} shows a certificate that is not trusted here: {error.verify_message}",
+            code="certificate_untrusted",
+            hint="nbops access NAME --tls-cert CERTIFICATE.pem --tls-key KEY.pem",
+        ) from error
     except (OSError, http.client.HTTPException) as error:
         raise DeployError(
-            f"nothing answers on {address}: {error}", code="endpoint_down", hint="nbops endpoints"
+            f"nothing answers on {server.address}: {error}", code="endpoint_down", hint="nbops endpoints"
         ) from error
     if status == 200:
-        return _decoded(answer, address)
-    raise _refusal(status, answer, address)
+        return _decoded(answer, server.address)
+    raise _refusal(status, answer, server)
 
 
 def _decoded(answer: bytes, address: str) -> dict[str, Any]:
@@ -184,7 +232,7 @@ def _decoded(answer: bytes, address: str) -> dict[str, Any]:
         raise DeployError(f"{address} answered something that is not nbops' JSON: {error}") from error
 
 
-def _refusal(status: int, answer: bytes, address: str) -> NbopsError:
+def _refusal(status: int, answer: bytes, server: Server) -> NbopsError:
     try:
         problem = msgspec.json.decode(answer, type=dict[str, Any])
     except msgspec.DecodeError:
@@ -194,13 +242,20 @@ def _refusal(status: int, answer: bytes, address: str) -> NbopsError:
     if isinstance(errors, list) and errors:
         more = [f"and {len(errors) - 5} more"] if len(errors) > 5 else []
         said = "; ".join([*(_error_line(error) for error in errors[:5]), *more])
+    if status == 401:
+        sent = "the one that was sent is none of them" if server.key else "none was sent"
+        return UsageError(
+            f"{server.address} answers those who have an API key, and {sent}",
+            code="key_missing",
+            hint=f"export {KEY_VARIABLE}=…  # or, with the key in another variable: nbops predict NAME --key VARIABLE",
+        )
     if status in {400, 413, 415, 422}:
         return UsageError(
             f"the server refuses these rows ({status}): {said}",
             code="rows_refused",
-            hint=f"{address}/manifest names its columns",
+            hint=f"{server.address}/manifest names its columns",
         )
-    return DeployError(f"{address} answered {status}: {said}", code="endpoint_failed")
+    return DeployError(f"{server.address} answered {status}: {said}", code="endpoint_failed")
 
 
 def _error_line(error: object) -> str:

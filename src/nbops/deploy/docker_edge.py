@@ -18,8 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbops.deploy import docker_client, haproxy, image, ports, spool
+from nbops.deploy.access import CERTIFICATE, lay
 from nbops.deploy.docker_client import ENDPOINT_LABEL, PROJECT_LABEL, connected
-from nbops.deploy.edge import FINISH_TIMEOUT_S, remove_sockets, runtime, wait_open, write_configuration
+from nbops.deploy.edge import (
+    FINISH_TIMEOUT_S,
+    certificate_of,
+    remove_sockets,
+    runtime,
+    wait_open,
+    write_configuration,
+)
 from nbops.deploy.engine import Handle
 from nbops.errors import DeployError, MissingError, NbopsError
 from nbops.optional import need
@@ -64,6 +72,16 @@ class ContainerEdge:
         except NbopsError as error:
             return error
         return None
+
+    @property
+    def certificate_path(self) -> str:
+        """Its folder is mounted."""
+        return f"/edge/{CERTIFICATE}"
+
+    def keep_certificate(self, text: str) -> None:
+        """It has the containers' user."""
+        docker_client.give(str(self._folder))
+        lay(self._folder, CERTIFICATE, text, owner=docker_client.container_user())
 
     def open(self, endpoint: str, *, port: int, split: Mapping[str, int]) -> Handle:
         """Start the container."""
@@ -132,6 +150,7 @@ class ContainerEdge:
         text = haproxy.configuration(
             endpoint=endpoint,
             bind=f":{_PORT}",
+            certificate=certificate_of(self, self._folder),
             socket_path=f"/run/edge/{haproxy.SOCKET}",
             split=split,
         )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container
 
+ACCESS = "/access"
+"""Where a container sees its API keys and its certificate."""
 MEMORY_LIMIT = "2g"
 PIDS_LIMIT = 256
 STOP_TIMEOUT_S = 15
@@ -71,7 +73,7 @@ class DockerEngine:
             try:
                 container = _create(client, launch, built, is_shared=is_shared)
                 if not is_shared:
-                    spool.prepare(container)
+                    spool.prepare(container, Path(launch.access) if launch.access else None)
                 container.start()
                 container.reload()
                 return Started(
@@ -82,7 +84,7 @@ class DockerEngine:
                         "volume": "" if is_shared else str(built["container"]),
                         "predictions": launch.log_path,
                     },
-                    address=f"http://{ports.HOST}:{_published_port(container)}",
+                    address=f"{launch.scheme}://{ports.HOST}:{_published_port(container)}",
                 )
             except BaseException:
                 if container is not None:
@@ -151,19 +153,18 @@ def _create(client: DockerClient, launch: Launch, built: Handle, *, is_shared: b
     """Make a deployment's container, not started yet; its log goes to a folder of this machine if Docker sees that."""
     name = str(built["container"])
     user, group = docker_client.container_user()
+    arguments = server_arguments(launch, access=ACCESS if is_shared else spool.ACCESS)
     elsewhere = [] if is_shared else ["--log", spool.FOLDER]
     return client.containers.create(
         str(built["image"]),
-        [*server_arguments(launch), *elsewhere],
+        [*arguments, *elsewhere],
         name=name,
         labels=_owned(launch) | {DEPLOYMENT_LABEL: launch.deployment_id} | launch.labels,
         user=f"{user}:{group}",
         network=str(built["network"]),
-        # Without a port, Docker takes a free one; the SDK's types do not know that.
-        ports={f"{SERVER_PORT}/tcp": (ports.HOST, launch.port)},  # type: ignore[dict-item]
-        volumes={launch.log_path: {"bind": "/predictions", "mode": "rw"}}
-        if is_shared
-        else {name: {"bind": spool.MOUNT, "mode": "rw"}},
+        # Without a port, Docker takes a free one.
+        ports={f"{SERVER_PORT}/tcp": (ports.HOST, launch.port)},  # type: ignore[dict-item] # the SDK's types know no None
+        volumes=_mounted(launch) if is_shared else {name: {"bind": spool.MOUNT, "mode": "rw"}},
         mem_limit=MEMORY_LIMIT,
         memswap_limit=MEMORY_LIMIT,
         pids_limit=PIDS_LIMIT,
@@ -172,6 +173,12 @@ def _create(client: DockerClient, launch: Launch, built: Handle, *, is_shared: b
         init=True,
         **docker_client.HARDENED,
     )
+
+
+def _mounted(launch: Launch) -> dict[str, dict[str, str]]:
+    """Folders of this machine that the container sees. Whole folders: a file that is replaced is seen only so."""
+    log = {launch.log_path: {"bind": "/predictions", "mode": "rw"}}
+    return log | ({launch.access: {"bind": ACCESS, "mode": "ro"}} if launch.access else {})
 
 
 def _find(client: DockerClient, handle: Handle) -> Container | None:

@@ -14,6 +14,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from nbops.deploy import detached, haproxy, ports
+from nbops.deploy.access import CERTIFICATE, lay
 from nbops.deploy.engine import Handle
 from nbops.errors import DeployError, MissingError, NbopsError
 from nbops.records import Deployment
@@ -27,6 +28,15 @@ class Edge(Protocol):
     """What holds an endpoint's stable address."""
 
     kind: str
+
+    @property
+    def certificate_path(self) -> str:
+        """Where HAProxy finds its certificate."""
+        ...
+
+    def keep_certificate(self, text: str) -> None:
+        """Write certificate and private key down for it alone; an empty text makes it speak plain HTTP."""
+        ...
 
     def problem(self) -> NbopsError | None:
         """Say why it cannot be had here and what cures it, or None when it can."""
@@ -98,6 +108,15 @@ class ProcessEdge:
             )
         return None
 
+    @property
+    def certificate_path(self) -> str:
+        """It reads where it was written."""
+        return str(self._folder / CERTIFICATE)
+
+    def keep_certificate(self, text: str) -> None:
+        """It has this process's user."""
+        lay(self._folder, CERTIFICATE, text, owner=None)
+
     def open(self, endpoint: str, *, port: int, split: Mapping[str, int]) -> Handle:
         """Start HAProxy."""
         path = program()
@@ -135,6 +154,7 @@ class ProcessEdge:
             haproxy.configuration(
                 endpoint=endpoint,
                 bind=f"{ports.HOST}:{handle['port']}",
+                certificate=certificate_of(self, self._folder),
                 socket_path=str(handle["socket"]),
                 split=split,
             ),
@@ -151,6 +171,11 @@ class ProcessEdge:
 def program() -> str | None:
     """Where HAProxy is installed; Debian keeps it where only root's search path looks."""
     return shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin")
+
+
+def certificate_of(edge: Edge, folder: Path) -> str:
+    """Where an edge finds its certificate, or nothing where it has none."""
+    return edge.certificate_path if (folder / CERTIFICATE).is_file() else ""
 
 
 def write_configuration(folder: Path, text: str) -> None:

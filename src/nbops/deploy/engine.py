@@ -13,6 +13,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from nbops.deploy.access import CERTIFICATE, KEYS
+from nbops.deploy.client import Server
 from nbops.errors import DeployError, MissingError, NbopsError
 from nbops.extending import look_up
 from nbops.progress import Stage
@@ -46,8 +48,19 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """Root of the project, which tells its containers from those of other projects."""
     port: int | None = None
     """The port of 127.0.0.1 it must answer on, where no edge stands before it; None takes a free one."""
+    access: str = ""
+    """Folder with the server's API keys and certificate, as ``nbops.deploy.access`` lays them."""
+    has_keys: bool = False
+    """Whether it asks for one of the keys there."""
+    has_certificate: bool = False
+    """Whether it speaks HTTPS itself, where no edge stands before it that does."""
     labels: dict[str, str] = {}
     """Ids that are written on what is started, so that it can be traced without the store."""
+
+    @property
+    def scheme(self) -> str:
+        """How it is spoken to: ``http`` or ``https``."""
+        return "https" if self.has_certificate else "http"
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +68,7 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
 
     handle: Handle
     address: str
-    """Direct address, ``http://127.0.0.1:PORT``."""
+    """Direct address, ``http://127.0.0.1:PORT``, or ``https://…`` for one with a certificate."""
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +87,15 @@ class Running(msgspec.Struct, frozen=True):
     """Asks the engine how much memory it holds just now."""
     handle: Handle = {}
     """What the engine wrote down of it: its image, where it has one."""
+    key: str | None = None
+    """An API key that it takes just now, where it asks for one."""
+    certificate: str | None = None
+    """File with its certificate, where it speaks HTTPS."""
+
+    @property
+    def server(self) -> Server:
+        """The same for those who ask it."""
+        return Server(self.address, self.key, self.certificate)
 
 
 class Engine(Protocol):
@@ -172,10 +194,18 @@ def _with_other_engine(problem: NbopsError, asked: str, settings: Settings) -> N
     return type(problem)(problem.message, code=problem.code, hint=f"{cure} nbops deploy … --engine process".strip())
 
 
-def server_arguments(launch: Launch) -> list[str]:
-    """What the server is told of the bundle that it may start, on every engine."""
+def server_arguments(launch: Launch, *, access: str | None = None) -> list[str]:
+    """What the server is told of the bundle that it may start and of those who may ask, on every engine.
+
+    Args:
+        launch: the deployment.
+        access: where the server sees the folder of that name; the same place when not given.
+    """
+    folder = launch.access if access is None else access
     trusted = [word for key in launch.trusted_keys for word in ("--trusted-key", key)]
-    return ["--digest", launch.bundle_digest, *trusted]
+    keys = ["--keys", f"{folder}/{KEYS}"] if launch.has_keys else []
+    certificate = ["--tls-certificate", f"{folder}/{CERTIFICATE}"] if launch.has_certificate else []
+    return ["--digest", launch.bundle_digest, *trusted, *keys, *certificate]
 
 
 def deployment_folder(settings: Settings, endpoint: str, deployment_id: str) -> Path:

@@ -97,7 +97,9 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.host}:{self.port}"
 
 
-def configuration(*, endpoint: str, bind: str, socket_path: str, split: Mapping[str, int]) -> str:
+def configuration(
+    *, endpoint: str, bind: str, socket_path: str, split: Mapping[str, int], certificate: str = ""
+) -> str:
     """Write HAProxy's configuration.
 
     Args:
@@ -105,6 +107,7 @@ def configuration(*, endpoint: str, bind: str, socket_path: str, split: Mapping[
         bind: where clients come in, ``host:port``.
         socket_path: where the runtime socket is made, as HAProxy sees it.
         split: upstream ``host:port`` → share of traffic; 0 keeps one without traffic.
+        certificate: file with certificate and private key, as HAProxy sees it; empty for plain HTTP.
 
     Example:
         >>> text = configuration(endpoint="e", bind="127.0.0.1:1", socket_path="s", split={"127.0.0.1:9": 100})
@@ -123,7 +126,7 @@ def configuration(*, endpoint: str, bind: str, socket_path: str, split: Mapping[
     return _TEMPLATE.format(
         endpoint=endpoint,
         socket=socket_path,
-        bind=bind,
+        bind=f"{bind} ssl crt {certificate} ssl-min-ver TLSv1.2" if certificate else bind,
         backend=BACKEND,
         check_header=CHECK_HEADER,
         unavailable=unavailable,
@@ -178,6 +181,22 @@ class Runtime:
             # `set server … addr` says what it did; everything else is a complaint.
             if answer and "changed from" not in answer and "no need to change" not in answer:
                 raise DeployError(f"HAProxy refused {command!r}: {answer}")
+
+    def exchange_certificate(self, path: str, text: str) -> None:
+        """Answer new connections with another certificate; those that stand go on.
+
+        Args:
+            path: the file it came up with, as HAProxy sees it.
+            text: certificate and private key in PEM, without empty lines.
+
+        Raises:
+            DeployError: HAProxy is gone, or refuses the certificate.
+        """
+        said = self.ask(f"set ssl cert {path} <<\n{text}")
+        if "Transaction" in said:
+            said = self.ask(f"commit ssl cert {path}")
+        if "Success" not in said:
+            raise DeployError(f"HAProxy refused the certificate: {said}", code="certificate_unusable")
 
     def answers(self) -> bool:
         """Tell whether HAProxy is there."""

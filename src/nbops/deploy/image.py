@@ -40,10 +40,15 @@ _FACTS = (
     "print(json.dumps(['%d.%d' % sys.version_info[:2],platform.machine(),platform.libc_ver(),sys.executable]))"
 )
 
-_HEALTH = (
-    "import socket,sys;s=socket.create_connection(('127.0.0.1',{port}),2);"
-    r"s.sendall(b'GET /health/ready HTTP/1.0\r\nHost: health\r\n\r\n');sys.exit(b' 200 ' not in s.recv(64))"
-)
+_HEALTH = """\
+import os, socket, sys
+s = socket.create_connection(("127.0.0.1", {port}), 2)
+if os.path.exists("/access/tls.pem") or os.path.exists("/spool/access/tls.pem"):
+    import ssl
+    s = ssl._create_unverified_context().wrap_socket(s)
+s.sendall(b"GET /health/ready HTTP/1.0\\r\\nHost: health\\r\\n\\r\\n")
+sys.exit(b" 200 " not in s.recv(64))
+"""
 
 
 class BaseImage(msgspec.Struct, frozen=True, kw_only=True):

@@ -66,7 +66,7 @@ class ProcessEngine:
         )
         return Started(
             handle=built | {"pid": pid, "started": started, "log": str(log), "port": port},
-            address=f"http://{ports.HOST}:{port}",
+            address=f"{launch.scheme}://{ports.HOST}:{port}",
         )
 
     def condition(self, handle: Handle) -> Condition:

@@ -34,11 +34,11 @@ class Proof(msgspec.Struct, frozen=True):
         return cls(manifest.example, manifest.expected, manifest.expected_probabilities)
 
 
-def mismatches(address: str, proof: Proof, *, tolerance: float = 0.0) -> list[str]:
+def mismatches(server: str | client.Server, proof: Proof, *, tolerance: float = 0.0) -> list[str]:
     """Ask a server over HTTP and compare.
 
     Args:
-        address: of the server itself, ``http://127.0.0.1:PORT``.
+        server: the server itself; by its address alone where it wants no key.
         proof: what it must answer.
         tolerance: how far a number may be, beyond rounding, as the bundle states it.
 
@@ -53,7 +53,7 @@ def mismatches(address: str, proof: Proof, *, tolerance: float = 0.0) -> list[st
     for start in range(0, len(proof.rows), size):
         rows = proof.rows[start : start + size]
         try:
-            answer = client.predict(address, rows, is_check=True)
+            answer = client.predict(server, rows, is_check=True)
         except UsageError as error:
             wrong.append(f"row {start}: {error.message}")
             continue

@@ -11,6 +11,7 @@ import time
 
 import msgspec
 
+from nbops.deploy import admission
 from nbops.deploy.engine import engine_named
 from nbops.errors import NbopsError
 from nbops.records import Deployment
@@ -77,4 +78,6 @@ def _recorded(deployment: Deployment, store: Store, error: str | None) -> Deploy
         stopped_at=deployment.stopped_at or time.time(),
     )
     store.put(ended)
+    # One that still ends has its keys in mind.
+    admission.discard(deployment.handle)
     return ended

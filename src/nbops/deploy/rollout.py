@@ -6,6 +6,7 @@ A version that does not start, or does not answer the notebook's own rows as the
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,10 +14,13 @@ from pathlib import Path
 
 import msgspec
 
-from nbops.deploy import client, naming, ports
+from nbops.deploy import naming, ports
+from nbops.deploy.access import PINNED, Access, lay
+from nbops.deploy.admission import Admission, has_keys, pass_on
 from nbops.deploy.edge import Edge, ProcessEdge, runtime
 from nbops.deploy.engine import Engine, Handle, Launch, Running, Started, choose, deployment_folder, engine_named
-from nbops.deploy.proof import Proof, mismatches
+from nbops.deploy.proof import Proof
+from nbops.deploy.readiness import prove, wait_ready
 from nbops.deploy.recorded import live_here, recorded, refuse_foreign, unknown
 from nbops.deploy.retiring import retire, retire_later, settle
 from nbops.errors import ConflictError, DeployError, NbopsError, NotFoundError
@@ -24,10 +28,6 @@ from nbops.progress import Stage, stage
 from nbops.records import Bundle, Deployment, Endpoint, ModelVersion, Run, new_id
 from nbops.settings import Settings
 from nbops.store.interface import Store
-from nbops_serving.manifest import MANIFEST, read_manifest
-
-READY_TIMEOUT_S = 120.0
-"""How long a server may take until it has its model in."""
 
 DRAIN_TIMEOUT_S = 10.0
 """How long to wait for the old version's last answers; it goes on running, so nothing is cut if they take longer."""
@@ -40,6 +40,7 @@ def deploy(
     name: str,
     engine: str | None = None,
     port: int | None = None,
+    access: Access | None = None,
     proofs: Sequence[Proof] = (),
     examine: Callable[[Running], None] | None = None,
     store: Store,
@@ -53,6 +54,7 @@ def deploy(
         name: of the endpoint.
         engine: ``docker`` or ``process``; None takes the live endpoint's, else docker where it answers.
         port: of the endpoint on 127.0.0.1; None keeps the one it had, else takes a free one.
+        access: files with API keys and a certificate; what it does not name is as the endpoint had it.
         proofs: what the running server must answer besides the bundle's own example rows.
         examine: called with the proven server before it gets traffic; what it raises stops the rollout.
         store: where endpoint and deployment are recorded.
@@ -63,8 +65,9 @@ def deploy(
 
     Raises:
         DeployError: the version does not start or does not answer as the notebook does; what was live stays live.
-        ConflictError: the port is taken, or the endpoint is being changed by another process.
-        UsageError: the name or the engine is not one.
+        ConflictError: the port is taken, the endpoint is being changed by another process, or its address would
+            change between ``http`` and ``https``.
+        UsageError: the name or the engine is not one, or a file of ``access`` cannot be used.
     """
     naming.checked(name)
     folder = settings.folder / "endpoints" / name
@@ -72,7 +75,8 @@ def deploy(
         settle(name, settings)
         _clear_abandoned(name, store, settings)
         known = recorded(store, name)
-        rollout = _Rollout(name, folder, known, proofs=proofs, store=store, settings=settings)
+        admission = Admission(folder, (access or Access()).placed().over(_access_of(known)))
+        rollout = _Rollout(name, folder, known, admission, proofs=proofs, store=store, settings=settings)
         return rollout.run(bundle, version, engine=engine, port=port, examine=examine)
 
 
@@ -95,7 +99,8 @@ def rollback(name: str, *, store: Store, settings: Settings) -> Endpoint:
     with naming.changing(folder, name):
         settle(name, settings)
         live = live_here(store, name)
-        return _Rollout(name, folder, live, store=store, settings=settings).back()
+        admission = Admission(folder, _access_of(live))
+        return _Rollout(name, folder, live, admission, store=store, settings=settings).back()
 
 
 def stop(name: str, *, store: Store, settings: Settings) -> Endpoint:
@@ -124,6 +129,8 @@ def stop(name: str, *, store: Store, settings: Settings) -> Endpoint:
         if edge is not None and "socket" in endpoint.handle:
             now.say("close the address")
             edge.close(endpoint.handle)
+            edge.keep_certificate("")
+        lay(folder, PINNED, "", owner=None)
         for deployment in store.find(Deployment, endpoint=name):
             if deployment.status in ("starting", "ready") or deployment.id in endpoint.split:
                 now.say(f"stop version {deployment.number}")
@@ -153,9 +160,13 @@ def _clear_abandoned(name: str, store: Store, settings: Settings) -> None:
         retire(deployment, store=store, settings=settings, error="the process that deployed it was killed")
 
 
+def _access_of(endpoint: Endpoint | None) -> Access:
+    return Access() if endpoint is None else Access.of(endpoint.handle)
+
+
 def _rest(handle: Handle) -> Handle:
-    """What a stopped endpoint remembers: its port."""
-    return {key: handle[key] for key in ("port", "host") if key in handle}
+    """What a stopped endpoint remembers: its port, and where the files of those who may ask were."""
+    return {key: handle[key] for key in ("port", "host", *Access.__struct_fields__) if key in handle}
 
 
 class _Rollout:
@@ -166,6 +177,7 @@ class _Rollout:
         name: str,
         folder: Path,
         known: Endpoint | None,
+        admission: Admission,
         *,
         proofs: Sequence[Proof] = (),
         store: Store,
@@ -175,6 +187,7 @@ class _Rollout:
         self._folder = folder
         self._known = known
         self._live = known if known is not None and known.status != "stopped" else None
+        self._admission = admission
         self._proofs = proofs
         self._current: Deployment | None = None
         """The deployment that is being rolled out, as it is now."""
@@ -196,23 +209,35 @@ class _Rollout:
         chosen = self._engine(engine)
         edge = self._edge(chosen)
         port = self._port(port)
+        if self._live is not None:
+            self._admission.refuse_other_scheme(self._live)
         deployment = self._new(bundle, version, chosen)
-        launch = self._launch(bundle, version, deployment, port=None if edge else port)
+        launch = self._launch(bundle, version, deployment, port=port, has_edge=edge is not None)
         with self._undone_on_failure():
             with stage(f"Build {self._name}:{version.number}") as now:
                 built = chosen.build(launch, now=now)
                 deployment = self._save(deployment, handle=built)
             with stage(f"Start version {version.number}") as now:
-                started = chosen.start(launch, built)
+                started = self._start(chosen, launch, built, has_edge=edge is not None)
                 deployment = self._save(deployment, handle=started.handle, address=started.address)
-                self._wait_ready(chosen, started, now)
+                wait_ready(chosen, started, self._admission.server(started.address), endpoint=self._name, now=now)
             self._prove(bundle, started.address)
             if examine is not None:
-                examine(Running(started.address, lambda: chosen.memory_bytes(started.handle), started.handle))
+                server = self._admission.server(started.address)
+                memory = functools.partial(chosen.memory_bytes, started.handle)
+                examine(Running(server.address, memory, started.handle, server.key, server.certificate))
+            self._admission.leave(started.handle)
             deployment = self._save(deployment, status="ready", ready_at=time.time())
             endpoint = self._switch(deployment, edge, port)
+        self._share_access(endpoint, edge)
         self._end_unkept(endpoint, edge)
         return endpoint
+
+    def _start(self, engine: Engine, launch: Launch, built: Handle, *, has_edge: bool) -> Started:
+        """Start a server with what it has to know of those who may ask."""
+        self._admission.give_server(Path(launch.folder) / "access", built, has_edge=has_edge)
+        started = engine.start(launch, built)
+        return msgspec.structs.replace(started, handle=started.handle | {"access": launch.access})
 
     def back(self) -> Endpoint:
         """Give the traffic to the deployment that was kept."""
@@ -224,12 +249,18 @@ class _Rollout:
         deployment = self._store.get(Deployment, kept[-1])
         engine = engine_named(deployment.engine, self._settings)
         bundle = self._store.get(Bundle, deployment.bundle_id)
-        if engine.condition(deployment.handle).state != "running":
+        # One that would let in whom the endpoint keeps out, or the other way round, is started anew.
+        is_alike = has_keys(deployment.handle) == (self._admission.access.keys is not None)
+        if not is_alike or engine.condition(deployment.handle).state != "running":
             version = self._store.get(ModelVersion, deployment.model_version_id)
             self._settings = _as_made(self._settings, deployment)
             return self.run(bundle, version, engine=deployment.engine, port=None)
         assert deployment.address is not None
-        self._prove(bundle, deployment.address)
+        self._admission.enter(deployment.handle, deployment.address)
+        try:
+            self._prove(bundle, deployment.address)
+        finally:
+            self._admission.leave(deployment.handle)
         edge = self._edge(engine)
         endpoint = self._switch(deployment, edge, int(live.handle["port"]))
         self._end_unkept(endpoint, edge)
@@ -312,8 +343,13 @@ class _Rollout:
         )
         return self._save(deployment)
 
-    def _launch(self, bundle: Bundle, version: ModelVersion, deployment: Deployment, *, port: int | None) -> Launch:
+    def _launch(
+        self, bundle: Bundle, version: ModelVersion, deployment: Deployment, *, port: int, has_edge: bool
+    ) -> Launch:
         assert deployment.log_path is not None
+        folder = Path(deployment.log_path).parent
+        asks_for_keys = bool(self._admission.keys)
+        has_certificate = bool(self._admission.certificate) and not has_edge
         return Launch(
             deployment_id=deployment.id,
             endpoint=self._name,
@@ -321,10 +357,13 @@ class _Rollout:
             bundle_digest=bundle.digest,
             trusted_keys=self._settings.trusted_keys,
             requirements=bundle.requirements,
-            folder=str(Path(deployment.log_path).parent),
+            folder=str(folder),
             log_path=deployment.log_path,
             project=self._settings.root,
-            port=port,
+            port=None if has_edge else port,
+            access=str(folder / "access") if asks_for_keys or has_certificate else "",
+            has_keys=asks_for_keys,
+            has_certificate=has_certificate,
             labels={
                 "nbops.model": f"{version.model}@{version.number}",
                 "nbops.model_version": version.id,
@@ -358,46 +397,8 @@ class _Rollout:
             retire(self._current, store=self._store, settings=self._settings, error=reason)
             raise
 
-    def _wait_ready(self, engine: Engine, started: Started, now: Stage) -> None:
-        began = time.monotonic()
-        asked_at = began
-        while not client.is_ready(started.address):
-            waited = time.monotonic() - began
-            # Asking the engine costs more than asking the server: four times a second is soon enough.
-            if time.monotonic() - asked_at > 0.25:
-                asked_at = time.monotonic()
-                now.say(f"wait until it is ready, {waited:.0f} s")
-                condition = engine.condition(started.handle)
-                if condition.state != "running":
-                    raise self._start_failure(engine, started, f"ended before it was ready ({condition.message})")
-            if waited > READY_TIMEOUT_S:
-                raise self._start_failure(engine, started, f"was not ready after {READY_TIMEOUT_S:.0f} s")
-            time.sleep(0.015)
-        now.say(f"ready on {started.address}")
-
-    def _start_failure(self, engine: Engine, started: Started, what: str) -> DeployError:
-        said = "\n".join(engine.logs(started.handle, tail=12)).strip()
-        return DeployError(
-            f"the server {what}" + (f"; it said:\n{said}" if said else ""),
-            code="start_failed",
-            hint=f"nbops logs {self._name}",
-        )
-
     def _prove(self, bundle: Bundle, address: str) -> None:
-        """Ask the running server the notebook's own rows: it answers as the notebook does, or it gets no traffic."""
-        manifest = read_manifest((Path(bundle.path) / MANIFEST).read_bytes())
-        proofs = [Proof.of(manifest), *self._proofs]
-        with stage("Check its answers", total=sum(len(each.rows) for each in proofs), unit="rows") as now:
-            for each in proofs:
-                wrong = mismatches(address, each, tolerance=manifest.tolerance)
-                if wrong:
-                    raise DeployError(
-                        f"{manifest.model}@{manifest.version} does not answer as the notebook's model does: {wrong[0]}"
-                        + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""),
-                        code="parity_failed",
-                        hint=f"nbops logs {self._name}",
-                    )
-                now.advance(len(each.rows), note="as in the notebook")
+        prove(bundle, self._admission.server(address), self._proofs, endpoint=self._name)
 
     def _switch(self, deployment: Deployment, edge: Edge | None, port: int) -> Endpoint:
         """Move the traffic to a deployment and keep what had it; when that fails, everything is as before."""
@@ -407,13 +408,15 @@ class _Rollout:
         if edge is None:
             assert deployment.address is not None
             return self._record(deployment, split, {"edge": "none", "port": port}, deployment.address)
+        scheme = "https" if self._admission.access.tls_cert else "http"
+        address = f"{scheme}://{ports.HOST}:{port}"
         with stage("Move the traffic") as now:
             shares = self._shares(edge, split)
             if self._live is not None and edge.is_open(self._live.handle):
                 handle = self._live.handle
                 try:
                     self._move(edge, handle, shares, now)
-                    return self._record(deployment, split, handle, f"http://{ports.HOST}:{port}")
+                    return self._record(deployment, split, handle, address)
                 except BaseException:
                     self._shift(edge, handle, self._shares(edge, before))
                     raise
@@ -421,9 +424,11 @@ class _Rollout:
                 # Killed from outside: what is left of it would be in the way of the new one.
                 edge.close(self._live.handle)
             now.say(f"listen on {ports.HOST}:{port}")
+            if self._live is None:
+                self._admission.give_edge(edge, None)
             handle = edge.open(self._name, port=port, split=shares)
             try:
-                return self._record(deployment, split, handle, f"http://{ports.HOST}:{port}")
+                return self._record(deployment, split, handle, address)
             except BaseException:
                 edge.close(handle)
                 raise
@@ -448,6 +453,13 @@ class _Rollout:
         runtime(handle).shift(shares)
         edge.remember(handle, self._name, shares)
 
+    def _share_access(self, endpoint: Endpoint, edge: Edge | None) -> None:
+        """Exchange the edge's certificate, and the keys of what is kept for a rollback, for those of this deploy."""
+        if edge is not None and self._live is not None:
+            self._admission.give_edge(edge, endpoint.handle)
+        for key in endpoint.split:
+            pass_on(self._admission.keys, self._store.get(Deployment, key).handle)
+
     def _end_unkept(self, endpoint: Endpoint, edge: Edge | None) -> None:
         """End deployments that are not even kept for a rollback any more."""
         before = self._live.split if self._live is not None else {}
@@ -468,7 +480,7 @@ class _Rollout:
             address=address,
             split=split,
             status="up",
-            handle=handle | {"host": socket.gethostname()},
+            handle=self._admission.noted(handle) | {"host": socket.gethostname()},
             created_at=known.created_at if known else now,
             updated_at=now,
         )

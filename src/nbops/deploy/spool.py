@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MOUNT = "/spool"
 FOLDER = f"{MOUNT}/predictions"
+ACCESS = f"{MOUNT}/access"
 
 
 def shares_files(client: DockerClient, base_image_id: str, folder: Path) -> bool:
@@ -70,14 +71,41 @@ def _sees(client: DockerClient, base_image_id: str, folder: Path) -> bool:
     return True
 
 
-def prepare(container: Container) -> None:
-    """Give a container that was not started yet a folder in its volume that its user may write."""
+def prepare(container: Container, access: Path | None) -> None:
+    """Give a container that was not started yet a folder in its volume that its user may write.
+
+    Args:
+        container: whose volume it is.
+        access: the folder with its API keys and certificate, or None where it asks nobody.
+    """
     user, group = container_user()
     entry = tarfile.TarInfo(FOLDER.rpartition("/")[2])
     entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, 0o755, user, group
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         tar.addfile(entry)
+    container.put_archive(MOUNT, buffer.getvalue())
+    if access is not None:
+        _bring(container, access)
+
+
+def renew(handle: Handle, access: Path) -> None:
+    """Bring API keys that were exchanged to a container that cannot see them here."""
+    if handle.get("volume"):
+        with connected() as client:
+            _bring(client.containers.get(str(handle["container"])), access)
+
+
+def _bring(container: Container, access: Path) -> None:
+    user, group = container_user()
+
+    def owned(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid, member.gid = user, group
+        return member
+
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        tar.add(access, arcname=ACCESS.rpartition("/")[2], filter=owned)
     container.put_archive(MOUNT, buffer.getvalue())
 
 

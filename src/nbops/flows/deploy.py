@@ -11,7 +11,7 @@ import msgspec
 
 from nbops.bundle.evidence import Answers, Evidence
 from nbops.bundle.signing import sign
-from nbops.deploy import LiveEndpoint, Proof, Running, deploy, live_engine, naming
+from nbops.deploy import Access, LiveEndpoint, Proof, Running, deploy, live_engine, naming
 from nbops.deploy.engine import choose, engine_named
 from nbops.deploy.making import Making
 from nbops.errors import DeployError, UsageError
@@ -32,6 +32,7 @@ def deploy_model(
     engine: str | None = None,
     port: int | None = None,
     making: Making | None = None,
+    access: Access | None = None,
     store: Store,
     blobs: Blobs,
     settings: Settings,
@@ -47,6 +48,7 @@ def deploy_model(
         engine: ``"docker"`` or ``"process"``; None takes the live endpoint's, else docker where it answers.
         port: of the endpoint on 127.0.0.1; None keeps the one it had, else takes a free one.
         making: how it is made this once, where not as the settings say; and where its image goes.
+        access: files with API keys and a certificate; what it does not name is as the endpoint had it.
         store: where everything is recorded.
         blobs: where bytes are kept.
         settings: of the project.
@@ -62,12 +64,13 @@ def deploy_model(
         BundleError: keys are trusted here, and none of them has signed the bundle.
         NotFoundError: no stored version answers to the reference.
         MissingError: the engine that was asked for cannot be used here.
-        UsageError: a model that is not stored yet was given no name, no engine has the name, or ``making`` asks for
-            something that the engine does not make.
+        UsageError: a model that is not stored yet was given no name, no engine has the name, ``making`` asks for
+            something that the engine does not make, or a file of ``access`` cannot be used.
     """
     making = making or Making()
     # A slip of the pen is said before anything is packed.
     shipping = making.shipping()
+    (access or Access()).check()
     engine, settings = making.engine_for(engine), making.applied_to(settings)
     if "NBOPS_REPRODUCES" not in os.environ:
         _refuse_unusable(engine, name or _model_name(model), store, settings)
@@ -119,6 +122,7 @@ def deploy_model(
         name=endpoint,
         engine=engine,
         port=port,
+        access=access,
         proofs=proofs,
         examine=examine,
         store=store,

@@ -101,6 +101,9 @@ def deploy(
     save: str | None = None,
     push: str | None = None,
     isolated: bool = False,
+    keys: str | None = None,
+    tls_cert: str | None = None,
+    tls_key: str | None = None,
 ) -> LiveEndpoint:
     """Put a model behind a stable address, checked before it takes any traffic.
 
@@ -115,6 +118,9 @@ def deploy(
         save: the file that the proven image is written to, for ``docker load``.
         push: the registry that the proven image is pushed to, ``host[:port]`` and perhaps a path.
         isolated: whether the process engine serves with a venv of the lock's packages instead of this interpreter.
+        keys: file of API keys, one of which clients then have to send; ``"none"`` takes them away.
+        tls_cert: the certificate that makes the address an ``https`` one, in PEM.
+        tls_key: its private key, in PEM, unless the other file has it.
 
     Returns:
         The endpoint, with ``.name``, ``.address`` and ``.predict(rows)``.
@@ -122,8 +128,9 @@ def deploy(
     Raises:
         DeployError: a check failed, the engine cannot start it, or its image cannot be saved or pushed; what answered
             before goes on answering.
-        UsageError: an option means nothing to the engine.
+        UsageError: an option means nothing to the engine, or a file of keys or a certificate cannot be used.
     """
+    from nbops.deploy.access import Access
     from nbops.deploy.making import Making
     from nbops.flows.deploy import deploy_model
     from nbops.flows.register import logged_sample
@@ -144,6 +151,7 @@ def deploy(
                 sample=sample,
                 engine=engine,
                 making=Making(base_image=base_image, platform=platform, save=save, push=push, isolated=isolated),
+                access=Access(keys=keys, tls_cert=tls_cert, tls_key=tls_key),
                 store=store,
                 blobs=Blobs(settings.blobs),
                 settings=settings,

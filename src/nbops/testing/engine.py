@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbops.deploy import ports
+from nbops.deploy.access import CERTIFICATE, KEYS
 from nbops.deploy.engine import Condition, Handle, Launch, Started
 from nbops.deploy.process_engine import read_log
 from nbops.errors import DeployError, NbopsError
@@ -64,7 +65,7 @@ class FakeEngine:
         thread.start()
         return Started(
             handle=built | {"deployment": launch.deployment_id, "log": str(thread.log), "port": port},
-            address=f"http://{ports.HOST}:{port}",
+            address=f"{launch.scheme}://{ports.HOST}:{port}",
         )
 
     def condition(self, handle: Handle) -> Condition:
@@ -133,15 +134,22 @@ class _Thread(threading.Thread):
         from nbops_serving import server
         from nbops_serving.app import App
         from nbops_serving.bundle import open_bundle, withdraw_modules
+        from nbops_serving.keys import Keys
 
         launch = self._launch
-        options = server.Options(bundle=launch.bundle_path, log=launch.log_path)
+        folder = Path(launch.access)
+        options = server.Options(
+            bundle=launch.bundle_path,
+            log=launch.log_path,
+            keys=str(folder / KEYS) if launch.has_keys else None,
+            tls_certificate=str(folder / CERTIFICATE) if launch.has_certificate else None,
+        )
         Path(launch.log_path).mkdir(parents=True, exist_ok=True)
         bound = server.bind(ports.HOST, self._port)
         try:
             bundle = open_bundle(launch.bundle_path, digest=launch.bundle_digest, trusted_keys=launch.trusted_keys)
             metrics = server.counters(bundle, 1)
-            app = App()
+            app = App(keys=Keys(options.keys) if options.keys else None)
             with _loading:
                 try:
                     app.take(server.load(options, bundle, metrics))

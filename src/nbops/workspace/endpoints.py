@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import msgspec
 
 from nbops.errors import NotFoundError, UsageError
 from nbops.records import (
+    Admitted,
     Deployment,
     Endpoint,
     ModuleVersion,
@@ -47,8 +49,12 @@ class Endpoints(Opened):
         save: str | None = None,
         push: str | None = None,
         isolated: bool = False,
+        keys: str | None = None,
+        tls_cert: str | None = None,
+        tls_key: str | None = None,
     ) -> Endpoint:
         """Put a model behind a stable address, checked before it takes any traffic."""
+        from nbops.deploy.access import Access
         from nbops.deploy.making import Making
         from nbops.flows.deploy import deploy_model
 
@@ -63,6 +69,7 @@ class Endpoints(Opened):
             sample=live[sample] if sample is not None else None,
             engine=engine,
             making=Making(base_image=base_image, platform=platform, save=save, push=push, isolated=isolated),
+            access=Access(keys=keys, tls_cert=tls_cert, tls_key=tls_key),
             store=self.store,
             blobs=self.blobs,
             settings=self.settings,
@@ -81,13 +88,38 @@ class Endpoints(Opened):
         named = {} if endpoint is None else {"endpoint": self.store.resolve(Endpoint, endpoint).name}
         return self.store.find(Deployment, limit=limit, offset=offset, **named)
 
-    def predict(self, endpoint: str, rows: str | None = None) -> Prediction:
+    def access(
+        self, endpoint: str, keys: str | None = None, tls_cert: str | None = None, tls_key: str | None = None
+    ) -> Admitted:
+        """Take an endpoint's API keys and certificate anew from their files, while it goes on answering."""
+        from nbops.deploy import Access, renew
+
+        return renew(
+            self.store.resolve(Endpoint, endpoint).name,
+            access=Access(keys=keys, tls_cert=tls_cert, tls_key=tls_key),
+            store=self.store,
+            settings=self.settings,
+        )
+
+    def predict(self, endpoint: str, rows: str | None = None, key: str | None = None) -> Prediction:
         """Ask an endpoint; without rows, with its own example."""
         from nbops.deploy import predict
 
         live = self.live.namespace if self.live is not None else {}
         given = live[rows] if rows is not None and rows in live else rows
-        return msgspec.convert(predict(self.store.resolve(Endpoint, endpoint), given), Prediction)
+        known = self.store.resolve(Endpoint, endpoint)
+        return msgspec.convert(predict(known, given, key=None if key is None else self._key(key)), Prediction)
+
+    def _key(self, variable: str) -> str:
+        """The API key in a variable: a key that stood in a command would be in its history, too."""
+        live = self.live.namespace if self.live is not None else {}
+        value = live.get(variable, os.environ.get(variable))
+        if not isinstance(value, str) or not value:
+            raise NotFoundError(
+                "--key names the variable that has the API key, and there is none of the name that was given",
+                hint="export SHOP_KEY=…  # then: nbops predict NAME --key SHOP_KEY",
+            )
+        return value
 
     def rollback(self, name: str, overwrite: bool = False) -> RolledBack:
         """Go back to what answered before the last deploy, or to an earlier version of a module."""

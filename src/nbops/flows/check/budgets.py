@@ -19,8 +19,8 @@ def budgets(running: Running, rows: list[dict[str, Any]], demands: Demands) -> d
     if not rows or not (demands.latency_ms or demands.memory_mb):
         return findings
     with stage("Measure the server", total=TIMED_REQUESTS, unit="requests") as now:
-        client.latencies_ms(running.address, rows, count=WARMING_REQUESTS)
-        taken = sorted(client.latencies_ms(running.address, rows, count=TIMED_REQUESTS))
+        client.latencies_ms(running.server, rows, count=WARMING_REQUESTS)
+        taken = sorted(client.latencies_ms(running.server, rows, count=TIMED_REQUESTS))
         now.advance(TIMED_REQUESTS, note=f"median {taken[len(taken) // 2]:.2f} ms")
         if demands.latency_ms is not None:
             findings["latency"] = _within("a single row", taken[int(len(taken) * 0.95)], demands.latency_ms, "ms")

@@ -5,12 +5,16 @@ from __future__ import annotations
 from nbops.grammar.language import Option, Verb
 from nbops.grammar.verbs.options import (
     ENDPOINT,
+    KEYS,
     LIMIT,
     MODEL,
     OFFSET,
     OVERWRITE,
+    TLS_CERT,
+    TLS_KEY,
 )
 from nbops.records import (
+    Admitted,
     Deployment,
     Endpoint,
     Window,
@@ -43,12 +47,16 @@ ENDPOINTS: tuple[Verb, ...] = (
                 name="push", metavar="REGISTRY", help="Push the proven image to a registry before it takes traffic."
             ),
             Option(name="isolated", kind="flag", default=False, help="Without Docker: serve with a venv of its own."),
+            KEYS,
+            TLS_CERT,
+            TLS_KEY,
         ),
         examples=(
             "deploy churn@3 --name churn",
             "deploy model --name churn --sample X_train",
             "deploy churn@3 --push registry.example.com/team",
             "deploy churn@3 --engine process --isolated",
+            "deploy churn@3 --keys keys.txt --tls-cert cert.pem --tls-key key.pem",
             "deploy",
         ),
     ),
@@ -72,6 +80,15 @@ ENDPOINTS: tuple[Verb, ...] = (
         examples=("deployments churn",),
     ),
     Verb(
+        name="access",
+        topic="endpoints",
+        summary="Take an endpoint's API keys and certificate anew from their files, while it goes on answering.",
+        gives=Admitted,
+        changes=True,
+        options=(ENDPOINT, KEYS, TLS_CERT, TLS_KEY),
+        examples=("access churn", "access churn --keys keys.txt", "access churn --tls-cert new.pem --tls-key key.pem"),
+    ),
+    Verb(
         name="predict",
         topic="endpoints",
         summary="Ask an endpoint; without rows, with its own example.",
@@ -84,8 +101,18 @@ ENDPOINTS: tuple[Verb, ...] = (
                 is_argument=True,
                 help="A JSON or CSV file, JSON text, or - for standard input; in a notebook also a variable.",
             ),
+            Option(
+                name="key",
+                metavar="VARIABLE",
+                help="The variable with the API key, of the environment or the notebook; NBOPS_API_KEY when not given.",
+            ),
         ),
-        examples=("predict churn", "predict churn rows.json", "predict churn '[{\"age\": 41}]'"),
+        examples=(
+            "predict churn",
+            "predict churn rows.json",
+            "predict churn --key SHOP_KEY",
+            "predict churn '[{\"age\": 41}]'",
+        ),
     ),
     Verb(
         name="rollback",

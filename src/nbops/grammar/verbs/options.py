@@ -46,6 +46,24 @@ ENDPOINT = Option(
     name="endpoint", is_argument=True, is_required=True, completes="endpoints", help="The endpoint's name."
 )
 
+KEYS = Option(
+    name="keys",
+    kind="path",
+    metavar="FILE",
+    help="Answer those alone who have an API key of this file, one NAME SHA256 a line; none takes them away.",
+)
+
+TLS_CERT = Option(
+    name="tls_cert",
+    kind="path",
+    metavar="FILE",
+    help="Speak HTTPS with this certificate, in PEM; none for plain HTTP at a new address.",
+)
+
+TLS_KEY = Option(
+    name="tls_key", kind="path", metavar="FILE", help="The certificate's private key, in PEM, unless its file has it."
+)
+
 MODEL = Option(
     name="model",
     is_argument=True,

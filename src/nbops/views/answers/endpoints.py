@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nbops.records import (
+    Admitted,
     Deployment,
     Endpoint,
     Window,
@@ -57,6 +58,8 @@ def _(answer: Endpoint) -> list[Part]:
     facts = [
         ("address", answer.address),
         ("engine", answer.engine),
+        ("API keys", str(answer.handle.get("keys", ""))),
+        ("certificate", str(answer.handle.get("tls_cert", ""))),
         ("traffic", _split(answer)),
         ("status", answer.status),
     ]
@@ -69,6 +72,16 @@ def _(answer: Endpoint) -> list[Part]:
             else []
         ),
     ]
+
+
+@view_of.register
+def _(answer: Admitted) -> list[Part]:
+    facts = [
+        ("address", answer.endpoint.address),
+        ("API keys of", ", ".join(answer.keys) or "nobody: who reaches it may ask"),
+        ("certificate", answer.certificate or ""),
+    ]
+    return [Heading(f"Endpoint {answer.endpoint.name}"), Facts([fact for fact in facts if fact[1]])]
 
 
 @view_of.register
