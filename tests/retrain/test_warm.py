@@ -165,9 +165,10 @@ def test_a_warm_run_records_what_a_cold_one_records(run: Any, store: Store, writ
     for cold in (False, True):
         done = store.get(Run, run(notebook, cold=cold).id)
         fits = {(fit.name, fit.type_name) for fit in store.find(Fit, run_id=done.id)}
-        seen.append((fits, [(module.name, module.path) for module in done.modules], len(done.thread_pools)))
+        seen.append((fits, [(module.name, module.path) for module in done.modules], done.thread_pools))
 
     assert seen[0] == seen[1]
+    assert len(seen[0][2]) > 0
     assert {name for name, _ in seen[0][0]} == {"first", "second"}
     assert seen[0][1] == [("mine", "mine.py")]
 
@@ -181,6 +182,26 @@ def test_a_warm_kernel_has_little_memory_of_its_own(run: Any, write_notebook: An
     notebook = write_notebook("import pandas\n" + RECORDED.split("second")[0].replace("mine, ", ""), own)
 
     assert int(printed(run(notebook))) < 60
+
+
+FITS = """
+import numpy as np, pandas as pd
+from sklearn.linear_model import LogisticRegression
+frame = pd.DataFrame(np.arange(40.0).reshape(20, 2), columns=["a", "b"])
+model = LogisticRegression().fit(frame, [0, 1] * 10)
+"""
+IMPORTS = """
+import sys
+from nbops.retrain.warm import sharing
+ours = ("nbops", "narwhals", "IPython", "ipykernel", "xxhash")
+print(sorted(name for name in sys.modules.keys() - sharing._before if name.startswith(ours)))
+"""
+
+
+def test_what_every_recorded_run_needs_was_imported_before_the_fork(run: Any, write_notebook: Any) -> None:
+    done = run(write_notebook(FITS, "print(model.predict(frame)[0])", IMPORTS))
+
+    assert printed(done) == "0\n[]\n"
 
 
 LEAVES = """

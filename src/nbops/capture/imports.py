@@ -33,12 +33,13 @@ class Imports:
     def __init__(self, root: str, versions: Callable[[str], list[ModuleVersion]]) -> None:
         self._root = root
         self._versions = versions
-        self._newcomers, found = _ahead or (Newcomers(), [])
-        self._waiting = [*found]
+        self._newcomers = _ahead.newcomers if _ahead is not None else Newcomers()
+        self._waiting = [*_ahead.own] if _ahead is not None else []
         self._seen: set[str] = set()
         self._files: dict[str, tuple[str, int, object]] = {}
         """Module → its file, when that was written, and the spec that the module was loaded by."""
-        self._computing: list[str] = []
+        self._computing: list[str] | None = None
+        """What computes here, at the last look; None before the first."""
         self.modules: list[ImportedModule] = []
         self.thread_pools: list[ThreadPool] = []
         self._foreign = _foreign_folders()
@@ -51,7 +52,7 @@ class Imports:
         """
         changed = self._loaded_again(execution_id)
         came = [*self._waiting, *self._newcomers.look()]
-        if not came:
+        if not came and self._computing is not None:
             return changed
         self._waiting.clear()
         for name in came:
@@ -96,36 +97,56 @@ class Imports:
         return True
 
     def _looked_at_threads(self) -> bool:
-        computing = [name for name in _COMPUTING if loaded(name) is not None]
+        computing = _computing()
         if computing == self._computing:
             return False
         self._computing = computing
-        try:
-            import threadpoolctl
-        except ImportError:
-            return False
-        found = [
-            ThreadPool(
-                library=str(pool["internal_api"]),
-                version=str(pool.get("version") or ""),
-                core=str(pool.get("architecture") or ""),
-                threads=int(pool["num_threads"]),
-            )
-            for pool in threadpoolctl.threadpool_info()
-        ]
+        if _ahead is not None and computing == _ahead.computing:
+            found = _ahead.thread_pools
+        else:
+            found = _thread_pools() if computing else []
         changed, self.thread_pools = found != self.thread_pools, found
         return changed
 
 
-_ahead: tuple[Newcomers, list[str]] | None = None
-"""In a fork: who tells the modules that came since, and which of those before are the user's own."""
+def _computing() -> list[str]:
+    return [name for name in _COMPUTING if loaded(name) is not None]
+
+
+def _thread_pools() -> list[ThreadPool]:
+    """The native libraries of this process; found by a walk over all libraries it has loaded."""
+    try:
+        import threadpoolctl
+    except ImportError:
+        return []
+    return [
+        ThreadPool(
+            library=str(pool["internal_api"]),
+            version=str(pool.get("version") or ""),
+            core=str(pool.get("architecture") or ""),
+            threads=int(pool["num_threads"]),
+        )
+        for pool in threadpoolctl.threadpool_info()
+    ]
+
+
+class _Ahead:
+    """What stands in all forks of a process: which of its modules are the user's own, and its native libraries."""
+
+    def __init__(self) -> None:
+        self.newcomers, foreign = Newcomers(), _foreign_folders()
+        self.own = [name for name in self.newcomers.look() if _own_file(name, foreign) is not None]
+        self.computing = _computing()
+        self.thread_pools = _thread_pools() if self.computing else []
+
+
+_ahead: _Ahead | None = None
 
 
 def find_ahead() -> None:
     """Look once for all forks of this process, which has imported everything."""
     global _ahead
-    newcomers, foreign = Newcomers(), _foreign_folders()
-    _ahead = newcomers, [name for name in newcomers.look() if _own_file(name, foreign) is not None]
+    _ahead = _Ahead()
 
 
 def _foreign_folders() -> tuple[str, ...]:

@@ -8,6 +8,7 @@ frames are hashed as the bytes they are. Never compare such a digest with the da
 
 from __future__ import annotations
 
+import functools
 import pickle
 from collections import deque
 from collections.abc import Callable
@@ -228,10 +229,11 @@ class _Pickler(pickle.Pickler):
         import numpy as np
 
         plain = np.ndarray.view(array, np.ndarray)
-        about = (name_of(type(array)), str(plain.dtype), plain.shape)
+        about = (name_of(type(array)), _dtype_name(plain.dtype), plain.shape)
+        # numpy's own class has many names and no attributes.
+        attributes = [] if type(array) is np.ndarray else attributes_of(array)
         if plain.dtype.hasobject or plain.dtype.kind == "T":
-            return mark, about, (plain.ravel().tolist(), attributes_of(array))
-        attributes = attributes_of(array)
+            return mark, about, (plain.ravel().tolist(), attributes)
         masked = loaded("numpy.ma")
         if masked is not None and isinstance_of(array, masked.MaskedArray):
             attributes = [(name, _fill(value, plain) if name == "_fill_value" else value) for name, value in attributes]
@@ -254,6 +256,14 @@ class _Pickler(pickle.Pickler):
             state.update(view[start : start + CHUNK])
             self._sink.check()
         return bytes(state.digest())
+
+
+def _dtype_name(dtype: Any) -> str:
+    """What numpy writes of a dtype; of records it does so field by field, and a forest has one in each tree."""
+    return str(dtype) if dtype.names is None else _record_name(dtype)
+
+
+_record_name = functools.lru_cache(maxsize=1_000)(str)
 
 
 def _without_cache(parts: Any) -> Any:

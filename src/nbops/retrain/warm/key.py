@@ -26,12 +26,20 @@ _INSTEAD_OF_PYPLOT = ("matplotlib.figure", "matplotlib.colorbar", "matplotlib.im
 # What every recorded kernel loads anyway.
 _OURS = (
     "nbops.magics", "nbops.retrain.inputs", "nbops.retrain.floods", "nbops.capture.session", "nbops.surroundings",
-    "nbops.store.sqlite",
-    "nbops.store.blobs", "nbops.masking.library", "nbops.capture.autolog.listening", "nbops.capture.autolog.keeping",
-    "nbops.capture.autolog.switch",
+    "nbops.capture.files", "nbops.store.sqlite", "nbops.store.blobs", "nbops.masking.library",
+    "nbops.masking.sources", "nbops.masking.texts",
+    "nbops.capture.autolog.listening", "nbops.capture.autolog.keeping", "nbops.capture.autolog.switch",
+    "nbops.data.changes", "nbops.data.version", "xxhash",
 )  # fmt: skip
-# What scikit-learn and pyarrow import when they first see a frame; under another name, kernels import it themselves.
-_WITH = {"sklearn": "narwhals._pandas_like.dataframe", "pyarrow": "pyarrow.pandas_compat"}
+# What libraries import when they first see a frame; under another name, kernels import it themselves.
+_WITH = {
+    "pandas": ("pyarrow.pandas_compat",),
+    "pyarrow": ("pyarrow.pandas_compat",),
+    "sklearn": (
+        "narwhals._interchange.dataframe", "narwhals._pandas_like.dataframe", "narwhals._pandas_like.namespace",
+        "narwhals.stable.v2._namespace",
+    ),
+}  # fmt: skip
 
 
 def preload_of(sources: Iterable[str]) -> list[str]:
@@ -79,7 +87,7 @@ def _parsed(line: str) -> list[ast.stmt]:
 
 def with_ours(preload: Sequence[str]) -> list[str]:
     """Add what recorded kernels load anyway."""
-    return [*preload, *(_WITH[name] for name in preload if name in _WITH), *_OURS]
+    return [*preload, *(module for name in preload for module in _WITH.get(name, ())), *_OURS]
 
 
 def key_of(interpreter: Sequence[str], preload: Sequence[str], env: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import ctypes
 import gc
+import importlib.metadata
 import io
 import sys
 import threading
@@ -32,6 +33,15 @@ def find_ahead() -> None:
         if name in sys.modules:
             sys.modules[name].find_ahead()
     _list_files_for_ipykernel()
+    _find_plugins_for_narwhals()
+
+
+def _find_plugins_for_narwhals() -> None:
+    """Have narwhals, by which scikit-learn knows frames, read once that no installed package has a plugin for it."""
+    dependencies = sys.modules.get("narwhals.stable.v2.dependencies")
+    # A plugin would be imported by the look, and nobody knows whether it survives a fork.
+    if dependencies is not None and not importlib.metadata.entry_points(group="narwhals.plugins"):
+        dependencies.is_into_dataframe(None)
 
 
 class _File:

@@ -33,8 +33,8 @@ _PR_SET_PDEATHSIG = 1
 # matplotlib_inline, which connects to the running IPython while it is imported.
 _KERNEL_MODULES = (
     "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.debugger", "debugpy.server.api",
-    "IPython.core.completerlib", "IPython.core.logger", "IPython.core.oinspect", "IPython.extensions.storemagic",
-    "tornado.platform.asyncio", "tornado.queues",
+    "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.logger", "IPython.core.oinspect",
+    "IPython.extensions.storemagic", "tornado.platform.asyncio", "tornado.queues",
 )  # fmt: skip
 
 _set_by_imports: dict[str, str] = {}
