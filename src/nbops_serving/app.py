@@ -17,19 +17,19 @@ from nbops_serving import log, openapi, page, protocols
 from nbops_serving.answers import Answer
 from nbops_serving.batching import Batcher, answer_or_refuse
 from nbops_serving.bundle import OpenBundle
-from nbops_serving.encoding import encoding_of, unpack
+from nbops_serving.encoding import unpack
+from nbops_serving.headers import Asked, Headers, asked_by, given_id
 from nbops_serving.keys import Keys
 from nbops_serving.manifest import FORMAT, Policy
 from nbops_serving.metrics import Metrics
 from nbops_serving.problems import Refusal
-from nbops_serving.protocols import JSON, Asked, Read
+from nbops_serving.protocols import Read
 from nbops_serving.rows import MOST_LISTED, Note, Reader, Row
 from nbops_serving.rungs import Rung
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
 
 _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", b"application/problem+json")
@@ -39,7 +39,6 @@ _PUBLIC = ("health", "page")
 """What is answered without a key, even where keys are asked for: whether it lives, and the page to try it."""
 _CHECK = (b"x-nbops-check", b"1")
 """Marks a question of whoever deploys: answered as any other, neither counted nor logged. The edge takes it off."""
-_SAFE_ID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +133,16 @@ INVOCATIONS = Door("invocations", protocols.read_invocation, _write_reply)
 INFER = Door("v2", protocols.read_inference, _write_inference, has_error=True)
 
 
+class Known(msgspec.Struct, frozen=True):
+    """The head of a request that was answered at once: whatever begins with the same bytes is meant alike."""
+
+    door: Door
+    headers: Headers
+    asked: Asked
+    length: int
+    """Bytes of the body that follows."""
+
+
 class App:
     """Routes requests; answers only what is safe to answer before the model is there.
 
@@ -150,6 +159,8 @@ class App:
         self.last_request_at = 0.0
         """When the last prediction was asked, by the monotonic clock."""
         self.in_flight = 0
+        self.known: dict[bytes, Known] = {}
+        """Heads that connections have seen, by their bytes."""
         self._encode = msgspec.json.Encoder().encode
         self._reading: dict[asyncio.Task[Any], float] = {}
         self._expired: set[asyncio.Task[Any]] = set()
@@ -201,8 +212,9 @@ class App:
         self.in_flight += 1
         try:
             serving = self._model()
-            asked = self._headers(scope["headers"])
-            request_id = asked.request_id
+            asked = asked_by(scope["headers"])
+            request_id = asked.request_id or self._new_id()
+            self._admit(asked, scope["headers"])
             body = await self._body(receive)
             if body is None:
                 return  # the client has gone
@@ -232,13 +244,16 @@ class App:
             return None
         return self._doors_at_once.get(path)
 
-    def answer_at_once(self, door: Door, given: Headers, body: bytes) -> tuple[int, Headers, bytes]:
+    def answer_at_once(
+        self, door: Door, given: Headers, body: bytes, asked: Asked | None = None
+    ) -> tuple[int, Headers, bytes]:
         """Answer a question that has arrived whole, as ``__call__`` does.
 
         Args:
             door: what ``door_at_once`` gave.
             given: the request's headers, their names in lower case.
             body: the whole body.
+            asked: what those headers say, where that is known already.
 
         Returns:
             Status, headers and body of the answer.
@@ -250,8 +265,9 @@ class App:
         read: Read | None = None
         answer: Answer | None = None
         try:
-            asked = self._headers(given)
-            request_id = asked.request_id
+            asked = asked or asked_by(given)
+            request_id = asked.request_id or self._new_id()
+            self._admit(asked, given)
             read = door.read(serving.reader, asked, self._unpacked(asked, body))
             answer = answer_or_refuse(serving.rung, read.rows)
             payload, headers = door.write(serving, answer, request_id, read)
@@ -311,28 +327,15 @@ class App:
             raise Refusal(503, "loading", "the model is not loaded yet", headers=[(b"retry-after", b"1")])
         return self.serving
 
-    def _headers(self, headers: Headers) -> Asked:
-        """Check what the headers say of the body, and find the request's id."""
-        request_id, length, media, json_bytes, encoding = "", 0, "", None, ""
-        for name, value in headers:
-            if name == b"content-type":
-                media = JSON if value == b"application/json" else _media_of(value)
-            elif name == b"content-length":
-                length = int(value)  # the parser has checked that it is a number
-            elif name == b"x-request-id":
-                request_id = _safe_id(value)
-            elif name == b"content-encoding":
-                encoding = encoding_of(value)
-            elif name == b"inference-header-content-length" and value.isdigit():
-                json_bytes = int(value[:12])
+    def _admit(self, asked: Asked, headers: Headers) -> None:
+        """Refuse whoever has no key, whatever is too large, and everything while there is too much to do."""
         if self.keys is not None:
             self.keys.check(headers)
-        if length > self.limits.body_bytes:
+        if asked.length > self.limits.body_bytes:
             raise _too_large(self.limits.body_bytes)
         if self.in_flight > self.limits.in_flight:
             retry = [(b"retry-after", b"1")]
             raise Refusal(503, "too_busy", "too many requests are being answered", headers=retry)
-        return Asked(request_id=request_id or self._new_id(), media=media, json_bytes=json_bytes, encoding=encoding)
 
     async def _body(self, receive: Receive) -> bytes | None:
         """Return the whole body; None when the client has gone.
@@ -419,8 +422,7 @@ class App:
         return Refusal(404, "not_found", "there is nothing at this path; see /openapi.json")
 
     def _id_of(self, headers: Headers) -> str:
-        given = (_safe_id(value) for name, value in headers if name == b"x-request-id")
-        return next(given, "") or self._new_id()
+        return given_id(headers) or self._new_id()
 
     async def _send(self, send: Send, status: int, headers: Headers, payload: bytes, *, is_head: bool = False) -> None:
         headers.append((b"content-length", b"%d" % len(payload)))
@@ -458,19 +460,6 @@ class App:
 
     def _new_id(self) -> str:
         return f"{self._prefix}{next(self._count):08x}"
-
-
-def _media_of(value: bytes) -> str:
-    media, _, parameters = value.lower().partition(b";")
-    charset = parameters.replace(b" ", b"").replace(b'"', b"").partition(b"charset=")[2].partition(b";")[0]
-    if charset not in (b"", b"utf-8", b"utf8", b"us-ascii"):
-        raise Refusal(415, "charset", "send the rows as UTF-8")
-    return media.strip().decode("latin-1")
-
-
-def _safe_id(value: bytes) -> str:
-    text = value.decode("latin-1")
-    return text if 0 < len(text) <= 128 and _SAFE_ID.issuperset(text) else ""
 
 
 def _too_large(limit: int) -> Refusal:

@@ -5,6 +5,8 @@ The same arithmetic in the same order in float64, so that the numbers are the sa
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
@@ -46,7 +48,7 @@ class Features:
 
     def __init__(self, branches: Sequence[Branch], steps: Sequence[Step]) -> None:
         self._branches = [_branch(branch) for branch in branches]
-        self._writers, self._width = _writers(branches)
+        self._lone = _lone(branches)
         self._steps = [_step(step) for step in steps]
 
     def __call__(self, rows: Sequence[Row]) -> Floats:
@@ -58,17 +60,17 @@ class Features:
         Raises:
             RefusedRowError: an encoder has no number for some value.
         """
-        if len(rows) == 1:
-            matrix = np.empty((1, self._width))
-            for write in self._writers:
-                write(rows, matrix)
-        elif len(self._branches) == 1:
-            matrix = self._branches[0](rows)
-        else:
-            matrix = np.concatenate([branch(rows) for branch in self._branches], axis=1)
+        matrix = self._lone(rows) if len(rows) == 1 else None
+        if matrix is None:
+            matrix = self._side_by_side(rows)
         for step in self._steps:
             matrix = step(matrix)
         return matrix
+
+    def _side_by_side(self, rows: Sequence[Row]) -> Floats:
+        if len(self._branches) == 1:
+            return self._branches[0](rows)
+        return np.concatenate([branch(rows) for branch in self._branches], axis=1)
 
 
 def _branch(branch: Branch) -> Callable[[Sequence[Row]], Floats]:
@@ -86,18 +88,74 @@ def _branch(branch: Branch) -> Callable[[Sequence[Row]], Floats]:
     return compute
 
 
-def _writers(branches: Sequence[Branch]) -> tuple[list[Callable[[Sequence[Row], Floats], None]], int]:
-    """Return what writes the branches of a single row into their places, and how wide the row becomes.
+_MOST_IN_TUPLES = 10_000
+"""Numbers of one table that are also kept as Python objects."""
 
-    Most requests have one row, and for one row the making of small arrays is most of the work.
+
+Source = Callable[[Sequence[Row]], Sequence[float]]
+Finish = Callable[[Sequence[Row], Floats], None]
+
+
+def _lone(branches: Sequence[Branch]) -> Callable[[Sequence[Row]], Floats | None]:
+    """Return what computes a single row, or gives None where one of its numbers is missing.
+
+    Most requests have one row, and for one row the making of small arrays is most of the work: so all that the branches
+    begin with is written in one go, and what they do then is done where it lies.
     """
-    writers, start = [], 0
+    sources, finishes, start = [], [], 0
     for branch in branches:
-        compute = _branch(branch)
-        end = start + compute([_some_row(branch)]).shape[1]
-        writers.append(_writer(branch, compute, start, end))
+        source, finish = _lone_branch(branch)
+        end = start + len(source([_some_row(branch)]))
+        sources.append(source)
+        if finish is not None:
+            finishes.append((slice(start, end), finish))
         start = end
-    return writers, start
+    write: Callable[..., None] = struct.Struct(f"{start}d").pack_into
+    width = start
+
+    def compute(rows: Sequence[Row]) -> Floats | None:
+        values: list[float] = []
+        for source in sources:
+            values += source(rows)
+        matrix = np.empty((1, width))
+        try:
+            write(matrix, 0, *values)
+        except struct.error:  # None is no number
+            return None
+        for where, finish in finishes:
+            finish(rows, matrix[0, where])
+        return matrix
+
+    return compute
+
+
+def _lone_branch(branch: Branch) -> tuple[Source, Finish | None]:
+    """Return what a branch begins with for a single row, and what it does with that."""
+    if isinstance(branch, Tables) and not branch.steps and _size(branch) <= _MOST_IN_TUPLES:
+        return _lone_tables(branch), None
+    steps = [(getattr(np, step.op), step.values.get()) for step in branch.steps if isinstance(step, Arithmetic)]
+    if isinstance(branch, Numbers) and branch.columns and len(steps) == len(branch.steps):
+        pick = _picker(branch.columns)
+        return lambda rows: pick(rows[0]), _in_place(steps) if steps else None
+    compute = _branch(branch)
+    nothing = [0.0] * compute([_some_row(branch)]).shape[1]
+
+    def copy(rows: Sequence[Row], part: Floats) -> None:
+        part[:] = compute(rows)[0]
+
+    return lambda rows: nothing, copy
+
+
+def _in_place(steps: Sequence[tuple[Callable[[Floats, Floats, Floats], Floats], Floats]]) -> Finish:
+    def work(rows: Sequence[Row], part: Floats) -> None:
+        for operate, other in steps:
+            operate(part, other, part)
+
+    return work
+
+
+def _size(branch: Tables) -> int:
+    return sum(math.prod(table.rows.shape) for table in branch.tables)
 
 
 def _some_row(branch: Branch) -> Row:
@@ -108,57 +166,36 @@ def _some_row(branch: Branch) -> Row:
     return tuple(row)
 
 
-def _writer(
-    branch: Branch, compute: Callable[[Sequence[Row]], Floats], start: int, end: int
-) -> Callable[[Sequence[Row], Floats], None]:
-    if isinstance(branch, Tables) and not branch.steps:
-        return _table_writer(branch, start)
-    if isinstance(branch, Numbers) and all(isinstance(step, Arithmetic) for step in branch.steps):
-        return _number_writer(branch, start, end)
-
-    def write(rows: Sequence[Row], matrix: Floats) -> None:
-        matrix[:, start:end] = compute(rows)
-
-    return write
-
-
-def _number_writer(branch: Numbers, start: int, end: int) -> Callable[[Sequence[Row], Floats], None]:
-    pick = itemgetter(*branch.columns) if branch.columns else lambda row: ()
-    steps = [(getattr(np, step.op), step.values.get()) for step in branch.steps if isinstance(step, Arithmetic)]
-
-    def write(rows: Sequence[Row], matrix: Floats) -> None:
-        part = matrix[0, start:end]
-        part[:] = pick(rows[0])
-        for operate, values in steps:
-            operate(part, values, part)
-
-    return write
-
-
-def _table_writer(branch: Tables, start: int) -> Callable[[Sequence[Row], Floats], None]:
+def _lone_tables(branch: Tables) -> Source:
     tables = []
     for place, table in zip(branch.columns, branch.tables, strict=True):
         index, unseen, missing, vectors = _lookup(table)
-        end = start + vectors.shape[1]
-        tables.append((place, index, unseen, missing, vectors, slice(start, end)))
-        start = end
+        tuples = [tuple(vector) for vector in vectors.tolist()]
+        of_value: dict[Value, tuple[float, ...] | None] = {value: tuples[at] for value, at in index.items()}
+        of_value[None] = None if missing < 0 else tuples[missing]
+        tables.append((place, of_value, None if unseen < 0 else tuples[unseen]))
 
-    def write(rows: Sequence[Row], matrix: Floats) -> None:
-        row, only = rows[0], matrix[0]
-        for place, index, unseen, missing, vectors, where in tables:
-            value = row[place]
-            picked = missing if value is None else index.get(value, unseen)
-            if picked < 0:
+    def look_up(rows: Sequence[Row]) -> Sequence[float]:
+        row = rows[0]
+        found: list[float] = []
+        for place, of_value, unseen in tables:
+            vector = of_value.get(row[place], unseen)
+            if vector is None:
                 raise RefusedRowError("the model refuses a category that it has not seen in training")
-            only[where] = vectors[picked]
+            found += vector
+        return found
 
-    return write
+    return look_up
+
+
+def _picker(columns: list[int]) -> Callable[[Row], tuple[Any, ...]]:
+    return itemgetter(*columns) if len(columns) > 1 else lambda row: (row[columns[0]],)
 
 
 def _numbers(columns: list[int]) -> Callable[[Sequence[Row]], Floats]:
     if not columns:
         return lambda rows: np.empty((len(rows), 0))
-    pick = itemgetter(*columns) if len(columns) > 1 else lambda row: (row[columns[0]],)
+    pick = _picker(columns)
 
     def numbers(rows: Sequence[Row]) -> Floats:
         if isinstance(rows, Table):

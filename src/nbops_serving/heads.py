@@ -28,14 +28,16 @@ def said_by(head: Head, classes: list[Value] | None) -> Callable[[Floats], Answe
     raw = _linear(head) if isinstance(head, Linear) else scores_of(head)
     if isinstance(head, Trees) and head.adds_single:
         return _numbers_in_single(raw, head.link) if classes is None else _classes_in_single(raw, head.link, classes)
+    first = _first_of(head, raw)
     if classes is None and head.link == "logistic":
-        return lambda matrix: Answer([_logistic(score) for score in raw(matrix)[:, 0].tolist()])
+        return lambda matrix: Answer([_logistic(score) for score in first(matrix)])
+    if classes is None and head.link == "exponential":
+        return lambda matrix: Answer(np.exp(raw(matrix))[:, 0].tolist())
     if classes is None:
-        inverse = np.exp if head.link == "exponential" else None
-        return lambda matrix: Answer((raw(matrix) if inverse is None else inverse(raw(matrix)))[:, 0].tolist())
+        return lambda matrix: Answer(first(matrix))
     if head.link == "logistic":
         least = 0.0 if isinstance(head, Trees) and head.zero_is_positive else math.ulp(0.0)
-        return lambda matrix: _binary(raw(matrix)[:, 0].tolist(), classes, least)
+        return lambda matrix: _binary(first(matrix), classes, least)
     if head.link == "sign":
         return lambda matrix: Answer(_signed(raw(matrix), classes))
     link = {"softmax": _softmax, "one-vs-rest": _one_vs_rest, "proportions": None}[head.link]
@@ -116,6 +118,22 @@ def _one_vs_rest(scores: Floats) -> Floats:
     each: Floats = np.array([[_logistic(score) for score in row] for row in scores.tolist()])
     each /= each.sum(axis=1).reshape(-1, 1)
     return each
+
+
+def _first_of(head: Head, raw: Callable[[Floats], NDArray[Any]]) -> Callable[[Floats], list[float]]:
+    """Return what gives the first score of every row, which is the only one where this is asked."""
+    if isinstance(head, Trees) or head.in_order or math.prod(head.coefficients.shape[:-1]) != 1:
+        return lambda matrix: raw(matrix)[:, 0].tolist()
+    weights, base = head.coefficients.get().reshape(-1), float(head.intercept.get().reshape(-1)[0])
+
+    def first(matrix: Floats) -> list[float]:
+        if len(matrix) != 1:
+            found: list[float] = raw(matrix)[:, 0].tolist()
+            return found
+        # for one row matmul ends in this very product, after a look at shapes that takes longer
+        return [float(matrix[0].dot(weights)) + base]
+
+    return first
 
 
 def _linear(head: Linear) -> Callable[[Floats], Floats]:

@@ -16,6 +16,7 @@ import msgspec
 
 from nbops_serving.answers import Answer
 from nbops_serving.arrow import read_arrow
+from nbops_serving.headers import JSON, Asked
 from nbops_serving.manifest import Column, Manifest
 from nbops_serving.problems import Refusal, Violation, invalid_rows
 from nbops_serving.rows import MOST_LISTED, Note, Reader, Row, parse
@@ -23,19 +24,6 @@ from nbops_serving.rows import MOST_LISTED, Note, Reader, Row, parse
 CSV = "text/csv"
 ARROW = "application/vnd.apache.arrow.stream"
 ARROW_FILE = "application/vnd.apache.arrow.file"
-JSON = "application/json"
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What the headers say of a request."""
-
-    request_id: str
-    media: str
-    """Media type of the body, in lower case, without parameters."""
-    json_bytes: int | None = None
-    """Length of the JSON before binary tensors, in the Open Inference Protocol's binary extension."""
-    encoding: str = ""
-    """How the body is compressed: ``gzip``, ``deflate``, or not at all."""
 
 
 class Wanted(msgspec.Struct, frozen=True):

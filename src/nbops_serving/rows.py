@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 
@@ -27,6 +27,8 @@ MOST_LISTED = 100
 """How many violations or notes an answer lists; the rest is only counted."""
 _NOT_IN_FIELDS = re.compile(r'["\\\x00-\x1f]')
 """What msgspec takes in no field's name."""
+_MOST_IN_TYPE = 1_000
+"""Categories of one column that are made part of a type."""
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 _Integer = Annotated[int, msgspec.Meta(ge=_LOWEST, le=_HIGHEST)]
 _WANTED: dict[str, tuple[Any, str]] = {
@@ -86,7 +88,9 @@ class Reader:
         self.most_rows = most_rows
         self.names = tuple(column.name for column in signature.columns)
         self._known = frozenset(self.names)
-        self._decoder = _decoder(signature)
+        self._decoder = _decoder(signature, _kind)
+        self._familiar = _decoder(signature, _familiar) if _can_be_typed(signature) else None
+        """Decodes only rows that are like training in every value, of which there is nothing to note."""
         texts = sum(column.kind in ("text", "category", "datetime") for column in signature.columns)
         self._quotes = 2 * (len(self.names) + texts)
         self._ranges = [
@@ -113,18 +117,16 @@ class Reader:
         Raises:
             Refusal: 400 for bytes that are no JSON, 413 for too many rows, 422 for rows that do not fit.
         """
-        if self._decoder is None:
-            return self._read_carefully(body)
-        try:
-            found = self._decoder.decode(body).rows
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = _decoded(self._familiar, body)
+        is_familiar = found is not None
+        if found is None and (found := _decoded(self._decoder, body)) is None:
             return self._read_carefully(body)
         # msgspec keeps the last of two equal keys in silence. A repeated key needs quotes of its own, so a row
         # with exactly the quotes that its fields need has none; any other count is looked at carefully.
         if body.count(b'"') != 2 + len(found) * self._quotes or not 0 < len(found) <= self.most_rows:
             return self._read_carefully(body)
         rows = [msgspec.structs.astuple(row) for row in found]
-        return rows, self.notes(rows)
+        return rows, [] if is_familiar else self.notes(rows)
 
     def _read_carefully(self, body: bytes) -> tuple[list[Row], list[Note]]:
         document = parse(body)
@@ -275,21 +277,57 @@ class Reader:
             raise invalid_rows(wrong[:MOST_LISTED])
 
 
-def _decoder(signature: Signature) -> msgspec.json.Decoder[Any] | None:
+def _decoded(decoder: msgspec.json.Decoder[Any] | None, body: bytes) -> list[Any] | None:
+    """Return a request's rows; None where there is no such decoder, or it does not take them."""
+    if decoder is None:
+        return None
+    try:
+        rows: list[Any] = decoder.decode(body).rows
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return rows
+
+
+def _decoder(signature: Signature, type_of: Callable[[Column], Any]) -> msgspec.json.Decoder[Any] | None:
     """Make what parses and checks a request in one go; None where a column's name is none that msgspec can look for."""
     if any(_NOT_IN_FIELDS.search(column.name) for column in signature.columns):
         return None
-    rows: Any = list[_row_struct(signature)]  # type: ignore[misc]  # a type that is made here
+    rows: Any = list[_row_struct(signature, type_of)]  # type: ignore[misc]  # a type that is made here
     return msgspec.json.Decoder(msgspec.defstruct("Request", [("rows", rows)], forbid_unknown_fields=True))
 
 
-def _row_struct(signature: Signature) -> type[msgspec.Struct]:
+def _row_struct(signature: Signature, type_of: Callable[[Column], Any]) -> type[msgspec.Struct]:
     fields: list[Any] = []
     for place, column in enumerate(signature.columns):
-        wanted = _WANTED[column.kind][0]
+        wanted = type_of(column)
         fields.append((f"f{place}", wanted | None, None) if column.optional else (f"f{place}", wanted))
     names = {f"f{place}": column.name for place, column in enumerate(signature.columns)}
     return msgspec.defstruct("Row", fields, kw_only=True, forbid_unknown_fields=True, gc=False, rename=names)
+
+
+def _kind(column: Column) -> Any:
+    return _WANTED[column.kind][0]
+
+
+def _can_be_typed(signature: Signature) -> bool:
+    """Tell whether what training knew of each column can be said by types: not of dates, nor of endless categories."""
+    return all(
+        column.kind != "datetime" and (column.categories is None or 0 < len(column.categories) <= _MOST_IN_TYPE)
+        for column in signature.columns
+    )
+
+
+def _familiar(column: Column) -> Any:
+    """Return the type of the values of a column that training has seen, or that lie between those it has."""
+    if column.kind == "category" and column.categories is not None:
+        return Literal[tuple(column.categories)]
+    if column.kind not in ("number", "integer"):
+        return _kind(column)
+    low, high = (None if one is None or not math.isfinite(one) else one for one in (column.minimum, column.maximum))
+    if column.kind == "number":
+        return Annotated[float, msgspec.Meta(ge=low, le=high)]
+    least, most = _LOWEST if low is None else math.ceil(low), _HIGHEST if high is None else math.floor(high)
+    return Annotated[int, msgspec.Meta(ge=max(least, _LOWEST), le=min(most, _HIGHEST))]
 
 
 def parse(body: bytes) -> Any:

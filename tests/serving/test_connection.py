@@ -7,16 +7,19 @@ import json
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
+import numpy as np
 import pytest
 from uvicorn.server import ServerState
 
 from nbops_serving import server
 from nbops_serving.app import App
 from nbops_serving.bundle import open_bundle
-from nbops_serving.connection import MOST_HEAD_BYTES, Connection
+from nbops_serving.connection import MOST_HEAD_BYTES, MOST_KNOWN, MOST_KNOWN_BYTES, Connection
+
+Address = tuple[str, int]
 
 HEAD = b"POST /predict HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
 
@@ -94,15 +97,24 @@ def test_bytes_that_are_no_request_end_the_connection_behind_a_good_one(client, 
     assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"200", b"400"]
 
 
-async def test_connections_that_nobody_uses_are_told_apart_from_headers_that_do_not_end(linear, customers):
+@pytest.fixture
+async def listening(linear) -> AsyncIterator[tuple[App, ServerState, Address]]:
+    """An application that listens in this very process."""
     opened = open_bundle(linear.path)
     options = server.Options(bundle=str(linear.path))
     app = App()
     app.take(server.load(options, opened, server.counters(opened, 1)))
     config, state = server.configured(app, options), ServerState()
     config.load()
-    listening = await asyncio.get_running_loop().create_server(lambda: Connection(config, state, {}), "127.0.0.1", 0)
-    reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
+    listener = await asyncio.get_running_loop().create_server(lambda: Connection(config, state, {}), "127.0.0.1", 0)
+    yield app, state, listener.sockets[0].getsockname()
+    listener.close()
+    await listener.wait_closed()
+
+
+async def test_connections_that_nobody_uses_are_told_apart_from_headers_that_do_not_end(listening, customers):
+    _, state, address = listening
+    reader, writer = await asyncio.open_connection(*address)
     while not state.connections:  # noqa: ASYNC110 - nothing tells of a connection
         await asyncio.sleep(0)
     [connection] = state.connections
@@ -115,6 +127,80 @@ async def test_connections_that_nobody_uses_are_told_apart_from_headers_that_do_
         await asyncio.sleep(0)
     waits.append(connection.has_waited(119.0))
     writer.close()
-    listening.close()
-    await listening.wait_closed()
     assert waits == [(0.0, True), (5.0, True), (0.0, False), (10.0, False), (2.0, True)]
+
+
+@pytest.fixture
+def quiet(customers):
+    """A question whose head is the same each time."""
+
+    def ask(place: int, *, more: bytes = b"") -> bytes:
+        body = json.dumps({"rows": [customers.rows(place + 1)[-1]]}).encode().ljust(120)
+        return HEAD + more + b"content-length: %d\r\n\r\n" % len(body) + body
+
+    return ask
+
+
+def said(client: socket.socket, sent: bytes) -> tuple[int, dict]:
+    """Send one request and return the status and the document of its answer."""
+    client.sendall(sent)
+    head, found = b"", b""
+    while b"\r\n\r\n" not in head:
+        head += client.recv(65536)
+    head, _, found = head.partition(b"\r\n\r\n")
+    while len(found) < int(re.findall(rb"content-length: (\d+)", head)[0]):
+        found += client.recv(65536)
+    return int(head[9:12]), json.loads(found)
+
+
+def test_heads_that_come_again_are_answered_each_with_its_own_body(client, quiet, linear, customers):
+    expected = linear.model.predict_proba(customers.frame.head(30))
+    found = [said(client, quiet(place)) for place in range(30)]
+    np.testing.assert_allclose([document["probabilities"][0] for _, document in found], expected, rtol=1e-14)
+    assert len({document["request_id"] for _, document in found}) == 30
+
+
+def test_a_head_that_came_before_may_come_in_pieces_in_company_or_with_a_broken_body(client, quiet):
+    whole = quiet(0)
+    right = said(client, whole)[1]["probabilities"]
+    for cut in (3, len(whole) - 121, len(whole) - 120, len(whole) - 1):
+        client.sendall(whole[:cut])
+        time.sleep(0.005)
+        assert said(client, whole[cut:])[1]["probabilities"] == right
+    client.sendall(whole * 3)
+    assert received(client, 3).count(b"200 OK") == 3
+    assert said(client, whole[:-120] + b"x" * 120)[0] == 400
+    assert said(client, whole)[1]["probabilities"] == right
+
+
+def test_a_message_whose_end_only_looks_like_one_is_not_taken_for_a_known_one(client, quiet):
+    for _ in range(2):
+        client.sendall(b"\r\n" + quiet(0))  # an empty line before a request is allowed
+        assert received(client, 1).count(b"200 OK") == 1
+    chunked = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+    body = quiet(0).rpartition(b"\r\n\r\n")[2]
+    for _ in range(2):
+        client.sendall(chunked + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+        assert received(client, 1).count(b"200 OK") == 1
+
+
+async def test_no_more_heads_are_kept_in_mind_than_there_is_room_for_and_none_that_was_refused(listening, quiet):
+    app, _, address = listening
+    reader, writer = await asyncio.open_connection(*address)
+
+    async def ask(sent: bytes) -> bytes:
+        writer.write(sent)
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(re.findall(rb"content-length: (\d+)", head)[0]))
+        return head
+
+    for place in range(MOST_KNOWN + 5):
+        await ask(quiet(0, more=b"a: %d\r\n" % place))
+    kept = len(app.known)
+    await ask(quiet(0, more=b"x-request-id: mine\r\n"))
+    await ask(quiet(0, more=b"a: %b\r\n" % (b"long" * MOST_KNOWN_BYTES)))
+    await ask(quiet(0, more=b"b: refused\r\n")[:-120] + b"x" * 120)
+    assert (kept, len(app.known)) == (5, 5)
+    app.is_draining = True
+    assert b"connection: close" in await ask(quiet(0, more=b"a: 516\r\n"))
+    writer.close()
