@@ -15,9 +15,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from nbops.settings import Settings
+    from nbops.store.interface import Store
 
 pytest_plugins = ["clusters", "mlflow_server", "postgres_server", "receivers", "registry_server", "s3_server"]
 
@@ -30,6 +35,13 @@ hypothesis.settings.load_profile("untimed")
 # A test process must not see the project, the run or the store of whoever started it.
 for _name in [name for name in os.environ if name.startswith("NBOPS_") and name != "NBOPS_REQUIRE_ALL"]:
     del os.environ[_name]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the shells and kernels of this process a fresh IPython folder: no start-up files, no shared history."""
+    folder = tempfile.TemporaryDirectory(prefix="nbops-ipython-")
+    config.add_cleanup(folder.cleanup)
+    os.environ["IPYTHONDIR"] = folder.name
 
 
 @functools.cache
@@ -155,6 +167,23 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     if "nbops.capture.here" in sys.modules:
         # A process has one session, which stays in its project; the next test has another project.
         sys.modules["nbops.capture.here"].ended()
+
+
+@pytest.fixture
+def settings(project: Path) -> Settings:
+    """The project's settings, whatever the environment says."""
+    from nbops.settings import load_settings
+
+    return load_settings(project, env={})
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    """The project's store."""
+    from nbops.store import open_store
+
+    with open_store(settings) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -13,13 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from nbops.bundle.signing import make_key, public_key_of, sign
 from nbops.errors import BundleError, SettingsError
-from nbops.settings import Settings, load_settings
+from nbops.settings import Settings
 from nbops_serving.signatures import UntrustedError, check_signature
-
-
-@pytest.fixture
-def settings(project: Path) -> Settings:
-    return load_settings(project, env={})
 
 
 @pytest.fixture

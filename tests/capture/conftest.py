@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from jupyter_client.manager import KernelManager
+from shells import lent_shell
 
 from nbops import capture
 from nbops.records import CellExecution, Run
@@ -31,8 +30,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 class Shell:
     """An IPython shell of this process, driven as a front end drives it."""
 
-    def __init__(self) -> None:
-        self.ip: Any = InteractiveShell()
+    def __init__(self, ip: Any) -> None:
+        self.ip = ip
         self.count = 0
 
     def __call__(self, source: str, **options: Any) -> Any:
@@ -47,20 +46,8 @@ class Shell:
 @pytest.fixture
 def bare() -> Iterator[Shell]:
     """A shell in which nbops is not loaded."""
-    streams, hook = (sys.stdout, sys.stderr), sys.displayhook
-    shell = Shell()
-    InteractiveShell._instance = shell.ip
-    try:
-        yield shell
-    finally:
-        from nbops.capture import here
-
-        here.ended()
-        InteractiveShell._instance = None
-        sys.stdout, sys.stderr = streams
-        sys.displayhook = hook
-        shell.ip.history_manager.end_session()
-        shell.ip.restore_sys_module_state()
+    with lent_shell() as ip:
+        yield Shell(ip)
 
 
 @pytest.fixture

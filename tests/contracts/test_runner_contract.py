@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,7 @@ import pytest
 from nbops.records import Artifact, CellExecution, Run, Sweep
 from nbops.retrain import cancel, resume, sweep
 from nbops.retrain.runners import RUNNERS
-from nbops.settings import Settings, load_settings
-from nbops.store import open_store
+from nbops.settings import Settings
 from nbops.store.blobs import Blobs
 from nbops.store.interface import Store
 
@@ -33,18 +32,6 @@ def where(request: pytest.FixtureRequest) -> dict[str, Any]:
     if request.param == "ray":
         request.getfixturevalue("ray")
     return {"runner": request.param}
-
-
-@pytest.fixture
-def settings(project: Path) -> Settings:
-    return load_settings(project, env={})
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    opened = open_store(settings)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

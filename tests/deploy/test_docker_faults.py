@@ -14,12 +14,7 @@ import pytest
 from nbops.deploy import docker_client, docker_engine, image
 from nbops.deploy.engine import choose, engine_named
 from nbops.errors import ConflictError, DeployError, MissingError, NbopsError
-from nbops.settings import Settings, load_settings
-
-
-@pytest.fixture
-def settings(project: Path) -> Settings:
-    return load_settings(project, env={})
+from nbops.settings import Settings
 
 
 @pytest.fixture

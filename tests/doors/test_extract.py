@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from shells import lent_shell
 
 from nbops.cli import main
 from nbops.records import ModuleVersion
@@ -24,10 +25,10 @@ CELLS = [
 
 @pytest.fixture
 def shell(project: Path) -> Iterator[InteractiveShell]:
-    opened = InteractiveShell()
-    opened.run_cell("%load_ext nbops", store_history=True).raise_error()
-    yield opened
-    opened.run_cell("%unload_ext nbops").raise_error()
+    with lent_shell() as opened:
+        opened.run_cell("%load_ext nbops", store_history=True).raise_error()
+        yield opened
+        opened.run_cell("%unload_ext nbops").raise_error()
 
 
 def _run(shell: InteractiveShell, *cells: str) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from IPython.core.completer import provisionalcompleter
-from IPython.core.interactiveshell import InteractiveShell
+from shells import lent_shell
 
 from nbops.errors import UsageError
 
@@ -14,8 +14,8 @@ from nbops.errors import UsageError
 class Notebook:
     """A shell that runs cells as a notebook does."""
 
-    def __init__(self) -> None:
-        self.shell = InteractiveShell()
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
 
     def run(self, source: str) -> Any:
         return self.shell.run_cell(source, store_history=True)
@@ -28,10 +28,11 @@ class Notebook:
 
 @pytest.fixture
 def notebook(project: Path) -> Iterator[Notebook]:
-    opened = Notebook()
-    opened.run("%load_ext nbops").raise_error()
-    yield opened
-    opened.run("%unload_ext nbops").raise_error()
+    with lent_shell() as shell:
+        opened = Notebook(shell)
+        opened.run("%load_ext nbops").raise_error()
+        yield opened
+        opened.run("%unload_ext nbops").raise_error()
 
 
 def test_line_magic_returns_the_records_and_shows_them(notebook: Notebook) -> None:
@@ -144,14 +145,12 @@ def test_a_session_is_tagged_while_it_runs_but_not_deleted(
     assert f"({run.id}) cannot be deleted: it is still running" in capsys.readouterr().out
 
 
-def test_what_was_said_of_a_session_outlives_its_end(project: Path) -> None:
+def test_what_was_said_of_a_session_outlives_its_end(notebook: Notebook, project: Path) -> None:
     from nbops.workspace import Workspace
 
-    opened = Notebook()
-    opened.run("%load_ext nbops").raise_error()
-    run = opened.value("%nbops tag last team=churn")
-    opened.value('%nbops note last "clean ages"')
-    opened.run("%unload_ext nbops").raise_error()
+    run = notebook.value("%nbops tag last team=churn")
+    notebook.value('%nbops note last "clean ages"')
+    notebook.run("%unload_ext nbops").raise_error()
 
     with Workspace.opened(project) as workspace:
         ended = workspace.store.get(type(run), run.id)

@@ -23,7 +23,7 @@ from nbops.deploy import LiveEndpoint, endpoints, stop
 from nbops.errors import BundleError, DeployError, MissingError, NotFoundError, UsageError
 from nbops.flows.deploy import deploy_model
 from nbops.records import CheckResult, Endpoint, ModelVersion
-from nbops.settings import Settings, load_settings
+from nbops.settings import Settings
 from nbops.store import open_store
 from nbops.store.blobs import Blobs
 from nbops.store.interface import Store
@@ -31,11 +31,6 @@ from nbops.store.interface import Store
 pytestmark = pytest.mark.haproxy
 
 Deploy = Callable[..., LiveEndpoint]
-
-
-@pytest.fixture
-def settings(project: Path) -> Settings:
-    return load_settings(project, env={})
 
 
 @pytest.fixture

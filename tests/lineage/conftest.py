@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from nbformat.v4 import new_code_cell, new_notebook
+from shells import lent_shell
 
 from nbops import capture
 from nbops.settings import load_settings
@@ -20,10 +19,10 @@ from nbops.workspace import Workspace
 class Session:
     """A notebook at work: cells by the ids a front end would give them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shell: Any) -> None:
         self.folder = folder
-        self.ip: Any = InteractiveShell()
-        capture.start(self.ip)
+        self.ip = shell
+        capture.start(shell)
         self.workspace = Workspace(load_settings())
 
     def run(self, **cells: str) -> None:
@@ -46,18 +45,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session
     (tmp_path / ".nbops").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NBOPS_NOTEBOOK", "work.ipynb")
-    streams, hook = (sys.stdout, sys.stderr), sys.displayhook
-    made = Session(tmp_path)
-    InteractiveShell._instance = made.ip
-    try:
+    with lent_shell() as shell:
+        made = Session(tmp_path, shell)
         yield made
-    finally:
-        from nbops.capture import here
-
-        here.ended()
         made.workspace.store.close()
-        InteractiveShell._instance = None
-        sys.stdout, sys.stderr = streams
-        sys.displayhook = hook
-        made.ip.history_manager.end_session()
-        made.ip.restore_sys_module_state()

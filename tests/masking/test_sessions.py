@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from nbformat.v4 import new_code_cell, new_notebook
 from planted_secrets import FORMS, Maker, left_on_disk
+from shells import lent_shell
 
 import nbops
 from nbops import capture
@@ -27,11 +26,10 @@ TOKEN = FORMS["GitHub token"](Maker(5))
 class Session:
     """A shell that records a notebook."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shell: Any) -> None:
         self.folder = folder
-        self.ip: Any = InteractiveShell()
-        InteractiveShell._instance = self.ip
-        self.recorder: Any = capture.start(self.ip)
+        self.ip = shell
+        self.recorder: Any = capture.start(shell)
         self.workspace = Workspace(load_settings())
 
     def run(self, **cells: str) -> None:
@@ -46,17 +44,10 @@ class Session:
 @pytest.fixture
 def session(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.setenv("NBOPS_NOTEBOOK", str(project / "work.ipynb"))
-    streams, hook = (sys.stdout, sys.stderr), sys.displayhook
-    one = Session(project)
-    try:
+    with lent_shell() as shell:
+        one = Session(project, shell)
         yield one
-    finally:
-        from nbops.capture import here
-
         one.workspace.store.close()
-        here.ended()
-        InteractiveShell._instance = None
-        sys.stdout, sys.stderr, sys.displayhook = *streams, hook
 
 
 CELLS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
+from shells import lent_shell
 
 from nbops import capture
 from nbops.records import CellExecution, Compared, Reproduction, Run
@@ -19,10 +19,10 @@ from nbops.workspace import Workspace
 class Session:
     """A notebook at work: its cells run here, and what they made is reproduced elsewhere."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shell: Any) -> None:
         self.folder = folder
-        self.ip: Any = InteractiveShell()
-        capture.start(self.ip)
+        self.ip = shell
+        capture.start(shell)
         recorder = capture.current()
         assert recorder is not None
         assert recorder.follower is not None
@@ -68,23 +68,12 @@ def compared(made: Reproduction, name: str) -> Compared:
 def session(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     """A session that records into an empty project."""
     monkeypatch.setenv("NBOPS_NOTEBOOK", "work.ipynb")
-    streams, hook, path, modules = (sys.stdout, sys.stderr), sys.displayhook, list(sys.path), set(sys.modules)
-    sys.path.insert(0, str(project))
-    made = Session(project)
-    InteractiveShell._instance = made.ip
-    try:
+    monkeypatch.syspath_prepend(project)
+    modules = set(sys.modules)
+    with lent_shell() as shell:
+        made = Session(project, shell)
         yield made
-    finally:
-        from nbops.capture import here
-
-        here.ended()
         made.workspace.store.close()
-        InteractiveShell._instance = None
-        sys.stdout, sys.stderr = streams
-        sys.displayhook = hook
-        sys.path[:] = path
-        for name in set(sys.modules) - modules:
-            if name.partition(".")[0] in ("helping", "churning"):
-                del sys.modules[name]
-        made.ip.history_manager.end_session()
-        made.ip.restore_sys_module_state()
+    for name in set(sys.modules) - modules:
+        if name.partition(".")[0] in ("helping", "churning"):
+            del sys.modules[name]

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from nbops.settings import Settings, load_settings
-from nbops.store import open_store
-from nbops.store.interface import Store
-
 WriteNotebook = Callable[..., Path]
-
-
-@pytest.fixture
-def settings(project: Path) -> Settings:
-    return load_settings(project, env={})
-
-
-@pytest.fixture
-def store(settings: Settings) -> Generator[Store]:
-    opened = open_store(settings)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

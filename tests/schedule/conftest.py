@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,6 @@ import nbformat
 import pytest
 
 from nbops.records import Schedule, new_id
-from nbops.settings import Settings, load_settings
-from nbops.store import open_store
-from nbops.store.interface import Store
-
-
-@pytest.fixture
-def settings(project: Path) -> Settings:
-    return load_settings(project, env={})
-
-
-@pytest.fixture
-def store(settings: Settings) -> Generator[Store]:
-    opened = open_store(settings)
-    yield opened
-    opened.close()
 
 
 def a_schedule(**fields: Any) -> Schedule:
