@@ -10,7 +10,6 @@ column names and dtypes; joblib's and pandas' are what people use for want of on
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import xxhash
+from report import report
 
 from nbops.data import fingerprint, profile_of, signature_of
 
@@ -90,12 +90,7 @@ def main() -> None:
         figures[f"{name}, evidence"] = fingerprint(frame).evidence
         figures[f"{name}, profile, s"] = seconds(lambda f=frame: profile_of(f))
         figures[f"{name}, signature, s"] = seconds(lambda f=frame: signature_of(f))
-    for name, figure in figures.items():
-        print(f"{name:60} {figure if not isinstance(figure, float) else f'{figure:.3g}'}")
-    for name, bar in BARS.items():
-        print(f"bar: {name} {bar}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1))
+    report(figures, BARS, options.json)
 
 
 if __name__ == "__main__":

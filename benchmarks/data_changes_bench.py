@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import statistics
 import sys
 import time
@@ -25,6 +24,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+from report import report
 
 from nbops.data import Watch
 
@@ -139,12 +139,7 @@ def main() -> None:
         "nbops": by_watch,
     }.items():
         figures[f"found, {name}"], figures[f"wrong, {name}"] = accuracy(way)
-    for name, figure in figures.items():
-        print(f"{name:50} {figure:.3f}")
-    for name, bar in BARS.items():
-        print(f"bar: {name} {bar}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1))
+    report(figures, BARS, options.json)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ endpoint; what the profile costs at training is shown too.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 import tracemalloc
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import scipy.stats
+from report import report
 
 from nbops.data import Profile, profile_of
 from nbops.monitor import drift
@@ -150,12 +150,7 @@ def main() -> None:
         what = f"of {windows} windows, reference of {reference_rows:,}"
         figures[f"alarms without drift, {what}"] = share
         figures[f"drifts found, {what}"] = found
-    for name, figure in figures.items():
-        print(f"{name:70} {figure if not isinstance(figure, float) else f'{figure:.4g}'}")
-    for name, bar in BARS.items():
-        print(f"bar: {name} {bar}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1))
+    report(figures, BARS, options.json)
 
 
 if __name__ == "__main__":
