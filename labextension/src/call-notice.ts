@@ -23,29 +23,17 @@ export class CallNotice {
   constructor(
     private readonly _context: IContext,
     private readonly _request: string,
-    private readonly _doing: string
+    doing: string
   ) {
-    this._notice = new UnderWay(_doing, _context.trans);
+    this._notice = new UnderWay(doing, _context.trans);
     SHOWN.add(_request);
     _context.project.progress.connect(this._onProgress, this);
   }
 
   /** Say where it stands. */
   tell(told: Standing): void {
-    const { trans } = this._context;
     const progress = told.total ? Math.min(1, told.done / told.total) : undefined;
-    this._notice.say({
-      message: [this._doing, told.title, counted(told), told.note].filter(Boolean).join('\n'),
-      // What says where it stands takes long, and can be ended.
-      actions: [
-        {
-          label: trans.__('Cancel'),
-          caption: trans.__('End it at its next step'),
-          callback: event => this._cancel(event)
-        }
-      ],
-      progress
-    });
+    this._notice.stand([told.title, counted(told), told.note], progress, () => this._cancel());
   }
 
   /** Say what came of it. */
@@ -65,12 +53,8 @@ export class CallNotice {
     }
   }
 
-  private _cancel(event: MouseEvent): void {
-    const { client, trans } = this._context;
-    // Pressing a button would close the notification; it says how it ended.
-    event.preventDefault();
-    this._notice.say({ message: trans.__('%1: cancelling', this._doing), actions: [] });
-    void client.call('calls/stop', { request: this._request }).catch(() => undefined);
+  private _cancel(): void {
+    void this._context.client.call('calls/stop', { request: this._request }).catch(() => undefined);
   }
 
   private _end(message: string, type: Notification.TypeOptions, autoClose: number | false): void {

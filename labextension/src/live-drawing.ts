@@ -4,30 +4,12 @@ import { IDisposable } from '@lumino/disposable';
 import { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
-import { LIVE } from './live-progress';
+import { ILiveProgress, LIVE } from './live-message';
 import { isHeard, placeOf, Resumed } from './live-resumed';
 import { statusWords } from './parts/words';
 import { asProblem } from './problem';
 import './style';
 import { IContext } from './tokens';
-
-/** What the kernel tells while a cell waits. */
-interface ITold {
-  /** The output's name, by which the kernel's messages call it. */
-  display: string;
-  /** The execution of the cell that waits; null where none is recorded. */
-  execution: string | null;
-  /** What is cancelled: a sweep; null where only an interrupt ends it. */
-  cancels: string | null;
-  stages: ReadonlyArray<{
-    title: string;
-    words: ReadonlyArray<string>;
-    notes: ReadonlyArray<string>;
-    done: number;
-    total: number;
-    is_over: boolean;
-  }>;
-}
 
 /**
  * Draw what a cell waits for, with a button that cancels it.
@@ -50,7 +32,7 @@ export class LiveProgress extends Widget implements IRenderMime.IRenderer {
 
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
     this._model = model;
-    this._told = model.data[LIVE] as unknown as ITold;
+    this._told = model.data[LIVE] as unknown as ILiveProgress;
     this._rows.replaceChildren(...this._told.stages.map(drawn));
     this._cancel.hidden = this._told.cancels === null;
     this._resume();
@@ -133,13 +115,13 @@ export class LiveProgress extends Widget implements IRenderMime.IRenderer {
   }
 
   private _model: IRenderMime.IMimeModel | null = null;
-  private _told: ITold | null = null;
+  private _told: ILiveProgress | null = null;
   private _watch: IDisposable | null = null;
   private readonly _rows = document.createElement('div');
   private readonly _cancel = document.createElement('button');
 }
 
-function drawn(stage: ITold['stages'][number]): HTMLElement {
+function drawn(stage: ILiveProgress['stages'][number]): HTMLElement {
   const row = element('div', 'nbops-Live-row');
   row.append(element('span', 'nbops-Live-title', stage.title));
   if (stage.total > 0 && !stage.is_over) {

@@ -1,10 +1,8 @@
 import { IRenderMime, IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { Panel } from '@lumino/widgets';
 
+import { LIVE } from './live-message';
 import { IContext } from './tokens';
-
-/** What the kernel tells while a cell waits. */
-export const LIVE = 'application/vnd.nbops.progress+json';
 
 /** Draw what cells wait for. */
 export function drawLiveProgress(rendermime: IRenderMimeRegistry, context: IContext): void {

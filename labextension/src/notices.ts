@@ -43,18 +43,40 @@ async function showWhole(trans: TranslationBundle, message: string): Promise<voi
   });
 }
 
+/** What a notification of something under way says. */
+interface INow {
+  message: string;
+  actions?: Notification.IAction[];
+  progress?: number;
+}
+
 /** A notification of something under way, which appears when that takes longer than a moment. */
 export class UnderWay {
   constructor(
     private readonly _doing: string,
     private readonly _trans: TranslationBundle
   ) {
-    this._waiting = window.setTimeout(() => this._shown(), PATIENCE_MS);
+    this._now = { message: _doing };
+    this._waiting = window.setTimeout(() => this._show(), PATIENCE_MS);
   }
 
-  /** Tell where it stands. */
-  say(now: { message: string; actions?: Notification.IAction[]; progress?: number }): void {
-    Notification.update({ id: this._shown(), ...now });
+  /** Tell where it stands, with the button that ends it. */
+  stand(words: ReadonlyArray<string>, progress: number | undefined, cancel: () => void): void {
+    const button = {
+      label: this._trans.__('Cancel'),
+      caption: this._trans.__('End it at its next step'),
+      callback: (event: MouseEvent) => {
+        // Pressing a button would close the notification; it says how it ended.
+        event.preventDefault();
+        this._isCancelled = true;
+        this._say({ message: this._trans.__('%1: cancelling', this._doing), actions: [] });
+        cancel();
+      }
+    };
+    if (!this._isCancelled) {
+      const message = [this._doing, ...words].filter(Boolean).join('\n');
+      this._say({ message, actions: [button], progress });
+    }
   }
 
   /**
@@ -71,10 +93,20 @@ export class UnderWay {
     tell(this._trans, message, type, options);
   }
 
-  private _shown(): string {
-    return (this._id ??= Notification.emit(this._doing, 'in-progress', { autoClose: false }));
+  private _say(now: INow): void {
+    this._now = now;
+    if (this._id !== null) {
+      Notification.update({ id: this._id, ...now });
+    }
   }
 
+  private _show(): void {
+    const { message, ...others } = this._now;
+    this._id = Notification.emit(message, 'in-progress', { autoClose: false, ...others });
+  }
+
+  private _now: INow;
+  private _isCancelled = false;
   private _id: string | null = null;
   private readonly _waiting: number;
 }

@@ -16,7 +16,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from nbops.flows.register import register_model
-from nbops.records import Firing, Model, ModelVersion, Run
+from nbops.records import Firing, Model, ModelVersion, ModuleVersion, Run
 from nbops.retrain import sweep
 from nbops.settings import load_settings
 from nbops.store import open_store
@@ -315,6 +315,32 @@ def test_runs_are_tidied_cancelled_and_run_again_from_their_rows(lab: Lab) -> No
     assert "finished" in found["again"]
     assert found["kept"]
     assert found["notebook"] == "done.ipynb"
+
+
+WAITS = """
+import pathlib, sys, time
+while "ipykernel" not in sys.modules and not pathlib.Path({gate!r}).exists():
+    time.sleep(0.05)
+"""
+
+
+def test_an_extraction_from_a_live_session_is_watched_and_cancelled_with_nothing_written(lab: Lab) -> None:
+    gate = lab.folder / "gate"
+    (lab.folder / "slow.py").write_text(WAITS.format(gate=str(gate)))
+    write_notebook(lab.folder / "work.ipynb", "%load_ext nbops", "import slow", "def waited(x):\n    return slow and x")
+    try:
+        found = lab.journey("cancelled-extraction", notebook="work.ipynb")
+    finally:
+        gate.touch()  # lest a clean process stays behind
+
+    assert "Extract waited" in found["shown"]
+    assert "Cancel" in found["shown"]
+    assert found["violations"] == []
+    assert "nothing was written" in found["told"]
+    assert found["printed"] == "1"
+    assert not (lab.folder / "work").exists()
+    with contextlib.closing(open_store(load_settings(lab.folder, env={}))) as store:
+        assert store.find(ModuleVersion) == []
 
 
 def test_a_modules_versions_are_compared_tried_built_and_brought_back(lab: Lab) -> None:

@@ -11,10 +11,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from extract_sessions import cells_of
+import pytest
+from extract_sessions import cells_of, namespace_of, ran
 
 from nbops import extract
+from nbops.errors import ExtractError
+from nbops.extract.files import uninterrupted, write
 from nbops.extract.versions import digest_of
+from nbops.progress import Stage, watching
 from nbops.records import ModuleVersion
 from nbops.settings import load_settings
 from nbops.source import read_notebook
@@ -107,6 +111,51 @@ def test_an_interrupted_export_goes_on_where_it_stopped(take: Callable[..., Modu
     assert (root / "src/churn/features.py").read_text() == second.source
 
 
+class EndedAt:
+    """A sink on which somebody presses Ctrl-C when a stage says this."""
+
+    def __init__(self, note: str) -> None:
+        self.note = note
+
+    def began(self, stage: Stage) -> None:
+        pass
+
+    def moved(self, stage: Stage) -> None:
+        if stage.note == self.note:
+            raise KeyboardInterrupt
+
+    def ended(self, stage: Stage) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "note", ["find what they need", "import it alone in a clean process", "replay what was recorded", "write"]
+)
+def test_an_export_that_is_ended_at_any_step_has_written_nothing(
+    note: str, take: Callable[..., ModuleVersion], root: Path, store: Store
+) -> None:
+    cells = ran("import numpy as np\ntable = np.arange(5000)\ndef f(): return table")
+    namespace = namespace_of(*(cell.source for cell in cells))
+
+    with pytest.raises(KeyboardInterrupt), watching(EndedAt(note)):
+        take("f", cells=cells, namespace=namespace, pins=["table"])
+
+    assert [path for path in (root / "src").rglob("*") if path.is_file()] == []
+    assert store.find(ModuleVersion) == []
+    assert take("f", cells=cells, namespace=namespace, pins=["table"]).version == "1.0.0"
+
+
+def test_an_interrupt_while_it_is_written_comes_too_late(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    with uninterrupted():
+        signal.raise_signal(signal.SIGINT)
+        write(tmp_path / "whole.py", b"x = 1\n")
+
+    assert (tmp_path / "whole.py").read_bytes() == b"x = 1\n"
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_processes_that_export_at_once_take_different_numbers(root: Path) -> None:
     children = [
         subprocess.Popen(
@@ -126,10 +175,6 @@ def test_processes_that_export_at_once_take_different_numbers(root: Path) -> Non
 
 
 def test_a_folder_that_cannot_be_written_is_said_so(root: Path, store: Store) -> None:
-    import pytest
-
-    from nbops.errors import ExtractError
-
     (root / "src/churn").write_text("a file where the package should be")
 
     with pytest.raises(ExtractError, match="cannot be written"):

@@ -1,11 +1,13 @@
 import { Notification } from '@jupyterlab/apputils';
 import { NotebookPanel } from '@jupyterlab/notebook';
+import { TranslationBundle } from '@jupyterlab/translation';
 
 import { act } from '../act';
 import { definitionsOf } from '../definitions';
-import { runLine, words } from '../kernel';
+import { KernelLine, words } from '../kernel';
 import { offerCell } from '../new-cell';
 import { UnderWay } from '../notices';
+import { ModuleVersion } from '../schema';
 import { IContext } from '../tokens';
 import { textArgs } from './arguments';
 import { ICommand } from './command';
@@ -109,47 +111,70 @@ function selected({ notebooks }: IContext): string[] {
 
 /** In the live session where the recorded definitions are; from the file where no kernel runs. */
 async function extract(context: IContext, wanted: IWanted): Promise<void> {
-  const { app, notebooks, trans } = context;
-  const panel = notebooks?.currentWidget;
-  if (!panel) {
-    return;
+  const panel = context.notebooks?.currentWidget;
+  if (panel?.sessionContext.session?.kernel) {
+    await extractLive(context, wanted, panel);
+  } else if (panel) {
+    await extractSaved(context, wanted, panel);
   }
+}
+
+async function extractLive(context: IContext, wanted: IWanted, panel: NotebookPanel): Promise<void> {
+  const { trans } = context;
   const names = listed(wanted.names);
-  const { to } = wanted;
-  if (panel.sessionContext.session?.kernel) {
-    const data = [
-      ...listed(wanted.parameter).flatMap(name => ['--parameter', name]),
-      ...listed(wanted.pin).flatMap(name => ['--pin', name])
-    ];
-    const notice = new UnderWay(trans.__('Extracting %1', names.join(', ')), trans);
-    const said = await runLine(panel, `%nbops extract ${words(...names, '--to', to, ...data)}`);
-    if (said.isError) {
-      notice.end(said.text, 'error', { autoClose: false, actions: [askAgain(context, wanted)] });
-    } else {
-      notice.end(trans.__('Extracted %1 to %2', names.join(', '), to), 'success', {
-        autoClose: 10_000,
-        actions: [importBelow(context, panel, names, to)]
-      });
-    }
+  const data = [
+    ...listed(wanted.parameter).flatMap(name => ['--parameter', name]),
+    ...listed(wanted.pin).flatMap(name => ['--pin', name])
+  ];
+  const notice = new UnderWay(trans.__('Extracting %1', names.join(', ')), trans);
+  const said = words(...names, '--to', wanted.to, ...data, '--json');
+  const line = new KernelLine(panel, `%nbops extract ${said}`, ({ stages }) => {
+    const now = stages.find(stage => !stage.is_over) ?? stages[stages.length - 1];
+    const progress = now.total ? Math.min(1, now.done / now.total) : undefined;
+    notice.stand([now.title, now.words.join(', '), ...now.notes], progress, () => line.cancel());
+  });
+  notice.stand([trans.__('It waits for the kernel')], undefined, () => line.cancel());
+  const { text, isError, isCancelled } = await line.done;
+  if (isCancelled) {
+    const words = trans.__('Extracting %1 was cancelled; nothing was written', names.join(', '));
+    notice.end(words, 'warning', { autoClose: false });
+  } else if (isError) {
+    notice.end(text, 'error', { autoClose: false, actions: [askAgain(context, wanted)] });
   } else {
-    await panel.context.save();
-    const notebook = app.serviceManager.contents.localPath(panel.context.path);
-    const version = await act(
-      context,
-      'extract',
-      { names, to, notebook, parameter: listed(wanted.parameter), pin: listed(wanted.pin) },
-      {
-        doing: trans.__('Extracting %1', names.join(', ')),
-        done: module => trans.__('Extracted %1 to %2', names.join(', '), `${module.module} ${module.version}`)
-      }
-    );
-    if (version) {
-      Notification.emit(trans.__('%1 can be imported now', to), 'info', {
-        autoClose: 10_000,
-        actions: [importBelow(context, panel, names, to)]
-      });
-    }
+    const version = JSON.parse(text) as ModuleVersion;
+    notice.end(extracted(trans, names, version), 'success', {
+      autoClose: 10_000,
+      actions: [importBelow(context, panel, names, version)]
+    });
   }
+}
+
+async function extractSaved(context: IContext, wanted: IWanted, panel: NotebookPanel): Promise<void> {
+  const { app, trans } = context;
+  const names = listed(wanted.names);
+  await panel.context.save();
+  const notebook = app.serviceManager.contents.localPath(panel.context.path);
+  const version = await act(
+    context,
+    'extract',
+    { names, to: wanted.to, notebook, parameter: listed(wanted.parameter), pin: listed(wanted.pin) },
+    {
+      doing: trans.__('Extracting %1', names.join(', ')),
+      done: module => extracted(trans, names, module)
+    }
+  );
+  if (version) {
+    Notification.emit(trans.__('%1 can be imported now', wanted.to), 'info', {
+      autoClose: 10_000,
+      actions: [importBelow(context, panel, names, version)]
+    });
+  }
+}
+
+/** What came of it, and what a reader of the module should know. */
+function extracted(trans: TranslationBundle, names: string[], version: ModuleVersion): string {
+  const name = `${version.module} ${version.version}`;
+  return [trans.__('Extracted %1 to %2', names.join(', '), name), ...version.notes].join('\n');
 }
 
 function listed(text: string): string[] {
@@ -168,15 +193,16 @@ function askAgain(context: IContext, wanted: IWanted): Notification.IAction {
   };
 }
 
-/** The line that can take the place of the code; the code itself stays where it is. */
+/** The line that can take the place of the code, which stays where it is; with what a copy would not do for. */
 function importBelow(
   { trans }: IContext,
   panel: NotebookPanel,
   names: string[],
-  to: string
+  { module, definitions }: ModuleVersion
 ): Notification.IAction {
+  const told = definitions.filter(({ is_told_apart }) => is_told_apart).map(({ name }) => name);
   return {
     label: trans.__('Put its import below'),
-    callback: () => offerCell(panel, `from ${to} import ${names.join(', ')}`)
+    callback: () => offerCell(panel, `from ${module} import ${[...new Set([...names, ...told])].join(', ')}`)
   };
 }

@@ -6,10 +6,11 @@ The text is rewritten with libcst, which leaves every other character as it was 
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import io
 import pprint
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -383,9 +384,18 @@ def _mentioned(text: str, names: Mapping[str, str]) -> list[str]:
     return [name for name in sorted(names) if name in reads]
 
 
-def write_artifacts(folder: Path, artifacts: Mapping[str, bytes]) -> None:
-    """Put pinned bytes beside the module, each under its hash."""
-    for digest, data in sorted(artifacts.items()):
-        path = folder / "_pins" / f"{digest}.joblib"
-        if not path.is_file():
-            write(path, data)
+@contextlib.contextmanager
+def written_artifacts(folder: Path, artifacts: Mapping[str, bytes]) -> Iterator[None]:
+    """Put pinned bytes beside the module, each under its hash; take the new ones back when the block fails."""
+    new: list[Path] = []
+    try:
+        for digest, data in sorted(artifacts.items()):
+            path = folder / "_pins" / f"{digest}.joblib"
+            if not path.is_file():
+                new.append(path)
+                write(path, data)
+        yield
+    except BaseException:
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import keyword
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -111,6 +113,20 @@ def write_module(root: Path, module: str, source: str) -> Path:
     if not path.exists() or path.read_bytes() != source.encode():
         write(path, source.encode())
     return path
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let an interrupt that comes when everything is decided come too late: what is written takes milliseconds."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread alone
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        # None stands for a handler that was not set from Python, and cannot be set again from there.
+        signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)
 
 
 def _umask() -> int:

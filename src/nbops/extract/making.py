@@ -11,8 +11,8 @@ from typing import Any, Literal
 import msgspec
 
 from nbops.errors import ExtractError
-from nbops.extract.carry import write_artifacts
-from nbops.extract.files import checked_name, module_path, only_one, write_module
+from nbops.extract.carry import written_artifacts
+from nbops.extract.files import checked_name, module_path, only_one, uninterrupted, write_module
 from nbops.extract.needs import Blocker
 from nbops.extract.planning import Plan, make_plan
 from nbops.extract.proving import prove, refuse_blocked
@@ -90,6 +90,7 @@ def extract(
         The version; the one there was, if nothing changed.
 
     Raises:
+        KeyboardInterrupt: somebody ended it; nothing was written.
         ExtractError: something cannot honestly leave the notebook; every reason is named, and nothing was written.
         ConflictError: the file holds edits, or something else than what nbops wrote.
         UsageError: the call makes no sense; the message shows one that does.
@@ -109,16 +110,18 @@ def extract(
             prove(plan, root=root, notebook=notebook, namespace=namespace)
         refuse_blocked(plan.blockers, names)
         _note_for_readers(plan, store)
-        now.advance(note="write")
         version = version_of(plan, store, held, root, namespace, run_id, notebook)
-        write_artifacts(module_path(root, module).parent, plan.carried.artifacts)
-        if held is None or held.digest != version.digest:
-            _replay(plan, root, accept=accept)
-        store_version(store, version)
-        if with_tests:
-            write_tests(root, module)
-        write_module(root, module, version.source)
-        now.advance(note=f"{module} {version.version}")
+        now.advance(note="replay what was recorded")
+        with written_artifacts(module_path(root, module).parent, plan.carried.artifacts):
+            if held is None or held.digest != version.digest:
+                _replay(plan, root, accept=accept)
+            now.say("write")  # the last moment to cancel it
+            with uninterrupted():
+                store_version(store, version)
+                if with_tests:
+                    write_tests(root, module)
+                write_module(root, module, version.source)
+        now.done, now.note = 3, f"{module} {version.version}"  # not told, lest it be cancelled after it was done
     return version
 
 

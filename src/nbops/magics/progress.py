@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
 from nbops import capture
-from nbops.progress import Stage, watching
+from nbops.progress import Pace, Stage, watching
 
 LIVE = "application/vnd.nbops.progress+json"
 """What nbops' extension of JupyterLab and Notebook 7 draws, with a button where something can be cancelled.
@@ -42,7 +41,7 @@ class Panel:
     def __init__(self) -> None:
         self._stages: list[Stage] = []
         self._handle: Any = None
-        self._drawn_at = 0.0
+        self._pace = Pace(_EVERY_S)
         self._is_over = False
 
     def close(self) -> None:
@@ -65,9 +64,8 @@ class Panel:
         self._draw(force=True)
 
     def _draw(self, *, force: bool) -> None:
-        if not force and time.monotonic() - self._drawn_at < _EVERY_S:
+        if not (self._pace.allows() or force):
             return
-        self._drawn_at = time.monotonic()
         from IPython.display import DisplayHandle
 
         is_first = self._handle is None

@@ -136,6 +136,39 @@ def watching(sink: Sink) -> Iterator[None]:
         _sink.reset(token)
 
 
+class Pace:
+    """Tells whether news may be shown now: so often in the long run, and a few at once after a silence.
+
+    A room that says what it does next and is then silent for as long as that takes has said it right after something
+    else; were that dropped, what it did before would stand there all the while.
+
+    Args:
+        every_s: seconds between news in the long run.
+        at_once: how many may come together.
+
+    Example:
+        >>> pace = Pace(every_s=60, at_once=2)
+        >>> pace.allows(), pace.allows(), pace.allows()
+        (True, True, False)
+    """
+
+    def __init__(self, every_s: float, *, at_once: int = 8) -> None:
+        self._every_s = every_s
+        self._most = float(at_once)
+        self._left = self._most
+        self._asked_at = time.monotonic()
+
+    def allows(self) -> bool:
+        """Whether what there is to say may be shown; what may counts as shown."""
+        now = time.monotonic()
+        self._left = min(self._most, self._left + (now - self._asked_at) / self._every_s)
+        self._asked_at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class Stopped(KeyboardInterrupt):
     """Somebody asked for an end from outside; rooms clean up after it as after Ctrl-C."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from nbops.progress import Stage
+from nbops.progress import Pace, Stage
 
 STORE_CHANGED = "urn:nbops:store-changed:v1"
 PROGRESS = "urn:nbops:progress:v1"
@@ -104,7 +103,7 @@ class CallEnded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProgressNews:
-    """A sink that tells the event bus where a verb stands, at most ten times a second for each stage."""
+    """A sink that tells the event bus where a verb stands, at most ten times a second in the long run."""
 
     def __init__(self, tell: Callable[[Progress], None], *, root: str, request: str) -> None:
         self._tell = tell
@@ -112,23 +111,21 @@ class ProgressNews:
         self.request = request
         self.stage: Stage | None = None
         """The stage that moved last, for whoever begins to listen only now."""
-        self._told_at: dict[int, float] = {}
+        self._pace = Pace(0.1)
 
     def began(self, stage: Stage) -> None:
         self._say(stage, "running")
 
     def moved(self, stage: Stage) -> None:
         self.stage = stage
-        if time.monotonic() - self._told_at.get(id(stage), 0.0) >= 0.1:
+        if self._pace.allows():
             self._say(stage, "running")
 
     def ended(self, stage: Stage) -> None:
         self._say(stage, "failed" if stage.failed else "ended")
-        self._told_at.pop(id(stage), None)
 
     def _say(self, stage: Stage, state: str) -> None:
         self.stage = stage
-        self._told_at[id(stage)] = time.monotonic()
         told = Progress(
             root=self.root,
             request=self.request,
