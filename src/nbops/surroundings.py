@@ -139,7 +139,22 @@ def installed(name: str) -> Installed | None:
         >>> installed("no-such-distribution") is None
         True
     """
-    return _installed(name, tuple((entry, _changed_at(entry)) for entry in sys.path))
+    return _installed(name, tuple((entry, _packages_changed_at(entry)) for entry in sys.path))
+
+
+def _packages_changed_at(folder: str) -> int:
+    """When a folder has changed, or 0 for one without packages: a notebook's own changes each time it is saved."""
+    changed_at = _changed_at(folder)
+    return changed_at if _has_packages(folder, changed_at) else 0
+
+
+@functools.lru_cache(maxsize=1024)
+def _has_packages(folder: str, _changed_at: int) -> bool:
+    try:
+        names = os.listdir(folder or ".")  # noqa: PTH208 - as above
+    except OSError:
+        return False
+    return any(name.endswith((".dist-info", ".egg-info", ".egg-link")) for name in names)
 
 
 def _changed_at(folder: str) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from nbops.deploy import docker_client, image
+from nbops.deploy import deploy, docker_client, image
+from nbops.errors import DeployError
 
 pytestmark = [pytest.mark.docker, pytest.mark.docker_files]
 
@@ -202,6 +203,26 @@ def workshop_runtime(workshop: Any, number: int) -> str:
     with docker_client.connected() as client:
         found = client.containers.get(workshop.deployment(number).handle["container"])
         return str(found.image.labels["nbops.runtime"])
+
+
+def test_an_engine_that_takes_no_single_layers_builds_an_image_with_the_same_in_it(
+    workshop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that keeps its images with containerd, or one whose runtime image was removed a moment ago."""
+    bundle, version = workshop.bundle(1)
+    found = []
+    for add in (image.add_layer, refused):
+        monkeypatch.setattr(image, "add_layer", add)
+        deploy(bundle, version, name="tiny", engine="docker", store=workshop.store, settings=workshop.settings)
+        with docker_client.connected() as client:
+            container = client.containers.get(workshop.deployment(1).handle["container"])
+            script = "import glob, os; print([(p, os.stat(p).st_mode) for p in sorted(glob.glob('/bundle/**/*'))])"
+            found.append((inside(container, script), container.image.labels, container.image.attrs["Config"]["Env"]))
+    assert found[0] == found[1]
+
+
+def refused(*_: Any, **__: Any) -> None:
+    raise DeployError("image x cannot be made: no such layer")
 
 
 def test_a_container_reaches_no_other_endpoint(workshop: Any) -> None:

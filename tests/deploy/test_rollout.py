@@ -18,6 +18,7 @@ import pytest
 
 from nbops.deploy import client, deploy, detached, docker_client, endpoints, logs, naming, predict
 from nbops.errors import ConflictError, DeployError, NotFoundError, StoreError, UsageError
+from nbops.progress import Stage, watching
 from nbops.records import Endpoint
 from nbops_serving import log
 
@@ -295,6 +296,57 @@ def test_an_interrupt_while_a_version_starts_leaves_the_live_one_alone(workshop:
     with pytest.raises(KeyboardInterrupt):
         workshop.deploy(2, body=f"open({thinking!r}, 'w').close(); time.sleep(3)")
     watcher.join()
+    assert ask(live) == [5.0]
+    assert workshop.statuses() == ["1 ready", "2 failed"]
+
+
+class Swallowing:
+    """Tells nobody of an interrupt: Python prints what a finalizer raises, and goes on."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            time.sleep(0)
+
+
+class Dropping:
+    """A sink that lets go of such an object while a version starts."""
+
+    def began(self, stage: Stage) -> None:
+        if stage.title.startswith("Start version"):
+            Swallowing()
+
+    def moved(self, _stage: Stage) -> None:
+        """Nothing is shown."""
+
+    ended = moved
+
+
+@pytest.mark.haproxy
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <function Swallowing:pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_a_finalizer_swallows_ends_the_rollout_all_the_same(workshop: Any) -> None:
+    live = workshop.deploy(1)
+    with watching(Dropping()), pytest.raises(KeyboardInterrupt):
+        workshop.deploy(2)
+    assert ask(live) == [5.0]
+    assert workshop.statuses() == ["1 ready", "2 failed"]
+
+
+@pytest.mark.haproxy
+def test_an_interrupt_right_after_the_start_leaves_no_process(workshop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = workshop.deploy(1)
+    spawn = detached.spawn
+
+    def interrupted(*args: Any, **options: Any) -> tuple[int, str]:
+        spawned = spawn(*args, **options)
+        os.kill(os.getpid(), signal.SIGINT)
+        return spawned
+
+    monkeypatch.setattr(detached, "spawn", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        workshop.deploy(2)
+    handle = workshop.deployment(2).handle
+    assert not detached.is_alive(handle["pid"], handle["started"])
     assert ask(live) == [5.0]
     assert workshop.statuses() == ["1 ready", "2 failed"]
 

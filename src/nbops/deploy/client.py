@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import http.client
+import socket
 import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +22,8 @@ from nbops.optional import loaded
 KEY_VARIABLE = "NBOPS_API_KEY"
 """The environment variable with the API key that endpoints are asked with."""
 
+_READY = b"GET /health/ready HTTP/1.1\r\nHost: health\r\nConnection: close\r\n\r\n"
+
 
 class Server(msgspec.Struct, frozen=True):
     """Whom to ask, and what is shown and expected there."""
@@ -34,11 +38,19 @@ class Server(msgspec.Struct, frozen=True):
 
 def is_ready(server: str | Server) -> bool:
     """Tell whether a server is up and has its model in."""
+    server = _server(server)
+    parts = urlsplit(server.address)
     try:
-        status, _ = _exchange(_server(server), "GET", "/health/ready", None, timeout_s=2.0)
-    except (OSError, http.client.HTTPException):
+        # By hand: this is asked again and again while a server starts, on the processor that it starts on.
+        with contextlib.ExitStack() as stack:
+            asked = stack.enter_context(socket.create_connection((parts.hostname, parts.port or 443), timeout=2.0))
+            if parts.scheme == "https":
+                context = _context(server)
+                asked = stack.enter_context(context.wrap_socket(asked, server_hostname=parts.hostname))
+            asked.sendall(_READY)
+            return asked.recv(64).split(b" ", 2)[1:2] == [b"200"]
+    except OSError:
         return False
-    return status == 200
 
 
 def is_admitted(server: Server) -> bool:
@@ -176,12 +188,16 @@ def _connection(server: Server, *, timeout_s: float) -> http.client.HTTPConnecti
     assert parts.hostname is not None
     if parts.scheme != "https":
         return http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
+    return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout_s, context=_context(server))
+
+
+def _context(server: Server) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=server.certificate)
     if server.certificate is not None:
         # The very certificate is known, so the name in it, which is that of clients' requests, says nothing more.
         context.check_hostname = False
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout_s, context=context)
+    return context
 
 
 def _exchange(

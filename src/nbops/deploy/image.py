@@ -24,6 +24,7 @@ import nbops_serving
 from nbops.deploy import sbom, wheels
 from nbops.deploy.docker_client import ENDPOINT_LABEL, PROJECT_LABEL, image_tags
 from nbops.deploy.engine import SERVER_PORT, Launch
+from nbops.deploy.layering import add_layer
 from nbops.errors import DeployError, MissingError
 from nbops.optional import need
 from nbops.progress import Stage
@@ -280,6 +281,7 @@ def build_model(client: DockerClient, base: BaseImage, launch: Launch, *, now: S
     Raises:
         DeployError: the base has another minor version of Python than the model was fitted under.
     """
+    docker = need("docker", to="deploy into a container")
     manifest = read_manifest((Path(launch.bundle_path) / MANIFEST).read_bytes())
     if manifest.python != base.target.python:
         raise DeployError(
@@ -292,27 +294,31 @@ def build_model(client: DockerClient, base: BaseImage, launch: Launch, *, now: S
     now.say("add the model")
     # A name of its own for each deployment: whoever stops one must not take the image from another.
     name = f"nbops/{launch.endpoint}:{manifest.version}-{launch.deployment_id[-8:]}"
-    context = _model_context(base, runtime, launch)
+    labels = _labels(base, runtime, launch)
     try:
-        build(client, context, name, now)
-    except DeployError as error:
-        if "parent" not in error.message:
-            raise
-        # Another deploy has found the runtime image unused and made room meanwhile; it is made again.
+        add_layer(
+            client, runtime, name, fill=lambda tar: add_folder(tar, Path(launch.bundle_path), "bundle"), labels=labels
+        )
+    except (DeployError, docker.errors.APIError):
+        # An engine that keeps its images with containerd takes them whole alone. Or another deploy has found the
+        # runtime image unused and made room meanwhile: it is made again.
         build_runtime(client, base, launch.requirements, is_signed=bool(launch.trusted_keys), now=now)
-        context.seek(0)
-        build(client, context, name, now)
+        now.say("add the model, by a build")
+        build(client, _model_context(runtime, launch, labels), name, now)
     return name
 
 
-def _model_context(base: BaseImage, runtime: str, launch: Launch) -> IO[bytes]:
-    labels = {
+def _labels(base: BaseImage, runtime: str, launch: Launch) -> dict[str, str]:
+    return {
         PROJECT_LABEL: launch.project,
         ENDPOINT_LABEL: launch.endpoint,
         "nbops.runtime": runtime,
         "nbops.base.id": base.id,
         **launch.labels,
     }
+
+
+def _model_context(runtime: str, launch: Launch, labels: Mapping[str, str]) -> IO[bytes]:
     dockerfile = f"""\
 FROM {runtime}
 COPY bundle /bundle

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nbops.deploy import client
@@ -18,7 +18,15 @@ READY_TIMEOUT_S = 120.0
 """How long a server may take until it has its model in."""
 
 
-def wait_ready(engine: Engine, started: Started, server: client.Server, *, endpoint: str, now: Stage) -> None:
+def wait_ready(
+    engine: Engine,
+    started: Started,
+    server: client.Server,
+    *,
+    endpoint: str,
+    now: Stage,
+    check: Callable[[], None],
+) -> None:
     """Wait until a server has its model in.
 
     Args:
@@ -27,6 +35,7 @@ def wait_ready(engine: Engine, started: Started, server: client.Server, *, endpo
         server: the server, as it is asked.
         endpoint: the name that it is started for.
         now: told how long it takes.
+        check: called again and again; what it raises ends the wait.
 
     Raises:
         DeployError: it ended, or takes too long; the message has what it said.
@@ -34,6 +43,7 @@ def wait_ready(engine: Engine, started: Started, server: client.Server, *, endpo
     began = time.monotonic()
     asked_at = began
     while not client.is_ready(server):
+        check()
         waited = time.monotonic() - began
         # Asking the engine costs more than asking the server: four times a second is soon enough.
         if time.monotonic() - asked_at > 0.25:

@@ -19,6 +19,7 @@ from nbops.deploy.access import PINNED, Access, lay
 from nbops.deploy.admission import Admission, has_keys, pass_on
 from nbops.deploy.edge import Edge, ProcessEdge, runtime
 from nbops.deploy.engine import Engine, Handle, Launch, Running, Started, choose, deployment_folder, engine_named
+from nbops.deploy.interrupts import Interrupts
 from nbops.deploy.proof import Proof
 from nbops.deploy.readiness import prove, wait_ready
 from nbops.deploy.recorded import live_here, recorded, refuse_foreign, unknown
@@ -213,20 +214,22 @@ class _Rollout:
             self._admission.refuse_other_scheme(self._live)
         deployment = self._new(bundle, version, chosen)
         launch = self._launch(bundle, version, deployment, port=port, has_edge=edge is not None)
-        with self._undone_on_failure():
+        with self._undone_on_failure(), Interrupts() as interrupts:
             with stage(f"Build {self._name}:{version.number}") as now:
                 built = chosen.build(launch, now=now)
                 deployment = self._save(deployment, handle=built)
             with stage(f"Start version {version.number}") as now:
-                started = self._start(chosen, launch, built, has_edge=edge is not None)
-                deployment = self._save(deployment, handle=started.handle, address=started.address)
-                wait_ready(chosen, started, self._admission.server(started.address), endpoint=self._name, now=now)
+                with interrupts.held():
+                    started = self._start(chosen, launch, built, has_edge=edge is not None)
+                    deployment = self._save(deployment, handle=started.handle, address=started.address)
+                server = self._admission.server(started.address)
+                wait_ready(chosen, started, server, endpoint=self._name, now=now, check=interrupts.check)
             self._prove(bundle, started.address)
             if examine is not None:
-                server = self._admission.server(started.address)
                 memory = functools.partial(chosen.memory_bytes, started.handle)
                 examine(Running(server.address, memory, started.handle, server.key, server.certificate))
             self._admission.leave(started.handle)
+            interrupts.check()
             deployment = self._save(deployment, status="ready", ready_at=time.time())
             endpoint = self._switch(deployment, edge, port)
         self._share_access(endpoint, edge)
