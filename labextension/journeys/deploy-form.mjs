@@ -27,6 +27,7 @@ await run(async (tour, args) => {
   const type = async (label, text) => {
     await form.getByLabel(label, { exact: true }).focus();
     await page.keyboard.press('ControlOrMeta+A');
+    await page.keyboard.press('Delete');
     await page.keyboard.type(text);
   };
   await form.getByLabel('Engine').focus();
@@ -37,6 +38,17 @@ await run(async (tour, args) => {
   found.refused = await form.getByRole('alert').innerText();
 
   await type('Endpoint', 'churn');
+  await form.getByText('More options').focus();
+  await page.keyboard.press('Enter');
+  found.more = await form.locator('details label').allInnerTexts();
+  await tour.shot('deploy-widget-more');
+  found.violations.push(...(await axeOn(tour, '.nbops-live')));
+  await type('API keys', 'nobodys.txt');
+  await page.keyboard.press('Enter');
+  await alert('nobodys.txt');
+  found.keyless = await form.getByRole('alert').innerText();
+  await type('API keys', '');
+
   await page.keyboard.press('Enter');
   await form.getByRole('button', { name: 'Cancel' }).waitFor();
   await page.keyboard.press('Enter');

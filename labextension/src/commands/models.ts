@@ -111,21 +111,55 @@ function deployFields(model: string, trans: Trans): IField[] {
       label: trans.__('Save as'),
       placeholder: `${model.replace('@', '-')}.tar`,
       help: trans.__('A file on the server that gets the proven image, for docker load; empty for none')
+    },
+    {
+      name: 'keys',
+      isAdvanced: true,
+      label: trans.__('API keys'),
+      placeholder: 'keys.txt',
+      help: trans.__(
+        'A file on the server with keys, one of which clients have to send; none takes them away'
+      )
+    },
+    {
+      name: 'tls_cert',
+      isAdvanced: true,
+      label: trans.__('TLS certificate'),
+      placeholder: 'cert.pem',
+      help: trans.__('A file on the server, in PEM, with which the address becomes an https one')
+    },
+    {
+      name: 'tls_key',
+      isAdvanced: true,
+      label: trans.__('TLS private key'),
+      placeholder: 'key.pem',
+      help: trans.__('Its file on the server, unless the certificate’s has it')
     }
   ];
 }
 
-function deployed(model: string, answers: { [name: string]: string }): Routes['deploy']['takes'] {
+type Deploy = Routes['deploy']['takes'];
+
+/** Every option of the command stands here: one that it learns and the form does not is an error of types. */
+function deployed(
+  model: string,
+  answers: { [name: string]: string }
+): { [name in keyof Required<Deploy>]: Deploy[name] } {
   const isolated = answers.engine === 'isolated';
   return {
     model,
     isolated,
+    // A variable of a notebook, which a stored model needs none of.
+    sample: undefined,
     engine: isolated ? 'process' : answers.engine || undefined,
     name: answers.name || undefined,
     base_image: answers.base_image || undefined,
     platform: answers.platform || undefined,
     push: answers.push || undefined,
-    save: answers.save || undefined
+    save: answers.save || undefined,
+    keys: answers.keys || undefined,
+    tls_cert: answers.tls_cert || undefined,
+    tls_key: answers.tls_key || undefined
   };
 }
 

@@ -23,8 +23,7 @@ function drawDeploy(place, ask, first) {
   const name = text('');
   const sample = make('select', {}, ...choices(first.samples));
   const engine = make('select', {}, ...choices(first.engines));
-  const base = text('as configured');
-  const push = text('registry.example.com/team');
+  const more = Object.fromEntries(first.more.map(option => [option.name, text(option.placeholder)]));
   const sampleRows = field('sample', 'Training rows', sample, 'From them the model’s columns and its proof are taken');
 
   const fill = () => {
@@ -51,13 +50,13 @@ function drawDeploy(place, ask, first) {
     ...field('model', 'Model', model),
     ...field('name', 'Endpoint', name, 'A new name makes a new address'),
     ...sampleRows,
-    ...field('engine', 'Engine', engine),
-    ...field('base_image', 'Base image', base, 'What a container is built on: a tag, a digest or an id'),
-    ...field('push', 'Push to', push, 'A registry that gets the proven image; empty for none')
+    ...field('engine', 'Engine', engine)
   );
+  const rest = make('details', {}, make('summary', {}, 'More options'), make('div', { class: 'fields' },
+    ...first.more.flatMap(option => field(option.name, option.label, more[option.name], option.help))));
 
   const run = isRunning => {
-    for (const control of [...fields.querySelectorAll('input,select'), start]) {
+    for (const control of [...form.querySelectorAll('input,select'), start]) {
       control.disabled = isRunning;
     }
     cancel.hidden = !isRunning;
@@ -73,12 +72,12 @@ function drawDeploy(place, ask, first) {
       event.preventDefault();
       alert.textContent = '';
       status.textContent = 'It is built, started and checked first; what answers now goes on until then.';
-      const given = { model, name, sample, engine, base_image: base, push };
-      const values = Object.fromEntries(Object.entries(given).map(([key, control]) => [key, control.value.trim()]));
+      const typed = controls =>
+        Object.fromEntries(Object.entries(controls).map(([key, control]) => [key, control.value.trim()]));
       run(true);
-      ask('deploy', values);
+      ask('deploy', { ...typed({ model, name, sample, engine }), more: typed(more) });
     }
-  }, fields, make('div', { class: 'line' }, start, cancel, status), alert, make('div', { class: 'scroll' }, stages));
+  }, fields, rest, make('div', { class: 'line' }, start, cancel, status), alert, make('div', { class: 'scroll' }, stages));
   // The notebook's own keys are not for what is typed here.
   form.addEventListener('keydown', event => event.stopPropagation());
   place.append(form);

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from nbops.errors import ConflictError, NbopsError
+from nbops.grammar import VERBS
 from nbops.grammar.completion import names_of
 from nbops.progress import Stage, Stoppable, Stopped, watching
 from nbops.records import Endpoint
@@ -20,6 +21,26 @@ from nbops.widgets.opening import Open
 
 _EVERY_S = 0.15
 """How often the page is told where it stands, in seconds."""
+
+_CONTROLS = ("model", "name", "sample", "engine", "isolated")
+"""Options with a control of their own; the last one is a choice among the engines."""
+
+_LABELS = {
+    "save": "Save as",
+    "push": "Push to",
+    "keys": "API keys",
+    "tls_cert": "TLS certificate",
+    "tls_key": "TLS private key",
+}
+_PLACEHOLDERS = {
+    "base_image": "as configured",
+    "platform": "that of the base image",
+    "save": "churn.tar",
+    "push": "registry.example.com/team",
+    "keys": "keys.txt",
+    "tls_cert": "cert.pem",
+    "tls_key": "key.pem",
+}
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,12 +53,22 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     is_variable: bool = False
 
 
+class Typed(msgspec.Struct, frozen=True, kw_only=True):
+    """An option of the command that is typed in the form, too."""
+
+    name: str
+    label: str
+    help: str
+    placeholder: str
+
+
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """What the form offers."""
 
     models: list[Choice]
     samples: list[Choice]
     engines: list[Choice]
+    more: list[Typed]
 
 
 class AskDeploy(msgspec.Struct, frozen=True, kw_only=True, tag="deploy", tag_field="kind"):
@@ -48,8 +79,8 @@ class AskDeploy(msgspec.Struct, frozen=True, kw_only=True, tag="deploy", tag_fie
     name: str = ""
     sample: str = ""
     engine: str = ""
-    base_image: str = ""
-    push: str = ""
+    more: dict[str, str] = {}
+    """The other options of the command, by name."""
 
 
 class AskCancel(msgspec.Struct, frozen=True, kw_only=True, tag="cancel", tag_field="kind"):
@@ -91,6 +122,7 @@ def show_deploy_form(namespace: Mapping[str, Any], open_project: Open) -> None:
             models=_models(namespace, names_of(workspace.store, "models")),
             samples=_samples(namespace),
             engines=_engines(names_of(workspace.store, "engines")),
+            more=typed_options(),
         )
     handle: Any = DisplayHandle()
     form = _Form(open_project, handle)
@@ -139,6 +171,20 @@ def _engines(names: list[str]) -> list[Choice]:
     ]
 
 
+def typed_options() -> list[Typed]:
+    """The options of ``deploy`` that have no control of their own: what the command learns, the form learns."""
+    return [
+        Typed(
+            name=option.name,
+            label=_LABELS.get(option.name, option.name.replace("_", " ").capitalize()),
+            help=option.help.rstrip("."),
+            placeholder=_PLACEHOLDERS.get(option.name, ""),
+        )
+        for option in next(verb for verb in VERBS if verb.name == "deploy").options
+        if option.name not in _CONTROLS
+    ]
+
+
 class _Form:
     """One form: at most one deploy at a time."""
 
@@ -182,15 +228,16 @@ class _Form:
 
     def _deployed(self, asked: AskDeploy) -> Endpoint:
         is_isolated = asked.engine == "isolated"
+        known = {option.name for option in typed_options()}
+        more: dict[str, Any] = {name: value for name, value in asked.more.items() if value and name in known}
         with self._open() as workspace:
             return workspace.deploy(
                 asked.model,
                 name=asked.name or None,
                 engine="process" if is_isolated else asked.engine or None,
                 sample=asked.sample or None,
-                base_image=asked.base_image or None,
-                push=asked.push or None,
                 isolated=is_isolated,
+                **more,
             )
 
 

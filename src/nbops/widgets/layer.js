@@ -36,6 +36,7 @@ const SHEET = `
 .nbops-live [role=alert]{color:var(--jp-error-color0,#b71c1c);white-space:pre-wrap}
 .nbops-live .fields{display:grid;grid-template-columns:max-content minmax(12em,28em);gap:6px 12px;align-items:center}
 .nbops-live .help{grid-column:2;margin-top:-4px;color:var(--jp-ui-font-color2,#616161);font-size:12px}
+.nbops-live summary{cursor:pointer;margin:6px 0;width:max-content}
 .nbops-live progress{width:140px}
 .nbops-live .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 `;
