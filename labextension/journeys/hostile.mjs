@@ -1,18 +1,6 @@
 // A project in which every text is hostile: each section lists it, each document opens, and all of it stays text.
 
-import { run } from './lab.mjs';
-
-const SECTIONS = [
-  'runs',
-  'cells',
-  'notebook',
-  'lineage',
-  'modules',
-  'sweeps',
-  'schedules',
-  'models',
-  'endpoints'
-];
+import { SECTIONS, run } from './lab.mjs';
 
 await run(async (tour, { notebook }) => {
   const { page, found } = tour;

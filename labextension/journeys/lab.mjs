@@ -191,3 +191,16 @@ export const THEMES = [
   ['dark', 'JupyterLab Dark'],
   ['contrast', 'JupyterLab Dark High Contrast']
 ];
+
+/** The panel's sections from the top. */
+export const SECTIONS = [
+  'runs',
+  'cells',
+  'notebook',
+  'lineage',
+  'modules',
+  'sweeps',
+  'schedules',
+  'models',
+  'endpoints'
+];

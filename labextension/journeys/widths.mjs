@@ -1,18 +1,6 @@
 // The panel as narrow as JupyterLab makes it, wider, and as a tab of the main area: nothing sticks out of it.
 
-import { THEMES, run } from './lab.mjs';
-
-const SECTIONS = [
-  'runs',
-  'cells',
-  'notebook',
-  'lineage',
-  'modules',
-  'sweeps',
-  'schedules',
-  'models',
-  'endpoints'
-];
+import { SECTIONS, THEMES, run } from './lab.mjs';
 
 await run(async (tour, { notebook }) => {
   const { page, found } = tour;

@@ -1,5 +1,6 @@
 import { Notification } from '@jupyterlab/apputils';
 
+import { counted } from './counted';
 import { UnderWay } from './notices';
 import { problemWords } from './problem-words';
 import { Problem, ProgressTold } from './schema';
@@ -63,10 +64,4 @@ export class CallNotice {
   }
 
   private readonly _notice: UnderWay;
-}
-
-/** How far it has come, and what is left: `3/8 runs, about 2 min left`. */
-function counted({ done, total, unit, left }: Standing): string {
-  const count = total ? `${done}/${total} ${unit ?? ''}`.trim() : '';
-  return [count, left].filter(Boolean).join(', ');
 }

@@ -15,7 +15,7 @@ import { IContext } from './tokens';
  * Draw what a cell waits for, with a button that cancels it.
  *
  * The kernel is busy with the cell and hears no widget; the button asks the server, which tells the sweep's driver
- * through the store. In a page that was loaded meanwhile it goes on with what the kernel says, and asks the store whether
+ * through the store, or interrupts the kernel where nobody else could end it. In a page that was loaded meanwhile it goes on with what the kernel says, and asks the store whether
  * the cell has ended while no page was there to hear it.
  */
 export class LiveProgress extends Widget implements IRenderMime.IRenderer {
@@ -34,7 +34,6 @@ export class LiveProgress extends Widget implements IRenderMime.IRenderer {
     this._model = model;
     this._told = model.data[LIVE] as unknown as ILiveProgress;
     this._rows.replaceChildren(...this._told.stages.map(drawn));
-    this._cancel.hidden = this._told.cancels === null;
     this._resume();
   }
 
@@ -109,7 +108,11 @@ export class LiveProgress extends Widget implements IRenderMime.IRenderer {
   private async _stop(): Promise<void> {
     this._cancel.disabled = true;
     this._cancel.textContent = this._context.trans.__('Cancelling…');
-    await this._context.app.commands.execute('nbops:cancel', { id: this._told?.cancels });
+    if (this._told?.cancels) {
+      await this._context.app.commands.execute('nbops:cancel', { id: this._told.cancels });
+    } else {
+      await placeOf(this.node, this._context)?.notebook.sessionContext.session?.kernel?.interrupt();
+    }
     this._cancel.disabled = false;
     this._cancel.textContent = this._context.trans.__('Cancel');
   }
@@ -124,10 +127,13 @@ export class LiveProgress extends Widget implements IRenderMime.IRenderer {
 function drawn(stage: ILiveProgress['stages'][number]): HTMLElement {
   const row = element('div', 'nbops-Live-row');
   row.append(element('span', 'nbops-Live-title', stage.title));
-  if (stage.total > 0 && !stage.is_over) {
+  if (!stage.is_over) {
     const bar = document.createElement('progress');
-    bar.max = stage.total;
-    bar.value = stage.done;
+    // Without a value it moves by itself, which says that it goes on.
+    if (stage.total > 0) {
+      bar.max = stage.total;
+      bar.value = stage.done;
+    }
     bar.setAttribute('aria-label', stage.title);
     row.append(bar);
   }

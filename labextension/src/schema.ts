@@ -211,6 +211,15 @@ export interface Count {
   total: number;
 }
 
+/** One metric of one run over its steps. */
+export interface Curve {
+  run_id: string;
+  metric: string;
+  steps: number[];
+  values: number[];
+  of_values: number;
+}
+
 /** A table seen by a cell or a model, known by its fingerprint and profile. */
 export interface Dataset {
   id: string;
@@ -1182,6 +1191,8 @@ export interface Routes {
   'runs/count': { takes: { where?: string; archived?: boolean; deleted?: boolean }; gives: Count };
   /** Count the cells of a run. */
   'cells/count': { takes: { run?: string }; gives: Count };
+  /** Give the metrics of runs over their steps. */
+  curves: { takes: { runs: string[] }; gives: Curve[] };
   /** List the writes after a sequence number, oldest first. */
   changes: { takes: { since?: number; limit?: number }; gives: Change[] };
   /** Say what is recorded of one notebook: its newest run and each cell's newest execution. */

@@ -108,7 +108,13 @@ class Batch:
     """For each row, the place of its request in ``requests``."""
 
 
-def read(folder: str | os.PathLike[str], since: float | None = None, until: float | None = None) -> Iterator[Batch]:
+def read(
+    folder: str | os.PathLike[str],
+    since: float | None = None,
+    until: float | None = None,
+    *,
+    heard: Callable[[int], None] | None = None,
+) -> Iterator[Batch]:
     """Read a prediction log.
 
     It may be read while servers write to it; what is not on the disk yet comes with the next call. Refused requests
@@ -118,6 +124,8 @@ def read(folder: str | os.PathLike[str], since: float | None = None, until: floa
         folder: the folder given to the server as ``--log``.
         since: leave out requests that arrived before this time, seconds since the epoch.
         until: leave out requests that arrived at this time or later.
+        heard: is told of every stretch of the log that was read how many bytes it had; ``size_of`` says how many
+            there are.
 
     Returns:
         An iterator of batches, each part in the order in which its requests were answered.
@@ -132,16 +140,26 @@ def read(folder: str | os.PathLike[str], since: float | None = None, until: floa
     """
     earliest = -float("inf") if since is None else since
     latest = float("inf") if until is None else until
-    for part in sorted(entry for entry in Path(folder).iterdir() if entry.name.endswith(SUFFIX)):
-        yield from _read_part(part, earliest, latest)
+    for part in _parts(folder):
+        if part.stat().st_mtime >= earliest:
+            yield from _read_part(part, earliest, latest, heard or (lambda _: None))
 
 
-def _read_part(part: Path, since: float, until: float) -> Iterator[Batch]:
+def size_of(folder: str | os.PathLike[str], since: float | None = None) -> int:
+    """Say how many bytes ``read`` will read; FileNotFoundError when there is no such folder."""
+    states = [part.stat() for part in _parts(folder)]
+    return sum(state.st_size for state in states if since is None or state.st_mtime >= since)
+
+
+def _parts(folder: str | os.PathLike[str]) -> list[Path]:
+    return sorted(entry for entry in Path(folder).iterdir() if entry.name.endswith(SUFFIX))
+
+
+def _read_part(part: Path, since: float, until: float, heard: Callable[[int], None]) -> Iterator[Batch]:
     header: Header | None = None
     records = msgspec.msgpack.Decoder(list[Record])
-    if part.stat().st_mtime < since:
-        return
     for payload in _frames(part):
+        heard(_FRAME.size + len(payload))
         if header is None:
             header = msgspec.msgpack.decode(payload, type=Header)
             continue

@@ -16,7 +16,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from nbops.flows.register import register_model
-from nbops.records import Firing, Model, ModelVersion, ModuleVersion, Run
+from nbops.records import Firing, Metric, Model, ModelVersion, ModuleVersion, Run, new_id
 from nbops.retrain import sweep
 from nbops.settings import load_settings
 from nbops.store import open_store
@@ -73,6 +73,29 @@ def test_nothing_sticks_out_of_the_panel_whatever_its_width(lab: Lab) -> None:
 
     assert found["sticking_out"] == []
     assert found["width_250"] < 300 < found["width_400"]
+
+
+def test_of_many_runs_the_page_says_which_curves_it_draws_and_lets_choose(lab: Lab) -> None:
+    (lab.folder / ".nbops").mkdir()
+    with Workspace.opened(lab.folder) as workspace:
+        runs = [Run(id=new_id(), name=f"run {n}", kind="named", started_at=100.0 + n) for n in range(23)]
+        workspace.store.put(*runs)
+        workspace.store.log_metrics(
+            [
+                Metric(run_id=run.id, name="loss", step=step, value=(1 + n) / (1 + step), at=1.0)
+                for n, run in enumerate(runs)
+                for step in range(5)
+            ]
+        )
+
+    found = lab.journey("curves", runs=[run.id for run in runs])
+
+    assert found["violations"] == {}
+    assert found["said"] == "8 of 23 runs are drawn: choose which"
+    assert found["all"] == "20 of 23 runs are drawn: choose which"
+    assert "More than 20 lines cannot be told apart" in found["full"]
+    assert found["can_add"] is False
+    assert found["one_less"] == "19 of 23 runs are drawn: choose which"
 
 
 def test_an_endpoint_leads_back_to_its_cell_and_file_by_mouse_and_keyboard(lab: Lab) -> None:

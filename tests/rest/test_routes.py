@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from nbops.records import (
     Definition,
     Deployment,
     Endpoint,
+    Metric,
     ModuleVersion,
     Run,
     new_id,
@@ -55,6 +57,28 @@ def test_lists_are_sorted_and_paged_by_the_server(server: Server) -> None:
     rows = server.get("runs", order_by="metrics.accuracy", limit=1, offset=1)
 
     assert [row["run"]["name"] for row in rows] == ["run 2"]
+
+
+def test_curves_are_what_has_more_than_one_value_thinned_where_there_are_many(server: Server, write: Write) -> None:
+    once, often = write(server.folder / "second", runs=2, name="curve")
+    with contextlib.closing(open_store(load_settings(server.folder / "second", env={}))) as store:
+        store.log_metrics(
+            [Metric(run_id=often.id, name="loss", step=step, value=1 / step, at=2.0) for step in range(1, 1201)]
+            + [Metric(run_id=often.id, name="stepless", step=None, value=value, at=2.0) for value in (3.0, 4.0)]
+        )
+
+    loss, stepless = server.get("curves", runs=[once.id, often.id], project="second")
+
+    assert (loss["run_id"], loss["metric"], loss["of_values"]) == (often.id, "loss", 1200)
+    assert (loss["steps"][0], loss["steps"][-1], loss["values"][-1]) == (1, 1200, 1 / 1200)
+    assert len(loss["steps"]) <= MOST_ROWS
+    assert (stepless["steps"], stepless["values"]) == ([0, 1], [3.0, 4.0])
+
+
+def test_curves_of_more_runs_than_can_be_told_apart_are_refused(server: Server) -> None:
+    answer = server.ask("GET", "curves", runs=["last"] * 21)
+    assert answer.status_code == 400
+    assert "20 runs at most" in answer.json()["detail"]
 
 
 def test_a_broken_expression_is_answered_with_the_place(server: Server) -> None:

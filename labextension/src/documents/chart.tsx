@@ -1,4 +1,5 @@
 import { IRenderMime } from '@jupyterlab/rendermime';
+import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import * as React from 'react';
 
 import { IContext } from '../tokens';
@@ -8,6 +9,8 @@ const VEGA_LITE = 'application/vnd.vegalite.v5+json';
 /** One line of a chart. */
 export interface ISeries {
   name: string;
+  /** Which of the looks of lines it has; its place among the lines when not given. */
+  look?: number;
   points: ReadonlyArray<{ x: number; y: number }>;
 }
 
@@ -21,20 +24,24 @@ export function LineChart(props: {
   const host = React.useRef<HTMLDivElement>(null);
   const surroundings = useSurroundings(host);
   const { rendermime } = props.context;
-  const spec = JSON.stringify(lines(props));
+  const { xTitle, series } = props;
+  const told = JSON.stringify({ xTitle, series });
   React.useEffect(() => {
     const node = host.current;
     if (!rendermime || !node || node.clientWidth === 0 || !rendermime.mimeTypes.includes(VEGA_LITE)) {
       return;
     }
     const renderer = rendermime.createRenderer(VEGA_LITE);
-    const fitted = { ...JSON.parse(spec), width: node.clientWidth, config: themed(node) };
+    const fitted = {
+      ...lines(JSON.parse(told), colours(node)),
+      width: node.clientWidth,
+      config: themed(node)
+    };
+    const data = { [VEGA_LITE]: fitted as unknown as ReadonlyPartialJSONObject };
     node.replaceChildren(renderer.node);
-    void renderer.renderModel(
-      rendermime.createModel({ data: { [VEGA_LITE]: fitted } }) as IRenderMime.IMimeModel
-    );
+    void renderer.renderModel(rendermime.createModel({ data }) as IRenderMime.IMimeModel);
     return () => renderer.dispose();
-  }, [spec, rendermime, surroundings]);
+  }, [told, rendermime, surroundings]);
   return (
     <figure className="nbops-Chart" aria-label={props.title}>
       <figcaption>{props.title}</figcaption>
@@ -63,7 +70,16 @@ function useSurroundings(host: React.RefObject<HTMLElement>): string {
   return seen;
 }
 
-function lines(props: { xTitle: string; series: ReadonlyArray<ISeries> }): object {
+/** Lines differ in their dashes where the colours begin anew. */
+const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3]];
+
+function lines(
+  props: { xTitle: string; series: ReadonlyArray<ISeries> },
+  palette: ReadonlyArray<string>
+): object {
+  const domain = props.series.map(({ name }) => name);
+  const looks = props.series.map(({ look }, index) => look ?? index);
+  const legend = { orient: 'bottom', title: null, columns: 2, labelLimit: 150, symbolType: 'stroke' };
   const named = props.series.length > 1 ? Math.ceil(props.series.length / 2) : 0;
   const values = props.series.flatMap(({ name, points }) => points.map(point => ({ ...point, name })));
   return {
@@ -81,7 +97,17 @@ function lines(props: { xTitle: string; series: ReadonlyArray<ISeries> }): objec
       color: {
         field: 'name',
         type: 'nominal',
-        legend: named > 0 ? { orient: 'bottom', title: null, columns: 2, labelLimit: 150 } : null
+        scale: { domain, range: looks.map(look => palette[look % palette.length]) },
+        legend: named > 0 ? legend : null
+      },
+      strokeDash: {
+        field: 'name',
+        type: 'nominal',
+        scale: {
+          domain,
+          range: looks.map(look => DASHES[Math.floor(look / palette.length) % DASHES.length])
+        },
+        legend: named > 0 ? legend : null
       },
       tooltip: [
         { field: 'name', title: 'run' },
@@ -111,15 +137,17 @@ function themed(node: Element): object {
     font: colour('--jp-ui-font-family'),
     view: { stroke: 'transparent' },
     axis: { labelColor: label, titleColor: label, gridColor: rule, domainColor: rule, tickColor: rule },
-    legend: { labelColor: label },
-    range: {
-      category: [
-        '--jp-brand-color1',
-        '--jp-warn-color1',
-        '--jp-success-color1',
-        '--jp-error-color1',
-        '--jp-info-color1'
-      ].map(colour)
-    }
+    legend: { labelColor: label }
   };
+}
+
+function colours(node: Element): string[] {
+  const style = getComputedStyle(node);
+  return [
+    '--jp-brand-color1',
+    '--jp-warn-color1',
+    '--jp-success-color1',
+    '--jp-error-color1',
+    '--jp-info-color1'
+  ].map(name => style.getPropertyValue(name).trim());
 }

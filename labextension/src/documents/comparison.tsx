@@ -3,9 +3,9 @@ import * as React from 'react';
 import { moment, number, short, text } from '../format';
 import { nbopsIcon } from '../icons';
 import { StatusMark } from '../parts/status';
-import { Comparison, Difference, Page, Run } from '../schema';
+import { Comparison, Difference, Run } from '../schema';
 import { IContext } from '../tokens';
-import { Curves } from './curves';
+import { Curves, INamedRun } from './curves';
 import { Document, openInMain } from './document';
 import { Block, Code } from './parts';
 
@@ -21,16 +21,7 @@ export function openComparison(context: IContext, runs: string[]): void {
   });
 }
 
-/** The curves of more runs are not told apart. */
-const MOST_CURVES = 8;
-
-interface ISeen {
-  comparison: Comparison;
-  /** What is known of the first runs, whose metrics are drawn. */
-  pages: ReadonlyArray<Page>;
-}
-
-class ComparisonDocument extends Document<ISeen> {
+class ComparisonDocument extends Document<Comparison> {
   constructor(
     context: IContext,
     private readonly _runs: string[]
@@ -41,27 +32,12 @@ class ComparisonDocument extends Document<ISeen> {
 
   protected override readonly tables = ['runs', 'metrics', 'params', 'cells'];
 
-  protected async ask(): Promise<ISeen> {
-    const { client, project } = this.context;
-    const options = { project: project.path };
-    const [comparison, ...pages] = await Promise.all([
-      client.call('compare', { runs: this._runs }, options),
-      ...this._runs.slice(0, MOST_CURVES).map(id => client.call('show', { id }, options))
-    ]);
-    return { comparison, pages };
+  protected ask(): Promise<Comparison> {
+    return this.context.client.call('compare', { runs: this._runs }, this.asking);
   }
 
-  protected draw({ comparison, pages }: ISeen): React.ReactElement {
+  protected draw(comparison: Comparison): React.ReactElement {
     const { trans } = this.context;
-    const names = pages.map(({ record }) => text(record.name, 40));
-    const curves = pages.map(({ record, metrics }, index) => ({
-      // Runs of one name are told apart by their ids.
-      name:
-        names.indexOf(names[index]) === names.lastIndexOf(names[index])
-          ? names[index]
-          : short(String(record.id)),
-      metrics
-    }));
     const shown = (rows: Difference[]) => rows.filter(row => row.differs || !this._onlyDifferences);
     const groups: [string, Difference[]][] = [
       [trans.__('Metrics'), shown(comparison.metrics)],
@@ -107,7 +83,7 @@ class ComparisonDocument extends Document<ISeen> {
               ))}
           </table>
         </div>
-        <Curves runs={curves} context={this.context} />
+        <Curves runs={toldApart(comparison.runs)} stamp={comparison} context={this.context} />
         {comparison.code
           .filter(change => change.diff)
           .map(change => (
@@ -167,6 +143,15 @@ function Group(props: { title: string; rows: Difference[]; width: number }): Rea
       ))}
     </tbody>
   );
+}
+
+/** Runs of one name are told apart by their ids. */
+function toldApart(runs: ReadonlyArray<Run>): INamedRun[] {
+  const names = runs.map(({ name }) => text(name, 40));
+  return runs.map(({ id }, index) => {
+    const isAlone = names.indexOf(names[index]) === names.lastIndexOf(names[index]);
+    return { id, name: isAlone && names[index] ? names[index] : `${names[index]} ${short(id)}`.trim() };
+  });
 }
 
 function nameOf(runs: Run[], id: string): string {

@@ -1,14 +1,16 @@
 import { MainAreaWidget } from '@jupyterlab/apputils';
 import { LabIcon, ReactWidget } from '@jupyterlab/ui-components';
+import { UUID } from '@lumino/coreutils';
 import { Message } from '@lumino/messaging';
 import { IDisposable } from '@lumino/disposable';
 import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
+import { ICallOptions } from '../client';
 import { IReopening } from '../open-documents';
 import { asProblem } from '../problem';
-import { ProblemAdvice, Waiting } from '../parts/advice';
-import { Problem } from '../schema';
+import { Advice, ProblemAdvice, Waiting } from '../parts/advice';
+import { Problem, ProgressTold } from '../schema';
 import { IContext } from '../tokens';
 
 /** A tab of the main area that shows one answer of the server, and asks again when it may have changed. */
@@ -20,6 +22,7 @@ export abstract class Document<T> extends ReactWidget {
     // A name without a role is not read out.
     this.node.setAttribute('role', 'region');
     context.project.news.connect(this._onNews, this);
+    context.project.progress.connect(this._onProgress, this);
   }
 
   protected abstract ask(): Promise<T>;
@@ -37,6 +40,7 @@ export abstract class Document<T> extends ReactWidget {
   override dispose(): void {
     if (!this.isDisposed) {
       this.context.project.news.disconnect(this._onNews, this);
+      this.context.project.progress.disconnect(this._onProgress, this);
       this._rest();
       super.dispose();
     }
@@ -60,10 +64,41 @@ export abstract class Document<T> extends ReactWidget {
   }
 
   protected render(): React.ReactElement {
-    if (this._problem) {
-      return <ProblemAdvice problem={this._problem} trans={this.context.trans} />;
+    const { trans } = this.context;
+    if (this._problem?.code === 'cancelled') {
+      return (
+        <Advice title={trans.__('Cancelled')} text={trans.__('Nothing was changed.')}>
+          <button className="nbops-Button" onClick={() => this.again()}>
+            {trans.__('Ask Again')}
+          </button>
+        </Advice>
+      );
     }
-    return this.answer === null ? <Waiting trans={this.context.trans} /> : this.draw(this.answer);
+    if (this._problem) {
+      return <ProblemAdvice problem={this._problem} trans={trans} />;
+    }
+    return this.answer === null ? (
+      <Waiting trans={trans} told={this._told} onCancel={() => void this._cancel()} />
+    ) : (
+      this.draw(this.answer)
+    );
+  }
+
+  /** How the one question is asked that may take long: by a name under which the server tells where it stands. */
+  protected get asking(): ICallOptions {
+    return { project: this.context.project.path, request: this._request };
+  }
+
+  private _onProgress(_: unknown, told: ProgressTold): void {
+    if (told.request === this._request && this.answer === null) {
+      this._told = told;
+      this.update();
+    }
+  }
+
+  private async _cancel(): Promise<void> {
+    // One that has come to its end meanwhile is no longer there to be stopped.
+    await this.context.client.call('calls/stop', { request: this._request }).catch(() => undefined);
   }
 
   private _look(): void {
@@ -85,6 +120,9 @@ export abstract class Document<T> extends ReactWidget {
 
   /** Ask now: another question than before. */
   protected again(): void {
+    this._problem = null;
+    this._told = null;
+    this.update();
     void this._ask();
   }
 
@@ -119,6 +157,8 @@ export abstract class Document<T> extends ReactWidget {
     }
   }
 
+  private readonly _request = UUID.uuid4();
+  private _told: ProgressTold | null = null;
   private _problem: Problem | null = null;
   private _watch: IDisposable | null = null;
   private _isStale = true;

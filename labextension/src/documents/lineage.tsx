@@ -52,7 +52,7 @@ class LineageDocument extends Document<Graph> {
   ];
 
   protected ask(): Promise<Graph> {
-    return this.context.client.call('graph', { ...this._of }, { project: this.context.project.path });
+    return this.context.client.call('graph', { ...this._of }, this.asking);
   }
 
   protected draw(graph: Graph): React.ReactElement {

@@ -33,11 +33,7 @@ class ModelDocument extends Document<ModelState> {
   protected override readonly tables = ['models', 'model_versions', 'check_results', 'artifacts'];
 
   protected ask(): Promise<ModelState> {
-    return this.context.client.call(
-      'models/one',
-      { model: this._model },
-      { project: this.context.project.path }
-    );
+    return this.context.client.call('models/one', { model: this._model }, this.asking);
   }
 
   protected draw(state: ModelState): React.ReactElement {

@@ -34,7 +34,7 @@ class ModuleDocument extends Document<ModulePage> {
     return this.context.client.call(
       'modules/page',
       { module: this._module, version: this._version, against: this._against },
-      { project: this.context.project.path }
+      this.asking
     );
   }
 

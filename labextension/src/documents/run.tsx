@@ -49,7 +49,7 @@ class RunDocument extends Document<Page> {
   ];
 
   protected ask(): Promise<Page> {
-    return this.context.client.call('show', { id: this._run }, { project: this.context.project.path });
+    return this.context.client.call('show', { id: this._run }, this.asking);
   }
 
   protected draw(page: Page): React.ReactElement {
@@ -87,7 +87,7 @@ class RunDocument extends Document<Page> {
           </Block>
         </div>
         <Reproductions page={page} context={context} />
-        <Curves runs={[{ name: text(run.name, 60), metrics: page.metrics }]} context={context} />
+        <Curves runs={[{ id: run.id, name: text(run.name, 60) }]} stamp={page} context={context} />
         <Plots of={run.id} reference={run.id} answer={page} context={context} />
         <Fits fits={page.fits} context={context} />
         <Cells page={page} context={context} />

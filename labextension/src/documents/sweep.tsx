@@ -47,7 +47,7 @@ class SweepDocument extends Document<ISeen> {
     const { client, project } = this.context;
     const options = { project: project.path };
     const [results, running] = await Promise.all([
-      client.call('results', { sweep: this._sweep, limit: PAGE, offset: this._offset }, options),
+      client.call('results', { sweep: this._sweep, limit: PAGE, offset: this._offset }, this.asking),
       client.call(
         'runs',
         { where: `sweep_id = "${this._sweep}" and status = running`, limit: MOST_RUNNING },

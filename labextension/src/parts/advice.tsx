@@ -1,7 +1,9 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { Problem } from '../schema';
+import { counted } from '../counted';
+import { text } from '../format';
+import { Problem, ProgressTold } from '../schema';
 
 /** What to do where there is nothing to show. */
 export function Advice(props: {
@@ -60,11 +62,30 @@ export function ProblemAdvice(props: { problem: Problem; trans: TranslationBundl
   }
 }
 
-/** Something is on its way. */
-export function Waiting(props: { trans: TranslationBundle }): React.ReactElement {
+/** Something is on its way; what takes long says where it stands, and can be cancelled. */
+export function Waiting(props: {
+  trans: TranslationBundle;
+  told?: ProgressTold | null;
+  onCancel?(): void;
+}): React.ReactElement {
+  const { trans, told } = props;
+  if (told) {
+    return (
+      <div className="nbops-Advice" role="status">
+        <div className="nbops-Advice-title">{told.title}</div>
+        <progress aria-label={told.title} {...(told.total ? { max: told.total, value: told.done } : {})} />
+        <div className="nbops-Advice-text">
+          {[counted(told), text(told.note, 80)].filter(Boolean).join(' · ')}
+        </div>
+        <button className="nbops-Button" onClick={props.onCancel}>
+          {trans.__('Cancel')}
+        </button>
+      </div>
+    );
+  }
   return (
     <div className="nbops-Waiting" role="status">
-      <span className="nbops-visuallyHidden">{props.trans.__('Loading')}</span>
+      <span className="nbops-visuallyHidden">{trans.__('Loading')}</span>
       {[0, 1, 2].map(row => (
         <div key={row} className="nbops-Skeleton" />
       ))}

@@ -31,24 +31,30 @@ class Bars:
 
     def __init__(self) -> None:
         self._progress: Progress | None = None
+        self._turn = threading.Lock()
         self._tasks: dict[int, TaskID] = {}
 
     def _drawn(self) -> Progress:
-        if self._progress is None:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-            self._progress = Progress(
-                SpinnerColumn(finished_text="✓"),
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=24),
-                TimeElapsedColumn(),
-                TextColumn("{task.fields[count]}"),
-                TextColumn("{task.fields[note]}", style="dim", markup=False),
-                console=Console(stderr=True),
-            )
-            self._progress.start()
+        with self._turn:
+            if self._progress is None:
+                self._progress = self._made()
         return self._progress
+
+    def _made(self) -> Progress:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        made = Progress(
+            SpinnerColumn(finished_text="✓"),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[count]}"),
+            TextColumn("{task.fields[note]}", style="dim", markup=False),
+            console=Console(stderr=True),
+        )
+        made.start()
+        return made
 
     def began(self, stage: Stage) -> None:
         """A stage starts."""
@@ -60,7 +66,7 @@ class Bars:
 
     def moved(self, stage: Stage) -> None:
         """A stage has come further."""
-        count = ", ".join(filter(None, (_counted(stage).strip(" ()"), stage.left)))
+        count = ", ".join(filter(None, (stage.count, stage.left)))
         self._drawn().update(
             self._tasks[id(stage)], completed=stage.done, total=stage.total, note=stage.note, count=count
         )
@@ -74,7 +80,7 @@ class Bars:
             completed=done,
             total=total,
             note="failed" if stage.failed else stage.note,
-            count=_counted(stage).strip(" ()"),
+            count=stage.count,
         )
 
     def close(self) -> None:
@@ -101,8 +107,9 @@ class Lines:
         """A stage starts."""
         self._open.append(stage)
         self._write(f"{stage.title} …")
-        if not self._heart.is_alive() and not self._is_over.is_set():
-            self._heart.start()
+        with self._lock:
+            if not self._heart.is_alive() and not self._is_over.is_set():
+                self._heart.start()
 
     def moved(self, stage: Stage) -> None:
         """Only a new note is worth a line of a log."""
@@ -136,4 +143,4 @@ class Lines:
 
 
 def _counted(stage: Stage) -> str:
-    return f" ({f'{stage.done:g}/{stage.total:g} {stage.unit}'.strip()})" if stage.total else ""
+    return f" ({stage.count})" if stage.count else ""

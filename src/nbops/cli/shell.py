@@ -12,6 +12,7 @@ from nbops.cli.progress import terminal
 from nbops.errors import NbopsError
 from nbops.grammar import Verb
 from nbops.grammar.commands import build, invoke
+from nbops.progress import answering
 from nbops.views import to_text, view_of
 from nbops.workspace import Workspace
 
@@ -68,7 +69,7 @@ def candidates(nouns: str) -> list[str]:
 
 
 def _do(verb: Verb, values: dict[str, Any], as_json: bool) -> tuple[Verb, Any, str]:
-    with Workspace.opened() as workspace, terminal():
+    with Workspace.opened() as workspace, terminal(), answering(f"nbops {verb.name}"):
         answer = getattr(workspace, verb.method)(**values)
         return verb, answer, _text(answer, workspace, as_json)
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import keyword
-import os
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from nbops.errors import ConflictError, ExtractError, UsageError
+from nbops.source.writing import write_whole
 
 
 def checked_name(module: str) -> str:
@@ -85,19 +84,7 @@ def write(path: Path, data: bytes) -> None:
         ExtractError: the file cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-            Path(temporary).chmod(mode)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_whole(path, data)
     except OSError as error:
         raise ExtractError(f"{path} cannot be written: {error.strerror}", hint=f"ls -ld {path.parent}") from error
 
@@ -127,12 +114,6 @@ def uninterrupted() -> Iterator[None]:
     finally:
         # None stands for a handler that was not set from Python, and cannot be set again from there.
         signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from nbops.extract.versions import current, history
 from nbops.optional import need
 from nbops.progress import stage
 from nbops.records import Environment, ModuleVersion, Run
+from nbops.source.writing import write_whole
 from nbops.store.interface import Store
 
 # 2020-01-01: archives carry times, and a fixed one gives the same bytes for the same content on every day.
@@ -81,8 +82,9 @@ def build_wheel(
         _lay_out(project, package, versions, root, number, requirements)
         now.advance(note="build")
         built = _build(project, project / "dist")
-        out.mkdir(parents=True, exist_ok=True)
-        placed = {path.suffix: shutil.copy2(path, out / path.name) for path in built}
+        for path in built:
+            write_whole(out / path.name, path.read_bytes())
+        placed = {path.suffix: out / path.name for path in built}
         now.advance()
     return Built(
         name=package, version=number, wheel=str(placed[".whl"]), sdist=str(placed[".gz"]), requirements=requirements

@@ -10,6 +10,7 @@ import msgspec
 
 from nbops.errors import UsageError
 from nbops.flows.show import cells_of, with_surroundings
+from nbops.progress import PATIENCE_S, Stage, stage
 from nbops.records import Environment, Run
 from nbops.store.interface import Store
 
@@ -66,15 +67,26 @@ def compare(store: Store, references: Sequence[str]) -> Comparison:
             hint="nbops compare RUN RUN",
         )
     runs = [with_surroundings(store, run) for run in runs]
-    environments = [_environment(store, run) for run in runs]
+    # Each is read once and its code once more, which of long sessions takes longer than all else.
+    with stage(f"Compare {len(runs)} runs", total=2 * len(runs), unit="steps", after_s=PATIENCE_S) as now:
+        return _compared(store, runs, now)
+
+
+def _compared(store: Store, runs: Sequence[Run], now: Stage) -> Comparison:
+    environments, params, metrics = [], [], []
+    for run in runs:
+        environments.append(_environment(store, run))
+        params.append(store.params(run.id))
+        metrics.append(_last_values(store, run))
+        now.advance(note=f"read {run.name}")
     return Comparison(
-        runs=runs,
-        params=_differences([store.params(run.id) for run in runs]),
-        metrics=_differences([_last_values(store, run) for run in runs]),
+        runs=list(runs),
+        params=_differences(params),
+        metrics=_differences(metrics),
         facts=_differences([_facts(run, environment) for run, environment in zip(runs, environments, strict=True)]),
         packages=[row for row in _differences([env.packages if env else {} for env in environments]) if row.differs],
         modules=_differences([_modules(run) for run in runs]),
-        code=_code(store, runs),
+        code=_code(store, runs, now),
     )
 
 
@@ -115,12 +127,15 @@ def _differences(columns: Sequence[dict[str, Any]]) -> list[Difference]:
     return rows
 
 
-def _code(store: Store, runs: Sequence[Run]) -> list[CellChange]:
-    sources = [_source_lines(store, run) for run in runs]
+def _code(store: Store, runs: Sequence[Run], now: Stage) -> list[CellChange]:
+    first = _source_lines(store, runs[0])
+    now.advance(note="compare their code")
     changes = []
-    for run, lines in zip(runs[1:], sources[1:], strict=True):
-        diff = difflib.unified_diff(sources[0], lines, fromfile=runs[0].name, tofile=run.name, lineterm="")
+    for run in runs[1:]:
+        lines = _source_lines(store, run)
+        diff = difflib.unified_diff(first, lines, fromfile=runs[0].name, tofile=run.name, lineterm="")
         changes.append(CellChange(run_id=run.id, diff="\n".join(diff)))
+        now.advance(note=f"compare the code of {run.name}")
     return changes
 
 

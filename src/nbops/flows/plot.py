@@ -14,6 +14,7 @@ from nbops.errors import BundleError, MonitorError, NbopsError, NotFoundError, U
 from nbops.flows.sweep_draws import best_runs, draws_of
 from nbops.progress import stage
 from nbops.records import Artifact, Endpoint, Model, ModelVersion, Record, Run, Sweep, new_id
+from nbops.source.writing import write_whole
 from nbops.store.blobs import Blobs
 from nbops.store.interface import Store
 
@@ -32,6 +33,7 @@ MOST_VALUES = 100_000
 """Metric values that are read of one run."""
 _SHOWN_CELLS = 32
 _SHOWN_CATEGORIES = 8
+_SHOWN_NAMES = 4
 
 
 class Plotted(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +146,7 @@ def _draws_of(
         metrics = {"metrics": lambda: _metrics(store, runs, first.name, only_stepped=True)}
         return first.name, draws_of(first, store) | metrics
     runs = [record for record in records if isinstance(record, Run)]
-    label = ", ".join(run.name for run in runs)
+    label = ", ".join(run.name for run in runs) if len(runs) <= _SHOWN_NAMES else f"{len(runs)} runs"
     return label, {"metrics": lambda: _metrics(store, runs, label)}
 
 
@@ -207,7 +209,7 @@ def _copies(drawings: Sequence[Drawing], output: str) -> list[str]:
     for drawing in drawings:
         place = path if len(drawings) == 1 else path.with_stem(f"{path.stem}-{drawing.kind}")
         try:
-            place.write_bytes(render(drawing, form))
+            write_whole(place, render(drawing, form))
         except OSError as error:
             raise UsageError(f"cannot write {place}: {error.strerror}", hint=f"ls -ld {place.parent}") from error
         written.append(str(place))

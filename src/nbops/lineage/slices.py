@@ -12,7 +12,9 @@ import msgspec
 from nbops.errors import UsageError
 from nbops.lineage.story import Story, label
 from nbops.masking.marks import marks_in
+from nbops.progress import PATIENCE_S, Stage, stage
 from nbops.records import CellExecution, Secret
+from nbops.source.writing import write_whole
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,14 +53,20 @@ def write_slice(
     Raises:
         UsageError: no cell is known that made it, or ``to`` is not a notebook's name.
     """
-    nbformat: Any = import_module("nbformat")
-    new: Any = import_module("nbformat.v4")
-
     if not targets:
         raise UsageError(f"no recorded cell made {of}", hint="nbops cells last")
     if to.suffix != ".ipynb":
         raise UsageError(f"{to} is not the name of a notebook", hint=f"--output {to.with_suffix('.ipynb')}")
-    chosen = story.leading_to(targets)
+    with stage(f"Write {to.name}", total=3, after_s=PATIENCE_S) as now:
+        return _written(story, story.leading_to(targets), of, to, secrets, now)
+
+
+def _written(
+    story: Story, chosen: Sequence[CellExecution], of: str, to: Path, secrets: Sequence[Secret], now: Stage
+) -> Slice:
+    nbformat: Any = import_module("nbformat")
+    new: Any = import_module("nbformat.v4")
+    now.advance(note=f"look at what {len(chosen):,} executions read")
     missing = sorted(
         {edge.name for execution in chosen for edge in story.edges(execution) if edge.source_id not in story.by_id}
     )
@@ -71,6 +79,7 @@ def write_slice(
         about += (
             f"\n\nSecrets it needs, each from `NBOPS_SECRET_<ID>`, the variable it came from, or a prompt:\n\n{listed}"
         )
+    now.advance(note=f"write {len(chosen):,} cells")
     cells = [new.new_markdown_cell(about)]
     if needed:
         cells.append(new.new_code_cell("import nbops"))
@@ -82,8 +91,11 @@ def write_slice(
         cells.append(cell)
     spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = new.new_notebook(cells=cells, metadata={"kernelspec": spec, "language_info": {"name": "python"}})
-    to.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, to)
+    try:
+        write_whole(to, f"{nbformat.writes(notebook)}\n".encode())
+    except OSError as error:
+        raise UsageError(f"cannot write {to}: {error.strerror}", hint=f"ls -ld {to.parent}") from error
+    now.advance()
     return Slice(
         path=str(to),
         of=of,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -92,8 +93,9 @@ class Story:
 
     def writer_before(self, name: str, execution: CellExecution) -> CellExecution | None:
         """The execution that last wrote a name before another one ran."""
-        before = [writer for writer, _ in self.writers.get(name, ()) if writer.position < execution.position]
-        return before[-1] if before else None
+        writers = self.writers.get(name, [])
+        place = bisect_left(writers, execution.position, key=lambda one: one[0].position)
+        return writers[place - 1][0] if place else None
 
     def leading_to(self, targets: Iterable[CellExecution]) -> list[CellExecution]:
         """Every execution that the given ones stand on, and they themselves, in the order they ran."""

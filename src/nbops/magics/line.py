@@ -19,6 +19,7 @@ from nbops.grammar import Verb
 from nbops.grammar.commands import build, complete, invoke
 from nbops.grammar.completion import names_of
 from nbops.magics.progress import notebook
+from nbops.progress import answering
 from nbops.records import Artifact
 from nbops.store.interface import RunSummary
 from nbops.views import bundle_of
@@ -84,7 +85,7 @@ def line_magic(shell: InteractiveShell, line: str) -> Answer | None:
         if verb.name == "deploy" and values["model"] is None and is_live:
             widgets.show_deploy_form(shell.user_ns, lambda: closing(Workspace.open(capture.root(), live=_live(shell))))
             return None
-        with notebook():
+        with notebook(), answering(f"%nbops {verb.name}"):
             value = getattr(workspace, verb.method)(**values)
         if as_json:
             return Answer(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

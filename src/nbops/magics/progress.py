@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
@@ -43,6 +44,7 @@ class Panel:
         self._handle: Any = None
         self._pace = Pace(_EVERY_S)
         self._is_over = False
+        self._turn = threading.RLock()
 
     def close(self) -> None:
         """The command is over: leave what any reader can show."""
@@ -66,6 +68,10 @@ class Panel:
     def _draw(self, *, force: bool) -> None:
         if not (self._pace.allows() or force):
             return
+        with self._turn:
+            self._draw_now()
+
+    def _draw_now(self) -> None:
         from IPython.display import DisplayHandle
 
         is_first = self._handle is None
@@ -91,7 +97,7 @@ def _live(stages: Sequence[Stage], *, display: str) -> dict[str, Any]:
 def _told(stage: Stage) -> dict[str, Any]:
     return {
         "title": _titled(stage),
-        "words": [*filter(None, (_count(stage), f"{stage.seconds:.0f} s", stage.left))],
+        "words": [*filter(None, (stage.count, f"{stage.seconds:.0f} s", stage.left))],
         "done": stage.done,
         "total": stage.total or 0,
         "is_over": stage.ended_at is not None,
@@ -103,10 +109,6 @@ def _sign(stage: Stage) -> str:
     return "✗" if stage.failed else "✓" if stage.ended_at else "…"
 
 
-def _count(stage: Stage) -> str:
-    return f"{stage.done:g}/{stage.total:g} {stage.unit}".rstrip() if stage.total else ""
-
-
 def _text(stages: Sequence[Stage]) -> str:
     return "\n".join("  ".join(part for part in (_titled(stage), *_words(stage)) if part) for stage in stages)
 
@@ -116,7 +118,7 @@ def _titled(stage: Stage) -> str:
 
 
 def _words(stage: Stage) -> tuple[str, ...]:
-    return _count(stage), f"{stage.seconds:.1f} s", stage.left, stage.note
+    return stage.count, f"{stage.seconds:.1f} s", stage.left, stage.note
 
 
 def _html(stages: Sequence[Stage]) -> str:
@@ -140,7 +142,8 @@ def _how_to_cancel(id: str) -> str:
 
 
 def _bar(stage: Stage) -> str:
-    if not stage.total or stage.ended_at:
+    if stage.ended_at:
         return ""
-    name = escape(stage.title, quote=True)
-    return f'<progress max="{stage.total:g}" value="{stage.done:g}" aria-label="{name}" style="width:120px"></progress>'
+    # Without a value it moves by itself, which says that it goes on.
+    reached = f'max="{stage.total:g}" value="{stage.done:g}" ' if stage.total else ""
+    return f'<progress {reached}aria-label="{escape(stage.title, quote=True)}" style="width:120px"></progress>'

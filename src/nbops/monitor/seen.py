@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from nbops.data import Profile
 from nbops.errors import MonitorError
 from nbops.monitor.drift import drift
-from nbops.monitor.window import References, folders_of, traffic_of
+from nbops.monitor.window import References, batches_of, folders_of, traffic_of
+from nbops.progress import PATIENCE_S, stage
 from nbops.records import ColumnDrift, Endpoint
 from nbops.store.blobs import Blobs
 from nbops.store.interface import Store
-from nbops_serving import log
 
 MOST_REQUESTS = 1_000_000
 """Requests whose times are held; the newest of a longer log."""
@@ -51,7 +51,8 @@ def seen(endpoint: Endpoint, *, store: Store, blobs: Blobs, since: float | None 
     Raises:
         MonitorError: nothing was asked, there is no log, or the model was registered without a sample.
     """
-    found = traffic_of(folders_of(endpoint, store), since, None, References(store, blobs))
+    with stage(_reading(endpoint), unit="MB", after_s=PATIENCE_S) as told:
+        found = traffic_of(folders_of(endpoint, store), since, None, References(store, blobs), told)
     most = max(found, key=lambda one: (one.rows, one.model_version_id), default=None)
     if most is None or most.reference is None or most.seen is None:
         raise _never_asked(endpoint)
@@ -76,8 +77,8 @@ def times(endpoint: Endpoint, *, store: Store, since: float | None = None) -> Ti
     """
     newest: deque[tuple[float, float]] = deque(maxlen=MOST_REQUESTS)
     count = 0
-    for folder in folders_of(endpoint, store):
-        for batch in log.read(folder, since) if folder.is_dir() else ():
+    with stage(_reading(endpoint), unit="MB", after_s=PATIENCE_S) as told:
+        for batch in batches_of(folders_of(endpoint, store), since, None, told):
             answered = [(one.at, one.latency_ms) for one in batch.requests if one.status < 400]
             newest.extend(answered)
             count += len(answered)
@@ -87,6 +88,10 @@ def times(endpoint: Endpoint, *, store: Store, since: float | None = None) -> Ti
     return Times(
         at=[at for at, _ in ordered], took_ms=[took for _, took in ordered], left_out=count - len(ordered)
     )  # fmt: skip
+
+
+def _reading(endpoint: Endpoint) -> str:
+    return f"Read the prediction log of {endpoint.name}"
 
 
 def _never_asked(endpoint: Endpoint) -> MonitorError:

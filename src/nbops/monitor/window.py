@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from typing import Any, Literal
 from nbops.data import Profile, merged, profile_from_json, profile_of
 from nbops.errors import MonitorError
 from nbops.monitor.drift import FEWEST_ROWS, LEAST_EFFECT, LEVEL, drift
-from nbops.progress import stage
+from nbops.progress import Stage, stage
 from nbops.records import ColumnDrift, Deployment, Endpoint, ModelVersion, Window, new_id
 from nbops.store.blobs import Blobs
 from nbops.store.interface import Store
@@ -54,15 +54,14 @@ def measure(
             without a sample of its training data.
     """
     now = time.time()
-    with stage(f"Measure the prediction log of {endpoint.name}", total=2) as told:
+    with stage(f"Measure the prediction log of {endpoint.name}", unit="MB") as told:
         told.say("read what was asked and answered")
-        found = traffic_of(folders_of(endpoint, store), since, until, References(store, blobs))
+        found = traffic_of(folders_of(endpoint, store), since, until, References(store, blobs), told)
         traffic = max(found, key=lambda one: (one.rows, one.model_version_id), default=None)
         if traffic is None:
             traffic = _Traffic(_latest_version_id(endpoint, store))
-        told.advance(note=f"compare {traffic.rows} rows with the training data")
+        told.say(f"compare {traffic.rows} rows with the training data")
         columns = traffic.drift(level=level, least_effect=least_effect, fewest_rows=fewest_rows)
-        told.advance()
     window = Window(
         id=new_id(),
         endpoint=endpoint.name,
@@ -244,20 +243,28 @@ def folders_of(endpoint: Endpoint, store: Store) -> list[Path]:
     return sorted(dict.fromkeys(folders))
 
 
-def traffic_of(folders: list[Path], since: float | None, until: float | None, references: References) -> list[_Traffic]:
+def traffic_of(
+    folders: list[Path], since: float | None, until: float | None, references: References, told: Stage
+) -> list[_Traffic]:
     """All traffic in the logs, by the model version that answered."""
     found: dict[str, _Traffic] = {}
-    for folder in folders:
-        if not folder.is_dir():
-            continue  # a deployment that never answered, or whose log was removed
-        for batch in log.read(folder, since, until):
-            key = batch.model_version_id
-            if key not in found:
-                found[key] = _Traffic(key, references.of(key))
-            found[key].add(batch)
+    for batch in batches_of(folders, since, until, told):
+        key = batch.model_version_id
+        if key not in found:
+            found[key] = _Traffic(key, references.of(key))
+        found[key].add(batch)
     for traffic in found.values():
         traffic.sum_up()
     return list(found.values())
+
+
+def batches_of(folders: list[Path], since: float | None, until: float | None, told: Stage) -> Iterator[log.Batch]:
+    """Read logs, and tell how many megabytes of them were read."""
+    # Missing is that of a deployment which never answered, or whose log was removed.
+    there = [folder for folder in folders if folder.is_dir()]
+    told.advance(0, total=sum(log.size_of(folder, since) for folder in there) / 1e6)
+    for folder in there:
+        yield from log.read(folder, since, until, heard=lambda size: told.advance(size / 1e6))
 
 
 def _latest_version_id(endpoint: Endpoint, store: Store) -> str:

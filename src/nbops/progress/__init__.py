@@ -7,9 +7,10 @@ it follows with ``watching(sink)``; without a sink nothing is shown and nothing 
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -33,7 +34,11 @@ class Stage:
     """What ``nbops cancel`` takes to end it from elsewhere; None where only an interrupt ends it."""
     before: float = 0
     """Units of ``done`` that were done before it began."""
+    is_shown: bool = False
+    thread: int = field(default_factory=threading.get_ident)
+    """The thread that began it, which cleans up after it."""
     _sink: Sink | None = None
+    _turn: threading.Lock = field(default_factory=threading.Lock, compare=False)
 
     def advance(self, by: float = 1, *, note: str | None = None, total: float | None = None) -> None:
         """Say that some units are done, and what goes on now."""
@@ -42,17 +47,41 @@ class Stage:
             self.total = total
         if note is not None:
             self.note = note
-        if self._sink is not None:
+        if self._sink is not None and self.is_shown:
             self._sink.moved(self)
+
+    def reach(self, done: float, total: float) -> None:
+        """Say how many of how many units are done."""
+        self.advance(done - self.done, total=total)
 
     def say(self, note: str) -> None:
         """Say what goes on now."""
         self.advance(0, note=note)
 
+    def _show(self, unless: Callable[[], bool] | None = None) -> None:
+        """Begin to show it, unless it is over: a timer may come too late."""
+        with self._turn:
+            if self._sink is not None and self.ended_at is None and not (unless and unless()):
+                try:
+                    self._sink.began(self)
+                finally:
+                    self.is_shown = True  # not before: the sink has to know it when it moves
+
+    def _end(self) -> None:
+        with self._turn:
+            self.ended_at = time.monotonic()
+        if self._sink is not None and self.is_shown:
+            self._sink.ended(self)
+
     @property
     def seconds(self) -> float:
         """How long it has taken so far, in seconds."""
         return (self.ended_at or time.monotonic()) - self.started_at
+
+    @property
+    def count(self) -> str:
+        """How far it has come: ``3/8 runs``; empty where the end is unknown."""
+        return f"{_amount(self.done)}/{_amount(self.total)} {self.unit}".rstrip() if self.total else ""
 
     @property
     def left_s(self) -> float | None:
@@ -72,8 +101,15 @@ class Stage:
         return f"about {rest / size:.0f} {unit} left"
 
 
+def _amount(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 or float(number).is_integer() else f"{number:.3g}"
+
+
 class Sink(Protocol):
-    """Where progress is shown: a terminal, a notebook output, a row of the panel."""
+    """Where progress is shown: a terminal, a notebook output, a row of the panel.
+
+    Called from whichever thread: a stage that is only shown when it takes long begins on a timer's.
+    """
 
     def began(self, stage: Stage) -> None:
         """A stage starts."""
@@ -88,12 +124,23 @@ class Sink(Protocol):
         ...
 
 
+PATIENCE_S = 1.0
+"""People wait so long for an answer before they wonder what goes on."""
+
 # A context variable follows into threads only where they copy the context; rooms that start threads do so.
 _sink: ContextVar[Sink | None] = ContextVar("nbops_progress_sink", default=None)
 
 
 @contextlib.contextmanager
-def stage(title: str, *, total: float | None = None, unit: str = "", cancels: str | None = None) -> Iterator[Stage]:
+def stage(
+    title: str,
+    *,
+    total: float | None = None,
+    unit: str = "",
+    cancels: str | None = None,
+    after_s: float = 0,
+    unless: Callable[[], bool] | None = None,
+) -> Iterator[Stage]:
     """Announce something that takes time.
 
     Args:
@@ -101,6 +148,8 @@ def stage(title: str, *, total: float | None = None, unit: str = "", cancels: st
         total: how many units it has, when that is known.
         unit: what the units are called in the plural: ``"runs"``.
         cancels: what ``nbops cancel`` takes to end it from elsewhere: a sweep's id.
+        after_s: show it only when it has taken so many seconds. For what is mostly quick: ``PATIENCE_S``.
+        unless: do not show it then where this is true.
 
     Returns:
         A context manager that gives the ``Stage`` to advance.
@@ -113,17 +162,21 @@ def stage(title: str, *, total: float | None = None, unit: str = "", cancels: st
     """
     sink = _sink.get()
     now = Stage(title, total, unit, cancels=cancels, _sink=sink)
+    # A display that a timer begins belongs to the cell that is running here.
+    later = threading.Timer(after_s, contextvars.copy_context().run, (now._show, unless))
+    later.daemon = True
     try:
-        if sink is not None:
-            sink.began(now)
+        if after_s <= 0:
+            now._show()
+        elif sink is not None:
+            later.start()
         yield now
     except BaseException:
         now.failed = True
         raise
     finally:
-        now.ended_at = time.monotonic()
-        if sink is not None:
-            sink.ended(now)
+        later.cancel()
+        now._end()
 
 
 @contextlib.contextmanager
@@ -169,6 +222,48 @@ class Pace:
         return True
 
 
+@contextlib.contextmanager
+def answering(title: str) -> Iterator[None]:
+    """Say of a whole command that it goes on, where its rooms have not said more themselves by then.
+
+    Args:
+        title: the command, as people type it.
+
+    Returns:
+        A context manager for the time of the command.
+
+    Example:
+        >>> with answering("nbops models"):
+        ...     pass
+    """
+    sink = _sink.get()
+    if sink is None:
+        yield
+        return
+    heard = _Heard(sink)
+    # A little later than theirs, which begin a little later than the command.
+    with stage(title, after_s=1.5 * PATIENCE_S, unless=lambda: heard.has_any), watching(heard):
+        yield
+
+
+class _Heard:
+    """Hands stages on, and knows whether there were any."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.has_any = False
+
+    def began(self, stage: Stage) -> None:
+        self.has_any = True
+        self._sink.began(stage)
+
+    def moved(self, stage: Stage) -> None:
+        self._sink.moved(stage)
+
+    def ended(self, stage: Stage) -> None:
+        self._sink.ended(stage)
+
+
 class Stopped(KeyboardInterrupt):
     """Somebody asked for an end from outside; rooms clean up after it as after Ctrl-C."""
 
@@ -207,7 +302,7 @@ class Stoppable:
     def began(self, stage: Stage) -> None:
         """A stage starts, unless it is over."""
         if self._thread is None:
-            self._thread = threading.get_ident()
+            self._thread = stage.thread
         self._sink.began(stage)
         self._look()
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from nbops.errors import NotFoundError, UsageError
+from nbops.plots.drawing import thinned
+from nbops.progress import PATIENCE_S, stage
 from nbops.records import (
     Artifact,
     CellExecution,
@@ -100,6 +104,62 @@ class EndpointState(msgspec.Struct, frozen=True, kw_only=True):
     """The cell that made the model."""
     windows: list[Window]
     """Measured stretches of its requests, newest first."""
+
+
+class Curve(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric of one run over its steps."""
+
+    run_id: str
+    metric: str
+    steps: list[float]
+    """The step of each value; its place among the metric's where none was logged."""
+    values: list[float]
+    of_values: int
+    """How many values there are; of more than 500 evenly spread ones are here."""
+
+
+MOST_CURVE_RUNS = 20
+MOST_CURVE_METRICS = 24
+"""Metrics of one run, the first that it logged."""
+_CURVE_POINTS = 499
+_MOST_VALUES = 100_000
+"""Values that are read of one run."""
+
+
+def curves(workspace: Workspace, values: dict[str, Any]) -> list[Curve]:
+    """Give the metrics of runs that have more than one value."""
+    references = values["runs"]
+    if len(references) > MOST_CURVE_RUNS:
+        raise UsageError(
+            f"the curves of {MOST_CURVE_RUNS} runs at most are drawn, not of {len(references)}",
+            hint="nbops plot RUN RUN",
+        )
+    runs = [workspace.store.resolve(Run, reference) for reference in references]
+    with stage("Read curves", total=len(runs), unit="runs", after_s=PATIENCE_S) as now:
+        found = []
+        for run in runs:
+            found += _curves_of(workspace, run)
+            now.advance()
+    return found
+
+
+def _curves_of(workspace: Workspace, run: Run) -> list[Curve]:
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for metric in workspace.store.metrics(run.id, limit=_MOST_VALUES):
+        line = lines.setdefault(metric.name, [])
+        line.append((len(line) if metric.step is None else metric.step, metric.value))
+    return [
+        Curve(
+            run_id=run.id,
+            metric=name,
+            steps=[step for step, _ in points],
+            values=[value for _, value in points],
+            of_values=len(line),
+        )
+        for name, line in islice(lines.items(), MOST_CURVE_METRICS)
+        for points in (thinned(sorted(line, key=itemgetter(0)), _CURVE_POINTS),)
+        if len(line) > 1
+    ]
 
 
 def count_runs(workspace: Workspace, values: dict[str, Any]) -> Count:

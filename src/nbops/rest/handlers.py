@@ -9,6 +9,7 @@ import functools
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from nbops.errors import ConflictError, NotFoundError, UsageError
-from nbops.progress import Stage, Stoppable, Stopped, watching
+from nbops.progress import Stage, Stoppable, Stopped, answering, watching
 from nbops.rest.answers import Bytes, CallStopped
 from nbops.rest.arguments import from_query, understand
 from nbops.rest.news import CallEnded, Progress, ProgressNews
@@ -41,6 +42,7 @@ class _Call:
     news: ProgressNews
     stoppable: Stoppable
     started_at: float
+    is_change: bool
 
     def state(self, request: str) -> CallState:
         now = self.news.stage or Stage("")
@@ -69,10 +71,10 @@ class Service:
         self._going_on: dict[str, _Call] = {}
 
     @contextlib.contextmanager
-    def going_on(self, verb: str, *, root: str, request: str) -> Iterator[None]:
+    def going_on(self, verb: str, *, root: str, request: str, is_change: bool = True) -> Iterator[None]:
         """Show a call's progress, let others stop it by its name, and tell its end to pages that were loaded since."""
         news = ProgressNews(self.tell, root=root, request=request)
-        call = _Call(verb, news, Stoppable(news), time.time())
+        call = _Call(verb, news, Stoppable(news), time.time(), is_change)
         ended = CallEnded(root=root, request=request, verb=verb)
         if request:
             self._going_on[request] = call
@@ -86,11 +88,16 @@ class Service:
         finally:
             if request:
                 self._going_on.pop(request, None)
-                self.tell(ended)
+                if is_change:
+                    self.tell(ended)
 
     def calls(self, root: str) -> list[CallState]:
-        """What goes on in a project just now, each call with where it stands."""
-        return [call.state(request) for request, call in [*self._going_on.items()] if call.news.root == root]
+        """What is being changed in a project just now, each call with where it stands.
+
+        A question is not among them: a page that was loaded anew asks again.
+        """
+        going_on = [*self._going_on.items()]
+        return [call.state(request) for request, call in going_on if call.news.root == root and call.is_change]
 
     def stop(self, request: str) -> CallStopped:
         """Ask a call for its end."""
@@ -176,9 +183,10 @@ class RouteHandler(NbopsHandler):
             if route.method == "GET":
                 project = self.service.projects.project(settings)
                 opened = project.reader if route.reads_store else project.without_store
-                reply = await self.service.run(self.service.readers, _read, opened, route, values)
+                with self._told(route, settings.root):
+                    reply = await self.service.run(self.service.readers, _read, opened, route, values)
             else:
-                with self.service.going_on(route.name, root=settings.root, request=self._request_name()):
+                with self._told(route, settings.root):
                     reply = await self.service.run(self.service.workers, _change, settings, route, values)
         except Exception as error:  # The fence around a request: every failure is answered.
             problem = problem_of(error)
@@ -199,6 +207,11 @@ class RouteHandler(NbopsHandler):
         if set(body) & set(query):
             raise UsageError("options belong into the body, the query has only ?project=", hint=f"POST {route.name}")
         return {**from_query(route, query), **body}
+
+    def _told(self, route: Route, root: str) -> AbstractContextManager[None]:
+        return self.service.going_on(
+            route.name, root=root, request=self._request_name(), is_change=route.method != "GET"
+        )
 
     def _request_name(self) -> str:
         return self.request.headers.get("X-Request-ID", "")[:80]
@@ -261,7 +274,10 @@ class OpenApiHandler(NbopsHandler):
 
 def _read(open_reader: Callable[[], Workspace], route: Route, values: dict[str, Any]) -> bytes | Bytes:
     try:
-        return _encoded(route.do(open_reader(), values))
+        with answering(f"nbops {route.name}"):
+            return _encoded(route.do(open_reader(), values))
+    except Stopped as error:
+        raise _cancelled(route) from error
     except NotFoundError as error:
         # A list of what is not there yet is empty, and so is what belongs to the last of no runs.
         if route.empty is not None and (error.code == "no_store" or values.get("run") == "last"):
@@ -273,11 +289,16 @@ def _change(settings: Any, route: Route, values: dict[str, Any]) -> bytes | Byte
     # Opened for the one request: whoever only looks never holds a store open for writing.
     workspace = Workspace(settings)
     try:
-        return _encoded(route.do(workspace, values))
+        with answering(f"nbops {route.name}"):
+            return _encoded(route.do(workspace, values))
     except Stopped as error:
-        raise ConflictError(f"{route.name} was cancelled", code="cancelled", hint="nbops runs") from error
+        raise _cancelled(route) from error
     finally:
         workspace.close()
+
+
+def _cancelled(route: Route) -> ConflictError:
+    return ConflictError(f"{route.name} was cancelled", code="cancelled", hint="nbops runs")
 
 
 def _encoded(reply: Any) -> bytes | Bytes:

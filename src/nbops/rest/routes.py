@@ -154,6 +154,16 @@ _OWN = (
         empty=answers.Count(total=0),
     ),
     Route(
+        name="curves",
+        method="GET",
+        action="read",
+        summary="Give the metrics of runs over their steps.",
+        options=(Option(name="runs", is_many=True, is_required=True, metavar="RUN", help="At most twenty runs."),),
+        gives=list[answers.Curve],
+        do=answers.curves,
+        empty=[],
+    ),
+    Route(
         name="changes",
         method="GET",
         action="read",

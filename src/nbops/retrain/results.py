@@ -11,6 +11,7 @@ import msgspec
 
 from nbops.errors import MissingError, NotFoundError
 from nbops.optional import need
+from nbops.progress import PATIENCE_S, stage
 from nbops.records import RunStatus, Sweep
 from nbops.retrain import snapshots
 from nbops.retrain.objective import Objective, unbeaten
@@ -109,7 +110,8 @@ def points_of(sweep: Sweep, store: Store) -> list[Point]:
         store: where its runs are.
     """
     goals = Objective.parse_all(sweep.objective)
-    found = store.search_runs(f'sweep_id = "{sweep.id}"', limit=None, shelf="all")
+    with stage(f"Read the runs of {sweep.name}", unit="runs", after_s=PATIENCE_S) as now:
+        found = store.search_runs(f'sweep_id = "{sweep.id}"', limit=None, shelf="all", told=now.reach)
     runs = sorted((one for one in found if one.run.deleted_at is None), key=lambda one: one.run.id)
     # Of several attempts at a trial the last one counts.
     last = {one.run.tags.get("trial", one.run.id): one for one in runs}

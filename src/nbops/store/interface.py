@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
@@ -119,11 +119,12 @@ class Store(Protocol):
         limit: int | None = 100,
         offset: int = 0,
         shelf: Shelf = "listed",
+        told: Callable[[int, int], None] | None = None,
     ) -> list[RunSummary]:
         """Runs that match an expression such as ``metrics.accuracy > 0.9 and params.depth = 4``, newest first.
 
         ``order_by`` is a comma-separated list of fields, each with ``-`` for descending. UsageError for an
-        expression that cannot be parsed, with the place.
+        expression that cannot be parsed, with the place. Of a long list ``told`` hears how many of how many are read.
         """
         ...
 

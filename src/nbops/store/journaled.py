@@ -370,10 +370,13 @@ class JournaledStore:
         limit: int | None = 100,
         offset: int = 0,
         shelf: Shelf = "listed",
+        told: Callable[[int, int], None] | None = None,
     ) -> list[RunSummary]:
         """Runs that match an expression such as ``metrics.accuracy > 0.9 and params.depth = 4``, newest first."""
         return self._read(
-            lambda store: store.search_runs(where, order_by=order_by, limit=limit, offset=offset, shelf=shelf)
+            lambda store: store.search_runs(
+                where, order_by=order_by, limit=limit, offset=offset, shelf=shelf, told=told
+            )
         )
 
     def count_runs(self, where: str | None = None, *, shelf: Shelf = "listed") -> int:

@@ -255,6 +255,7 @@ class SqlStore:
         limit: int | None = 100,
         offset: int = 0,
         shelf: Shelf = "listed",
+        told: Callable[[int, int], None] | None = None,
     ) -> list[RunSummary]:
         """Runs that match an expression such as ``metrics.accuracy > 0.9 and params.depth = 4``, newest first."""
         from nbops.store import where as language
@@ -265,7 +266,7 @@ class SqlStore:
             # The database passes over the offset by itself: 2 ms for 100,000 runs, against 130 ms for their ids.
             page, more = self._page(limit, max(offset, 0))
             return self._summaries(
-                [str(row[0]) for row in self._rows(searches[0].sql + page, [*searches[0].values, *more])]
+                [str(row[0]) for row in self._rows(searches[0].sql + page, [*searches[0].values, *more])], told
             )
         ids: list[str] = []
         for sql, values in searches:
@@ -274,7 +275,7 @@ class SqlStore:
                 break
             page, more = self._page(wanted, 0)
             ids += [str(row[0]) for row in self._rows(sql + page, [*values, *more])]
-        return self._summaries(ids[max(offset, 0) :])
+        return self._summaries(ids[max(offset, 0) :], told)
 
     def count_runs(self, where: str | None = None, *, shelf: Shelf = "listed") -> int:
         """Count the runs that ``search_runs`` would list without a limit."""
@@ -284,7 +285,7 @@ class SqlStore:
         sql = f"SELECT count(*) FROM runs r WHERE {condition.sql}"
         return int(self._rows(sql, condition.values)[0][0])
 
-    def _summaries(self, ids: list[str]) -> list[RunSummary]:
+    def _summaries(self, ids: list[str], told: Callable[[int, int], None] | None) -> list[RunSummary]:
         from nbops.store.interface import RunSummary
 
         table = table_of(Run)
@@ -310,6 +311,8 @@ class SqlStore:
                     metrics=metrics.get(run.id, {}),
                     cells=cells.get(run.id, 0),
                 )
+            if told is not None:
+                told(start + len(chunk), len(ids))
         # One that was removed between the two questions is not there any more.
         return [found[run_id] for run_id in ids if run_id in found]
 

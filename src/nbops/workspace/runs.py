@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from nbops.errors import NotFoundError, UsageError
+from nbops.progress import PATIENCE_S, stage
 from nbops.records import (
     Bundle,
     CellExecution,
@@ -63,7 +64,10 @@ class Runs(Opened):
     ) -> list[RunSummary]:
         """List runs, newest first, or those that match an expression."""
         shelf = shelf_of(archived=archived, deleted=deleted)
-        return self.store.search_runs(where, order_by=order_by, limit=limit, offset=offset, shelf=shelf)
+        with stage("List runs", unit="runs", after_s=PATIENCE_S) as now:
+            return self.store.search_runs(
+                where, order_by=order_by, limit=limit, offset=offset, shelf=shelf, told=now.reach
+            )
 
     def cells(self, run: str = "last", limit: int | None = 50, offset: int = 0) -> list[CellState]:
         """List the cells of a run in the order they ran, and say what has become of each since."""
