@@ -95,21 +95,41 @@ class Original:
         if self._follow and self._classes is not None:
             predictions = [self._classes[place] for place in probabilities.argmax(axis=1).tolist()]
         else:
-            predictions = plain(model.predict(given), count)
+            predictions = plain(predict_of(model)(given), count)
         return Answer(predictions, plain(probabilities, count))
 
 
-def predict_of(model: Any) -> Callable[[Any], Any]:
-    """Return what answers rows: ``predict``, or the function that the model is.
+_ASKED = ("inplace_predict", "predict", "predict_proba", "transform")
+"""How models are asked, the first that one has; XGBoost's own boosters take a matrix of their own in ``predict``."""
 
-    XGBoost's own boosters take a matrix of their own there, and what everybody else takes under another name.
+
+def is_model(candidate: Any) -> bool:
+    """Tell whether something can be asked for answers.
+
+    Example:
+        >>> is_model(abs), is_model(3)
+        (True, False)
     """
-    for name in ("inplace_predict", "predict"):
-        if hasattr(model, name):
-            found: Callable[[Any], Any] = getattr(model, name)
-            return found
-    call: Callable[[Any], Any] = model
-    return call
+    return callable(candidate) or any(hasattr(candidate, name) for name in _ASKED)
+
+
+def predict_of(model: Any) -> Callable[[Any], Any]:
+    """Return what answers rows: ``predict``, what stands for it where there is none, or the function that it is."""
+    name = next((name for name in _ASKED if hasattr(model, name)), None)
+    if name == "predict_proba":
+        return lambda given: _likeliest(model, model.predict_proba(given))
+    found: Callable[[Any], Any] = model if name is None else getattr(model, name)
+    return found
+
+
+def _likeliest(model: Any, probabilities: Any) -> list[Any]:
+    """Return every row's class of the largest probability, or its place where the model does not name its classes."""
+    classes = getattr(model, "classes_", None)
+    places = [max(range(len(row)), key=row.__getitem__) for row in plain(probabilities, len(probabilities))]
+    if classes is None:
+        return places
+    names = plain(classes, len(classes))
+    return [names[place] for place in places]
 
 
 def _use_one_thread(model: Any) -> None:
@@ -128,7 +148,7 @@ def plain(outcome: Any, count: int) -> list[Any]:
     """Turn what a model returned into plain Python values, one per row.
 
     Args:
-        outcome: an array, a Series, a DataFrame or a list.
+        outcome: an array, a sparse matrix, a Series, a DataFrame or a list.
         count: how many rows were asked.
 
     Returns:
@@ -142,6 +162,8 @@ def plain(outcome: Any, count: int) -> list[Any]:
         >>> plain(np.array([1, 2]), 2)
         [1, 2]
     """
+    if hasattr(outcome, "toarray"):
+        outcome = outcome.toarray()
     if hasattr(outcome, "to_dict") and hasattr(outcome, "columns"):
         outcome = outcome.to_dict("records")
     values = outcome.tolist() if hasattr(outcome, "tolist") else outcome

@@ -19,7 +19,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from nbops.bundle.evidence import Evidence, gather
 from nbops.bundle.export import NoExportError, export
 from nbops.bundle.ladder import prove
-from nbops.bundle.plans import NoPlanError, plan_of
+from nbops.bundle.plan_parts import NoPlanError
+from nbops.bundle.plans import plan_of
 from nbops.data import signature_of
 from nbops_serving.plan import CompiledPlan, read_plan, write_plan
 from nbops_serving.rungs import Onnx

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
 from sklearn.ensemble import StackingRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
@@ -22,7 +23,7 @@ from sklearn.tree import DecisionTreeRegressor
 from nbops_serving.bundle import open_bundle
 from nbops_serving.plan import RefusedRowError
 from nbops_serving.rows import Reader
-from nbops_serving.rungs import open_rung
+from nbops_serving.rungs import open_rung, predict_of
 
 NUMBERS = ["n0", "n1", "n2", "n3"]
 TEXTS = ["a fine film", "a dull film", "a fine plot", "dull", "fine", "what a dull plot"] * 5
@@ -135,3 +136,28 @@ def test_an_example_may_hold_scalars_of_numpy(shop, table):
     frame = pd.DataFrame({"n0": [np.float64(value) for value in table.whole["n0"]]}, dtype=object)
     model = LogisticRegression().fit(frame, table.two)
     assert served(shop, model, frame, [(0.5,)])[1] == model.predict(pd.DataFrame({"n0": [0.5]})).tolist()
+
+
+def test_a_pipeline_that_ends_in_a_transformer_answers_what_it_makes_of_a_row(shop, table):
+    frame = table.whole[NUMBERS]
+    model = make_pipeline(StandardScaler(), PCA(2)).fit(frame)
+    rows = [tuple(row) for row in frame.head(3).itertuples(index=False)]
+    np.testing.assert_allclose(served(shop, model, frame, rows)[1], model.transform(frame.head(3)), rtol=1e-4)
+
+
+def test_a_transformer_that_makes_sparse_matrices_answers_plain_numbers(shop, table):
+    frame = table.whole[["city"]]
+    model = OneHotEncoder(handle_unknown="ignore").fit(frame)
+    assert served(shop, model, frame, [("nowhere",)])[1] == [[0.0] * len(model.categories_[0])]
+
+
+@pytest.mark.parametrize(("classes", "said"), [(np.array(["no", "yes"]), ["yes", "no"]), (None, [1, 0])])
+def test_what_has_only_probabilities_says_the_likeliest_class(classes, said):
+    class Judge:
+        classes_ = classes
+
+        def predict_proba(self, shares):
+            return np.column_stack([1 - shares, shares])
+
+    predictions = predict_of(Judge())(np.array([0.8, 0.3]))
+    assert (predictions, {type(one) for one in predictions}) == (said, {type(said[0])})

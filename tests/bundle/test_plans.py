@@ -48,7 +48,8 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from nbops.bundle.evidence import UNSEEN
-from nbops.bundle.plans import NoPlanError, plan_of
+from nbops.bundle.plan_parts import NoPlanError
+from nbops.bundle.plans import plan_of
 from nbops.data import signature_of
 from nbops_serving.manifest import Dtype
 from nbops_serving.plan import CompiledPlan, RefusedRowError, read_plan, write_plan

@@ -69,7 +69,9 @@ def gather(model: Any, sample: Any, signature: Signature) -> Evidence:
         raise BundleError(
             f"the model cannot answer its own sample: {type(error).__name__}: {error}",
             code="sample_not_answered",
-            hint="pass sample= with rows of the X that model.predict takes",
+            hint="pass sample= with rows of the X that model.predict takes"
+            if hasattr(model, "predict")
+            else "a function is given all rows at once, in the form of sample=: a DataFrame, a list of dicts or an array",
         ) from error
     dtypes = dtypes_of(sample, signature)
     rows = rows_of(chosen, signature)

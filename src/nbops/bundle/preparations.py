@@ -14,7 +14,8 @@ from typing import Any, Literal
 import msgspec
 
 from nbops.bundle.evidence import Evidence
-from nbops.bundle.plans import NoPlanError, flat, pipeline_of, transformed
+from nbops.bundle.plan_parts import NoPlanError, flat, pipeline_of
+from nbops.bundle.plan_steps import transformed
 from nbops_serving.inputs import input_builder
 from nbops_serving.manifest import Signature
 from nbops_serving.operations import Preparation

@@ -21,6 +21,8 @@ from nbops.records import ModelVersion, ModuleVersion, new_id
 from nbops.store.blobs import Blobs
 from nbops.store.interface import Store
 from nbops_serving.loading import ForbiddenTypeError, reader_of
+from nbops_serving.manifest import Signature
+from nbops_serving.rungs import is_model
 from nbops_serving.seams import NotInstalledError
 
 MOST_PARAM_TEXT = 200
@@ -46,7 +48,7 @@ def register(
     """Keep a fitted model as the next version of a name.
 
     Args:
-        model: anything with ``predict``, or a function of one argument.
+        model: anything with ``predict``, else with ``predict_proba`` or ``transform``, or a function of one argument.
         name: what people call it.
         sample: rows of what it was fitted on: a DataFrame, a 2-D array, an Arrow table or a list of dicts; None when
             there is none, then nothing is known of ranges and categories.
@@ -66,15 +68,10 @@ def register(
         The version, numbered by the store.
 
     Raises:
-        UsageError: the object has no ``predict``, or the sample is no table.
+        UsageError: the object cannot be asked for answers, or the sample is no table.
         BundleError: the model cannot be stored, does not answer its sample, or loads what nobody trusted.
     """
-    if not hasattr(model, "predict") and not callable(model):
-        raise UsageError(
-            f"a {type(model).__qualname__} is no model: it has no predict and is no function",
-            code="not_a_model",
-            hint="pass a fitted estimator, a pipeline, or a function of one argument",
-        )
+    _refuse_no_model(model)
     with stage("Keep the model", total=4) as now:
         now.say("read what it takes and answers")
         signature = evidence.describe(sample, model)
@@ -86,34 +83,56 @@ def register(
             origins = origins_of(loads, notebook=notebook, modules=modules)
             now.advance(note="store it")
             stored_as, stored = store_model(model, origins=origins, trust=trust, flavour=flavour)
-        version = ModelVersion(
-            id=new_id(),
-            model=name,
-            number=0,
+        version = msgspec.structs.replace(
+            _version_of(model, name, signature, origins),
             digest=blobs.put(stored.data),
             flavour=stored_as,
-            signature=signature,
-            type_name=_type_name(model),
             run_id=run_id,
             execution_id=execution_id,
             fit_id=fit_id,
             dataset_ids=list(dataset_ids),
-            module_version_ids=origins.module_version_ids,
-            params=params_of(model),
             profile_digest=blobs.put(profile) if profile is not None else None,
             evidence_digest=blobs.put(msgspec.msgpack.encode(known)) if known is not None else None,
             types=stored.types,
-            sources={
-                path: blobs.put(content.encode() if isinstance(content, str) else content)
-                for path, content in sorted(origins.sources.items())
-            },
-            notes=origins.notes,
+            sources=_put_sources(origins, blobs),
             requirements=_requirements(loads, origins, stored_as, signature.takes),
-            python=f"{sys.version_info.major}.{sys.version_info.minor}",
-            created_at=time.time(),
         )
         now.advance(note=f"{name}: {stored_as}, {len(stored.data):,} bytes")
         return cast(ModelVersion, store.add_version(version))
+
+
+def _refuse_no_model(model: Any) -> None:
+    if not is_model(model):
+        raise UsageError(
+            f"a {type(model).__qualname__} is no model: it has neither predict nor transform, and is no function",
+            code="not_a_model",
+            hint="pass a fitted estimator, a pipeline, or a function of one argument",
+        )
+
+
+def _version_of(model: Any, name: str, signature: Signature, origins: Origins) -> ModelVersion:
+    """Say what is known of a version before anything of it is stored."""
+    return ModelVersion(
+        id=new_id(),
+        model=name,
+        number=0,
+        digest="",
+        flavour="",
+        signature=signature,
+        type_name=_type_name(model),
+        module_version_ids=origins.module_version_ids,
+        params=params_of(model),
+        notes=origins.notes,
+        python=f"{sys.version_info.major}.{sys.version_info.minor}",
+        created_at=time.time(),
+    )
+
+
+def _put_sources(origins: Origins, blobs: Blobs) -> dict[str, str]:
+    return {
+        path: blobs.put(content.encode() if isinstance(content, str) else content)
+        for path, content in sorted(origins.sources.items())
+    }
 
 
 def _type_name(model: Any) -> str:

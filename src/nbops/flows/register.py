@@ -13,7 +13,7 @@ from nbops.progress import stage
 from nbops.records import Dataset, ModelVersion, ModuleVersion, new_id
 from nbops.store.blobs import Blobs
 from nbops.store.interface import Store
-from nbops_serving.rungs import predict_of
+from nbops_serving.rungs import is_model, predict_of
 from nbops_serving.several import Several
 
 MOST_PREDICTED = 100_000
@@ -122,7 +122,7 @@ def together(models: Mapping[Any, Any]) -> Several:
 
 
 def _is_named_model(name: Any, model: Any) -> bool:
-    return isinstance(name, str) and (hasattr(model, "predict") or callable(model))
+    return isinstance(name, str) and is_model(model)
 
 
 def _looked_at(model: Any, name: str, sample: Any, run_id: str | None) -> tuple[bytes, Dataset]:
