@@ -71,7 +71,7 @@ def gather(model: Any, sample: Any, signature: Signature) -> Evidence:
             code="sample_not_answered",
             hint="pass sample= with rows of the X that model.predict takes"
             if hasattr(model, "predict")
-            else "a function is given all rows at once, in the form of sample=: a DataFrame, a list of dicts or an array",
+            else "a function is given all rows at once, in the form of sample=: a DataFrame, an array, a list of dicts",
         ) from error
     dtypes = dtypes_of(sample, signature)
     rows = rows_of(chosen, signature)
