@@ -46,6 +46,18 @@ await run(async (tour, args) => {
   found.sweep = await sweep.innerText();
   await tour.shot('swept');
 
+  // The same form searches, with a number of trials.
+  await page.getByRole('textbox', { name: /^depth/ }).fill('1..8');
+  await page.getByLabel('Trials').fill('3');
+  await page.getByRole('button', { name: 'Start 3 runs' }).click();
+  const searched = page.locator('[data-nbops-sweep]', { hasText: '3 of 3 runs' });
+  await searched.waitFor({ timeout: 90_000 });
+  found.searched = await searched.innerText();
+  await searched.dblclick();
+  const results = page.locator('.nbops-Document:visible tbody tr');
+  await results.nth(2).waitFor();
+  found.trials = await results.allInnerTexts();
+
   await tour.execute('nbops:list-sweep-runs', { sweep: await sweep.getAttribute('data-nbops-sweep') });
   await page.waitForFunction(() => document.querySelector('.nbops-Count').innerText === '2 runs');
   const first = page.locator('.nbops-Runs .nbops-Row').first();
@@ -66,7 +78,25 @@ await run(async (tour, args) => {
   // A schedule is made, run now, paused and removed.
   await tour.execute('nbops:open-panel', { section: 'schedules' });
   await page.getByText('Nothing is scheduled').waitFor();
-  await tour.execute('nbops:schedule-notebook', { notebook: args.notebook, cron: '0 3 1 1 *' });
+  const scheduling = tour.execute('nbops:schedule-notebook', { notebook: args.notebook });
+  const form = page.getByRole('dialog');
+  await form.getByLabel('Times').fill('0 3 1 1 *');
+  await form.getByLabel('When there is new data').fill('data/*.csv');
+  await form.getByLabel('When a metric is bad').fill('score');
+  await form.getByLabel(/^depth/).fill('4');
+  await form.getByText('Advanced').click();
+  await form.getByLabel('Further tries').selectOption('1');
+  await form.getByLabel('Longest time').selectOption('3600');
+  await form.getByRole('button', { name: 'Schedule' }).click();
+  // A bar is missing: the form comes back with what was typed.
+  const metric = form.getByLabel('When a metric is bad');
+  await page.getByText('metric:score cannot be understood').first().waitFor();
+  found.typed = await metric.inputValue();
+  tour.errors = tour.errors.filter(error => !/400 .*\/schedule\?/.test(error));
+  await metric.fill('score<0.9');
+  await tour.shot('schedule-form');
+  await form.getByRole('button', { name: 'Schedule' }).click();
+  await scheduling;
   const schedule = page.locator('[data-nbops-schedule]');
   await schedule.waitFor();
   found.scheduled = await schedule.innerText();

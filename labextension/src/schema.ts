@@ -650,6 +650,7 @@ export interface Point {
   note: string;
   params: { [name: string]: unknown };
   values: number[] | null;
+  metrics: { [name: string]: number };
   is_best: boolean;
   cells: number;
   started_at: number;
@@ -1134,7 +1135,7 @@ export interface Routes {
   /** List the typed parameters of a notebook. */
   parameters: { takes: { notebook: string }; gives: Parameter[] };
   /** Run a notebook with parameters through papermill, once, over a grid, or in search of the best. */
-  retrain: { takes: { notebook: string; param?: { [name: string]: unknown }; grid?: { [name: string]: unknown }; search?: string[]; trials?: number; sampler?: 'tpe' | 'random' | 'cmaes' | 'nsga2'; prune?: 'median' | 'halving' | 'hyperband' | 'none'; objective?: string; jobs?: number; name?: string; kernel?: string; cold?: boolean; timeout?: number; total_timeout?: number; retries?: number; again?: boolean; runner?: string; scheduler?: string; ship?: string[]; notify?: string[] }; gives: Sweep };
+  retrain: { takes: { notebook: string; param?: { [name: string]: unknown }; grid?: { [name: string]: unknown }; search?: string[]; trials?: number; sampler?: 'tpe' | 'random' | 'cmaes' | 'nsga2'; prune?: 'median' | 'halving' | 'hyperband' | 'none'; objective?: string; jobs?: number; name?: string; kernel?: string; cold?: boolean; timeout?: number; total_timeout?: number; retries?: number; again?: boolean; runner?: string; scheduler?: string; ship?: string[]; output?: string; notify?: string[] }; gives: Sweep };
   /** Go on with a sweep that was cut short; finished runs are not run again. */
   resume: { takes: { sweep: string; jobs?: number; cold?: boolean; total_timeout?: number; runner?: string; scheduler?: string; notify?: string[] }; gives: Sweep };
   /** Cancel a sweep or a run that is under way, in whatever process. */

@@ -1,8 +1,10 @@
+import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
 
 import { definitionsOf } from '../src/definitions';
 import { words } from '../src/kernel';
 import { Parameter } from '../src/schema';
+import { scheduleFields, scheduleWish } from '../src/schedule';
 import { plan } from '../src/sweep';
 
 const parameter = (name: string, type: Parameter['type'], more: Partial<Parameter> = {}): Parameter =>
@@ -74,6 +76,83 @@ describe('a sweep form', () => {
     [{ lr: 'fast' }, 'lr: fast (float)'],
     [{ kind: 'other' }, 'kind: other (str)']
   ])('refuses %j', (typed, problem) => expect(plan(known, typed as never).problem).toBe(problem));
+});
+
+describe('a schedule form', () => {
+  const known = [parameter('depth', 'int', { low: 1, high: 16, default: 3 }), parameter('name', 'str')];
+  const trans = nullTranslator.load('nbops');
+  const answers = (given: { [name: string]: string }) => ({
+    ...Object.fromEntries(scheduleFields(known, {}, trans).map(({ name, value }) => [name, value ?? ''])),
+    ...given
+  });
+
+  it('asks for times, conditions, parameters, and the rest below', () => {
+    const fields = scheduleFields(known, {}, trans);
+    expect(fields.map(({ name, isAdvanced }) => (isAdvanced ? `(${name})` : name))).toEqual([
+      'cron',
+      'new-data',
+      'model-age',
+      'metric',
+      'parameter depth',
+      'parameter name',
+      '(name)',
+      '(retries)',
+      '(timeout)',
+      '(notify)'
+    ]);
+    expect(fields[4]).toMatchObject({ label: 'depth (int)', placeholder: '3', help: '1..16' });
+  });
+
+  it('proposes what was answered before', () =>
+    expect(scheduleFields(known, { cron: '', metric: 'auc<1' }, trans).map(({ value }) => value)).toEqual([
+      '',
+      undefined,
+      undefined,
+      'auc<1',
+      undefined,
+      undefined,
+      undefined,
+      '0',
+      '',
+      undefined
+    ]));
+
+  it('wishes for a time alone as it opens', () =>
+    expect(scheduleWish('a.ipynb', answers({}))).toEqual({
+      notebook: 'a.ipynb',
+      cron: '0 3 * * *',
+      when: [],
+      param: {},
+      retries: 0,
+      notify: []
+    }));
+
+  it('wishes for everything that was answered', () =>
+    expect(
+      scheduleWish(
+        'a.ipynb',
+        answers({
+          cron: '',
+          'new-data': 'data/*.csv',
+          'model-age': 'churn@production>30d',
+          metric: 'auc<0.9',
+          'parameter depth': '4',
+          'parameter name': 'a b',
+          name: 'nightly',
+          retries: '2',
+          timeout: '3600',
+          notify: 'team, ops'
+        })
+      )
+    ).toEqual({
+      notebook: 'a.ipynb',
+      when: ['new-data:data/*.csv', 'model-age:churn@production>30d', 'metric:auc<0.9'],
+      param: { depth: '4', name: 'a b' },
+      name: 'nightly',
+      retries: 2,
+      timeout: 3600,
+      notify: ['team', 'ops']
+    }));
 });
 
 it('finds definitions at the top level only', () => {

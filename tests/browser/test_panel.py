@@ -219,7 +219,12 @@ def test_what_the_panel_sets_going_is_done(lab: Lab) -> None:
 
     assert found["defined"] == 2
     assert "score 1" in found["sweep"]
+    assert "score" in found["searched"]
+    scores = [float(row.split("\t")[2]) for row in found["trials"]]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
     assert "0 3 1 1 *" in found["scheduled"]
+    assert found["typed"] == "score"
     assert "def clean(rows):" in module.read_text()
     assert "def share(part, *, total):" in module.with_name("shares.py").read_text()
     with contextlib.closing(open_store(load_settings(lab.folder, env={}), read_only=True)) as store:
@@ -227,6 +232,8 @@ def test_what_the_panel_sets_going_is_done(lab: Lab) -> None:
         assert {row.run.id for row in store.search_runs()} >= {found["restored"]}
         assert found["archived"] not in {row.run.id for row in store.search_runs()}
         assert [(firing.cause, firing.status) for firing in store.find(Firing)] == [("person", "finished")]
+        [fired] = store.find(Run, firing_id=store.find(Firing)[0].id)
+        assert store.params(fired.id)["depth"] == 4
 
 
 DONE = """n = 1

@@ -84,6 +84,12 @@ def test_a_time_is_fired_once_with_its_cause_and_its_parameters(workspace: Works
     assert YEARLY in firing.reason
 
 
+def test_the_list_says_at_which_times_a_condition_is_looked_at(workspace: Workspace, notebook: Any) -> None:
+    workspace.schedule(notebook("1"), cron=YEARLY, when=["new-data:*.csv", "metric:auc<0.9"])
+
+    assert f"{YEARLY} if new-data:*.csv or metric:auc<0.9" in bundle_of(workspace.schedules())["text/plain"]
+
+
 @pytest.mark.kernel
 @pytest.mark.xdist_group("cluster-dask")
 def test_a_firing_runs_on_an_engine(workspace: Workspace, notebook: Callable[..., str], dask: Any) -> None:

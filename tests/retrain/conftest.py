@@ -1,12 +1,18 @@
-"""A project with a store, and a way to write a notebook in one line."""
+"""A project with a store, and ways to write a notebook, run it and sweep over it in one line each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
+
+from nbops.records import Run, Sweep
+from nbops.retrain import run_notebook, sweep
+from nbops.settings import Settings
+from nbops.store.interface import Store
 
 WriteNotebook = Callable[..., Path]
 
@@ -27,3 +33,23 @@ def write_notebook(project: Path) -> WriteNotebook:
         return path
 
     return write
+
+
+@pytest.fixture
+def run(store: Store, settings: Settings) -> Callable[..., Run]:
+    """Run a notebook once."""
+
+    def go(notebook: Path, **options: Any) -> Run:
+        return run_notebook(notebook, store=store, settings=settings, **options)
+
+    return go
+
+
+@pytest.fixture
+def search(store: Store, settings: Settings) -> Callable[..., Sweep]:
+    """Run a notebook over a grid, or in a search."""
+
+    def go(notebook: Path, **options: Any) -> Sweep:
+        return sweep(notebook, store=store, settings=settings, **options)
+
+    return go

@@ -16,29 +16,16 @@ from typing import Any
 
 import nbformat
 import pytest
+from executed_notebooks import printed
 
 from nbops.errors import ConflictError, StoreError
 from nbops.records import CellExecution, Run, Sweep
-from nbops.retrain import kernels, resume, run_notebook, sweep
+from nbops.retrain import kernels, resume, sweep
 from nbops.settings import Settings, load_settings
 from nbops.store import open_store
 from nbops.store.interface import Store
 
 pytestmark = pytest.mark.kernel
-
-
-@pytest.fixture
-def run(store: Store, settings: Settings) -> Any:
-    def go(notebook: Path, **options: Any) -> Run:
-        return run_notebook(notebook, store=store, settings=settings, **options)
-
-    return go
-
-
-def printed(run: Run) -> str:
-    assert run.output is not None
-    node = nbformat.read(run.output, as_version=4)
-    return "".join(output.get("text", "") for cell in node.cells for output in cell.get("outputs", []))
 
 
 def mount_small(folder: Path, size: str) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 from nbops.errors import ConflictError, NotFoundError
 from nbops.records import CellExecution, Run, Sweep
-from nbops.retrain import cancel, inputs, recipe, resume, run_notebook, sweep
+from nbops.retrain import cancel, inputs, recipe, resume, run_notebook
 from nbops.settings import Settings
 from nbops.store import open_store
 from nbops.store.interface import Store
@@ -28,14 +28,6 @@ from nbops.store.interface import Store
 pytestmark = pytest.mark.kernel
 
 SCORE = "import nbops, pathlib\nnbops.log_metric('score', n * float(pathlib.Path('data.csv').read_text()))"
-
-
-@pytest.fixture
-def search(store: Store, settings: Settings) -> Any:
-    def go(notebook: Path, **options: Any) -> Sweep:
-        return sweep(notebook, store=store, settings=settings, **options)
-
-    return go
 
 
 @pytest.fixture

@@ -99,6 +99,20 @@ def test_the_view_has_every_point_and_no_markup_of_a_users(swept: Store) -> None
     assert "ValueError" in text
 
 
+def test_without_an_objective_the_table_has_what_runs_have_logged(store: Store) -> None:
+    store.put(msgspec.structs.replace(SWEEP, objective=None))
+    run = kept(store, 1, 0.5, depth=1, kind="c")
+    names = ("b", "c", "d", "e")
+    store.log_metrics([Metric(run_id=run.id, name=name, step=None, value=2.25, at=200.0) for name in names])
+
+    found = results("train", store=store)
+
+    assert found.points[0].metrics == {"score": 0.5, **dict.fromkeys(names, 2.25)}
+    header, row = to_text(view_of(found)).splitlines()[-2:]
+    assert header.split() == ["trial", "run", "status", "depth", "kind", "b", "c", "d", "e", "took", "note"]
+    assert row.split()[5:9] == ["2.25"] * 4
+
+
 def test_a_page_of_points_keeps_the_figures_of_all(swept: Store) -> None:
     found = results("train", store=swept, limit=2, offset=1)
 

@@ -13,29 +13,16 @@ from typing import Any
 
 import nbformat
 import pytest
+from executed_notebooks import printed
 
 from nbops.errors import ConflictError, MissingError, UsageError
 from nbops.progress import Stage, watching
 from nbops.records import CellExecution, Run
-from nbops.retrain import cancel, run_notebook
+from nbops.retrain import cancel
 from nbops.settings import Settings
 from nbops.store.interface import Store
 
 pytestmark = pytest.mark.kernel
-
-
-@pytest.fixture
-def run(store: Store, settings: Settings) -> Any:
-    def go(notebook: Path, **options: Any) -> Run:
-        return run_notebook(notebook, store=store, settings=settings, **options)
-
-    return go
-
-
-def printed(run: Run) -> str:
-    assert run.output is not None
-    node = nbformat.read(run.output, as_version=4)
-    return "".join(output.get("text", "") for cell in node.cells for output in cell.get("outputs", []))
 
 
 def test_a_run_is_recorded_with_parameters_cells_metrics_and_the_executed_notebook(

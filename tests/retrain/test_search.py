@@ -18,7 +18,7 @@ import pytest
 
 from nbops.errors import UsageError
 from nbops.records import Run, Sweep
-from nbops.retrain import front, parameters, recipe, resume, space, study, sweep
+from nbops.retrain import front, parameters, recipe, resume, space, study
 from nbops.retrain.declarations import Parameter, of_source
 from nbops.retrain.space import Range
 from nbops.settings import Settings
@@ -29,14 +29,6 @@ pytest.importorskip("optuna", reason="no Optuna: pip install optuna")
 
 BOWL = "import nbops\nnbops.log_metric('loss', (x - 0.3) ** 2 + (depth - 4) ** 2)"
 DECLARED = "x: float = 0.5  # 0..1\ndepth = 2  # 1..8\nkind = 'a'  # {a, b}\nseed = 7\nflag = False\nname = 'n'"
-
-
-@pytest.fixture
-def search(store: Store, settings: Settings) -> Any:
-    def go(notebook: Path, **options: Any) -> Sweep:
-        return sweep(notebook, store=store, settings=settings, **options)
-
-    return go
 
 
 def declared(name: str) -> Parameter:
@@ -90,6 +82,7 @@ def test_a_dimension_that_cannot_be_is_refused(name: str, wanted: object, messag
 WRONG = [
     pytest.param({"search": ["x"]}, "how many runs it may make", id="no trials"),
     pytest.param({"search": ["x"], "trials": 3, "objective": None}, "what is better", id="no objective"),
+    pytest.param({"search": ["x"], "trials": 3, "objective": "max:a,min:a"}, "one metric in two ways", id="both ways"),
     pytest.param({"search": ["x"], "trials": 3, "sampler": "magic"}, "no sampler 'magic'", id="sampler"),
     pytest.param({"search": ["x"], "trials": 3, "prune": "hard"}, "no pruner 'hard'", id="pruner"),
     pytest.param({"search": ["y"], "trials": 3}, "no parameter 'y'", id="name"),

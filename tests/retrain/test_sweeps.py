@@ -12,25 +12,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 from nbops.errors import UsageError
 from nbops.progress import Stage, watching
 from nbops.records import CellExecution, Run, Sweep
-from nbops.retrain import cancel, sweep
+from nbops.retrain import cancel
 from nbops.retrain.objective import Objective
-from nbops.settings import Settings
 from nbops.store.interface import Store
+from nbops.workspace import Workspace
 
 pytestmark = pytest.mark.kernel
-
-
-@pytest.fixture
-def search(store: Store, settings: Settings) -> Any:
-    def go(notebook: Path, **options: Any) -> Sweep:
-        return sweep(notebook, store=store, settings=settings, **options)
-
-    return go
 
 
 @pytest.fixture
@@ -79,6 +72,17 @@ def test_every_combination_is_run_and_the_best_is_known(search: Any, store: Stor
     assert notes.stage is not None
     assert (notes.stage.total, notes.stage.done, notes.stage.unit) == (4, 4, "runs")
     assert notes.notes[-1] == "best score 1.6 (lr=0.2, depth=8)"
+
+
+def test_executed_notebooks_of_a_sweep_go_where_they_are_asked_to(project: Path, scored: Path) -> None:
+    with Workspace.opened(project) as workspace:
+        done = workspace.retrain("train.ipynb", grid={"lr": "0.1,0.2"}, output="memory://bucket/nightly")
+        runs = workspace.store.find(Run, sweep_id=done.id)
+
+    assert {run.output for run in runs} == {f"memory://bucket/nightly/{run.id}/train.ipynb" for run in runs}
+    for run in runs:
+        with fsspec.open(run.output, "r", encoding="utf-8") as file:
+            assert "injected-parameters" in file.read()
 
 
 def test_a_secret_that_is_varied_is_in_no_name(search: Any, store: Store, write_notebook: Any) -> None:

@@ -15,11 +15,11 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-import nbformat
+import executed_notebooks
 import pytest
 
 from nbops.records import Fit, Run
-from nbops.retrain import run_notebook, sweep
+from nbops.retrain import sweep
 from nbops.retrain.warm import key, provisioner, wire
 from nbops.settings import Settings
 from nbops.store.interface import Store
@@ -47,18 +47,14 @@ def runtime() -> Generator[Path]:
 
 
 @pytest.fixture
-def run(store: Store, settings: Settings, runtime: Path) -> Any:
-    def go(notebook: Path, **options: Any) -> Run:
-        return run_notebook(notebook, store=store, settings=settings, **options)
-
-    return go
+def run(run: Any, runtime: Path) -> Any:
+    """Runs whose zygotes are this test's own."""
+    return run
 
 
 def printed(run: Run) -> str:
     assert (run.status, run.error) == ("finished", None)
-    assert run.output is not None
-    node = nbformat.read(run.output, as_version=4)
-    return "".join(output.get("text", "") for cell in node.cells for output in cell.get("outputs", []))
+    return executed_notebooks.printed(run)
 
 
 def zygotes() -> set[int]:

@@ -1,9 +1,9 @@
-import { InputDialog } from '@jupyterlab/apputils';
-
 import { act } from '../act';
 import { moment, text } from '../format';
 import { NbopsPanel } from '../panel';
 import { statusWords } from '../parts/words';
+import type { Answers } from '../schedule';
+import { Routes } from '../schema';
 import { IContext } from '../tokens';
 import { commandOn, textArgs, textOf } from './arguments';
 import { ICommand, meantNotebook } from './command';
@@ -12,43 +12,59 @@ import { isSure } from './confirm';
 const about = (context: IContext) => context.trans.__('Id or name of the schedule');
 
 export function scheduleNotebook(context: IContext): ICommand {
-  const { trans } = context;
+  const { notebooks, trans } = context;
   return {
     id: 'nbops:schedule-notebook',
     describedBy: textArgs({
       notebook: trans.__('Path of the notebook; the active one when not given'),
-      cron: trans.__('Minute, hour, day of the month, month, day of the week')
+      cron: trans.__('Minute, hour, day of the month, month, day of the week'),
+      when: trans.__('A condition, such as new-data:data/*.csv')
     }),
     execute: async args => {
       const notebook = meantNotebook(context, args);
-      const cron = textOf(args.cron) || (notebook && (await askTimes(context, notebook)));
-      if (notebook && cron) {
-        await act(
-          context,
-          'schedule',
-          { notebook, cron },
-          {
-            doing: trans.__('Scheduling %1', notebook),
-            done: made =>
-              [
-                trans.__('%1 is due next at %2', text(made.schedule.name, 60), moment(made.next_at)),
-                ...made.notes
-              ].join('\n')
-          }
-        );
+      if (notebook === undefined) {
+        return;
+      }
+      const [cron, when] = [textOf(args.cron), textOf(args.when)];
+      if (cron || when) {
+        await schedule(context, { notebook, cron: cron || undefined, when: when ? [when] : [] });
+      } else {
+        await notebooks?.currentWidget?.context.save();
+        await askSchedule(context, notebook);
       }
     }
   };
 }
 
-async function askTimes({ trans }: IContext, notebook: string): Promise<string | null> {
-  const asked = await InputDialog.getText({
-    title: trans.__('When should %1 run?', notebook),
-    label: trans.__('Minute, hour, day of the month, month, day of the week'),
-    text: '0 3 * * *',
-    okLabel: trans.__('Schedule')
+/** Ask when and how a notebook shall run again, and once more with the same answers where they were refused. */
+async function askSchedule(context: IContext, notebook: string): Promise<void> {
+  const { client, project, trans } = context;
+  const known = await client.call('parameters', { notebook }, { project: project.path });
+  const { askForm } = await import('../parts/form');
+  const { scheduleFields, scheduleWish } = await import('../schedule');
+  let answers: Answers | null = {};
+  do {
+    answers = await askForm(trans, {
+      title: trans.__('When should %1 run?', notebook),
+      accept: trans.__('Schedule'),
+      fields: scheduleFields(known, answers, trans)
+    });
+  } while (answers && !(await schedule(context, scheduleWish(notebook, answers))));
+}
+
+async function schedule(context: IContext, wish: Routes['schedule']['takes']): Promise<boolean> {
+  const { trans } = context;
+  const made = await act(context, 'schedule', wish, {
+    doing: trans.__('Scheduling %1', wish.notebook),
+    done: ({ schedule: { name, conditions }, next_at, notes }) =>
+      [
+        conditions.length
+          ? trans.__('%1 is looked at next at %2', text(name, 60), moment(next_at))
+          : trans.__('%1 is due next at %2', text(name, 60), moment(next_at)),
+        ...notes
+      ].join('\n')
   });
-  return asked.button.accept ? asked.value : null;
+  return made !== null;
 }
 
 export function openSchedule(context: IContext, panel: NbopsPanel): ICommand {

@@ -3,11 +3,12 @@ import * as React from 'react';
 import { act } from '../act';
 import { text } from '../format';
 import { nbopsIcon } from '../icons';
+import { parameterField } from '../parameter-field';
 import { Advice } from '../parts/advice';
 import { FieldRow } from '../parts/form';
 import { statusWords } from '../parts/words';
 import { Parameter } from '../schema';
-import { plan, valuesOf } from '../sweep';
+import { plan } from '../sweep';
 import { IContext } from '../tokens';
 import { Document, openInMain } from './document';
 import { Block } from './parts';
@@ -72,12 +73,7 @@ class SweepForm extends Document<Parameter[]> {
               <FieldRow
                 key={parameter.name}
                 value={this._typed[parameter.name] ?? ''}
-                field={{
-                  name: parameter.name,
-                  label: `${parameter.name} (${parameter.type})`,
-                  placeholder: placeholder(parameter),
-                  help: help(parameter)
-                }}
+                field={parameterField(parameter)}
                 onChange={value => this._type(parameter.name, value)}
               />
             ))}
@@ -174,17 +170,4 @@ class SweepForm extends Document<Parameter[]> {
   private _trials = '';
   private _jobs = '2';
   private _isRunning = false;
-}
-
-function placeholder(parameter: Parameter): string {
-  return parameter.source || text(valuesOf(parameter).join(', '), 60);
-}
-
-function help(parameter: Parameter): string {
-  const range =
-    parameter.low !== null || parameter.high !== null
-      ? `${parameter.low ?? ''}..${parameter.high ?? ''}`
-      : '';
-  const choices = parameter.choices ? parameter.choices.map(choice => text(choice, 40)).join(', ') : '';
-  return [parameter.help, range, choices].filter(Boolean).join(' · ');
 }

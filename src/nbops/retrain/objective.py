@@ -41,11 +41,22 @@ class Objective(msgspec.Struct, frozen=True):
     def parse_all(cls, text: str | None) -> list[Objective]:
         """Read several, parted by commas; none when there is no text.
 
+        Raises:
+            UsageError: one of them says neither, or two name the same metric.
+
         Example:
             >>> [goal.direction for goal in Objective.parse_all("max:accuracy,min:seconds")]
             ['max', 'min']
         """
-        return [cls.parse(part.strip()) for part in text.split(",")] if text is not None else []
+        goals = [cls.parse(part.strip()) for part in text.split(",")] if text is not None else []
+        names = [goal.metric for goal in goals]
+        if len({*names}) < len(names):
+            raise UsageError(
+                f"{text!r} wants one metric in two ways",
+                code="wrong_objective",
+                hint="--objective max:accuracy,min:seconds",
+            )
+        return goals
 
     def is_better(self, value: float, than: float | None) -> bool:
         """Tell whether a value beats another; NaN beats nothing."""

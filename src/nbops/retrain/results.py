@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nbops.store.interface import Store
 
 _FEWEST_POINTS = 4
+_MOST_METRICS = 20
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +40,8 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     """Those that the sweep varies."""
     values: list[float] | None
     """What it reached in each objective; None when it did not."""
+    metrics: dict[str, float] = {}
+    """The last values that it logged, where the sweep has no objective to be told by."""
     is_best: bool = False
     """Whether no other beats it: the best run, or one of the Pareto front."""
     cells: int = 0
@@ -137,6 +140,7 @@ def _point(one: RunSummary, sweep: Sweep, goals: Sequence[Objective]) -> Point:
         note=", ".join(notes),
         params={name: one.params[name] for name in sweep.space if name in one.params},
         values=_reached(one, goals),
+        metrics={} if goals else dict(list(one.metrics.items())[:_MOST_METRICS]),
         cells=one.cells,
         started_at=run.started_at,
         ended_at=run.ended_at,

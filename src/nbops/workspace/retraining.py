@@ -57,6 +57,7 @@ class Retraining(Opened):
         runner: str = "local",
         scheduler: str | None = None,
         ship: Sequence[str] = (),
+        output: str | None = None,
         notify: Sequence[str] = (),
     ) -> Sweep:
         """Run a notebook with parameters through papermill, once, over a grid, or in search of the best."""
@@ -88,6 +89,7 @@ class Retraining(Opened):
             runner=runner,
             scheduler=scheduler,
             ship=ship,
+            output=output,
             # A workflow or a cluster's job says so when it is a timer that calls.
             cause=os.environ.get("NBOPS_CAUSE") or "person",
         )

@@ -81,13 +81,20 @@ RETRAINING: tuple[Verb, ...] = (
             RUNNER,
             SCHEDULER,
             SHIP,
+            Option(
+                name="output",
+                short="-o",
+                metavar="FOLDER",
+                help="Where executed notebooks go: a folder, or an address such as s3://bucket/runs.",
+            ),
             NOTIFY,
         ),
         examples=(
-            "retrain churn.ipynb --grid depth=2,4,8 --runner dask --scheduler tcp://10.0.0.5:8786 --jobs 8",
             "retrain churn.ipynb -p lr=0.1 --notify team",
             "retrain churn.ipynb --grid depth=2,4,8 --grid lr=0.1,0.01 --objective max:accuracy --jobs 2",
             'retrain churn.ipynb --search depth --search "lr=1e-4..1 log" --trials 30 --objective max:accuracy',
+            "retrain churn.ipynb --grid depth=2,4,8 --runner dask --scheduler tcp://10.0.0.5:8786 --jobs 8",
+            "retrain churn.ipynb --grid depth=2,4 --output s3://bucket/runs",
         ),
     ),
     Verb(

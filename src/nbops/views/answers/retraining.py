@@ -17,6 +17,7 @@ from nbops.workspace import Cancelled
 
 _MOST_NAMES = 8
 _MOST_CELLS = 340
+_MOST_METRICS = 4
 
 
 @list_of(Parameter)
@@ -98,10 +99,16 @@ def points_and_importance(answer: SweepResults) -> list[Part]:
     return parts
 
 
-def _points(answer: SweepResults) -> Table:
-    names = list(answer.sweep.space)[:_MOST_NAMES]
+def _told(answer: SweepResults) -> tuple[list[str], list[str], list[str]]:
+    """Parameters, metrics of the objectives, and metrics of runs without one, as far as there are columns for them."""
+    logged = dict.fromkeys(name for point in answer.points for name in point.metrics)
     goals = [goal.partition(":")[2] for goal in answer.objectives]
-    columns = ["trial", "run", "status", *names, *goals, "took", "note"]
+    return list(answer.sweep.space)[:_MOST_NAMES], goals, list(logged)[:_MOST_METRICS]
+
+
+def _points(answer: SweepResults) -> Table:
+    names, goals, logged = _told(answer)
+    columns = ["trial", "run", "status", *names, *goals, *logged, "took", "note"]
     rows = [
         [
             str(point.trial),
@@ -109,12 +116,13 @@ def _points(answer: SweepResults) -> Table:
             point.status,
             *(_brief(number(point.params.get(name)), 24) for name in names),
             *(map(number, point.values) if point.values else [""] * len(goals)),
+            *(number(point.metrics[name]) if name in point.metrics else "" for name in logged),
             "" if point.seconds is None else took(point.seconds),
             _brief(first_line(point.note), 60),
         ]
         for point in answer.points[: _most_rows(len(columns))]
     ]
-    numeric = frozenset({0, *range(3, 4 + len(names) + len(goals))})
+    numeric = frozenset({0, *range(3, 4 + len(names) + len(goals) + len(logged))})
     marked = frozenset(place for place, point in enumerate(answer.points) if point.is_best)
     return Table(columns, rows, numeric=numeric, status=frozenset({2}), marked=marked, empty="no run has begun")
 
@@ -125,7 +133,7 @@ def _most_rows(columns: int) -> int:
 
 
 def _cut(answer: SweepResults) -> list[Part]:
-    shown = min(len(answer.points), _most_rows(5 + min(len(answer.sweep.space), _MOST_NAMES) + len(answer.objectives)))
+    shown = min(len(answer.points), _most_rows(5 + sum(map(len, _told(answer)))))
     total, first = sum(answer.counts.values()), answer.offset
     notes: list[Part] = []
     if shown < total:

@@ -22,7 +22,7 @@ def _schedules(answer: Sequence[ScheduleState]) -> list[Part]:
             state.schedule.name,
             "paused" if state.next_at is None else (state.last.status if state.last else "waiting"),
             state.schedule.notebook,
-            " or ".join([state.schedule.cron, *state.schedule.conditions]),
+            _when(state.schedule),
             when(state.next_at),
             when(state.last.started_at) if state.last else "",
             ", ".join(state.schedule.installed) or "nbops watch",
@@ -31,6 +31,11 @@ def _schedules(answer: Sequence[ScheduleState]) -> list[Part]:
     ]
     columns = ["schedule", "status", "notebook", "when", "next", "last", "called by"]
     return [Table(columns, rows, status=frozenset({1}))]
+
+
+def _when(schedule: Schedule) -> str:
+    conditions = " or ".join(schedule.conditions)
+    return f"{schedule.cron} if {conditions}" if conditions else schedule.cron
 
 
 @list_of(Firing)
