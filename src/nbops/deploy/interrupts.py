@@ -51,7 +51,7 @@ class Interrupts:
             yield
         finally:
             self._is_held = False
-        self.check()
+            self.check()
 
     def _notice(self, signum: int, frame: FrameType | None) -> None:
         self._has_come = True

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from nbops.deploy import client
 from nbops.deploy.engine import Engine, Started
+from nbops.deploy.interrupts import Interrupts
 from nbops.deploy.proof import Proof, mismatches
 from nbops.errors import DeployError
 from nbops.progress import Stage, stage
@@ -25,7 +26,7 @@ def wait_ready(
     *,
     endpoint: str,
     now: Stage,
-    check: Callable[[], None],
+    interrupts: Interrupts,
 ) -> None:
     """Wait until a server has its model in.
 
@@ -35,27 +36,33 @@ def wait_ready(
         server: the server, as it is asked.
         endpoint: the name that it is started for.
         now: told how long it takes.
-        check: called again and again; what it raises ends the wait.
+        interrupts: notices those that come meanwhile; each ends the wait between two questions, so that no socket is
+            left open by one that came just after it was opened.
 
     Raises:
         DeployError: it ended, or takes too long; the message has what it said.
     """
     began = time.monotonic()
     asked_at = began
-    while not client.is_ready(server):
-        check()
+    while not _is_ready(server, interrupts):
         waited = time.monotonic() - began
         # Asking the engine costs more than asking the server: four times a second is soon enough.
         if time.monotonic() - asked_at > 0.25:
             asked_at = time.monotonic()
             now.say(f"wait until it is ready, {waited:.0f} s")
-            condition = engine.condition(started.handle)
+            with interrupts.held():
+                condition = engine.condition(started.handle)
             if condition.state != "running":
                 raise _start_failure(engine, started, endpoint, f"ended before it was ready ({condition.message})")
         if waited > READY_TIMEOUT_S:
             raise _start_failure(engine, started, endpoint, f"was not ready after {READY_TIMEOUT_S:.0f} s")
         time.sleep(0.015)
     now.say(f"ready on {started.address}")
+
+
+def _is_ready(server: client.Server, interrupts: Interrupts) -> bool:
+    with interrupts.held():
+        return client.is_ready(server)
 
 
 def _start_failure(engine: Engine, started: Started, endpoint: str, what: str) -> DeployError:

@@ -223,7 +223,7 @@ class _Rollout:
                     started = self._start(chosen, launch, built, has_edge=edge is not None)
                     deployment = self._save(deployment, handle=started.handle, address=started.address)
                 server = self._admission.server(started.address)
-                wait_ready(chosen, started, server, endpoint=self._name, now=now, check=interrupts.check)
+                wait_ready(chosen, started, server, endpoint=self._name, now=now, interrupts=interrupts)
             self._prove(bundle, started.address)
             if examine is not None:
                 memory = functools.partial(chosen.memory_bytes, started.handle)
