@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from nbops.deploy import deploy, docker_client, image
 from nbops.errors import DeployError
+from nbops.records import Run, new_id
 
 pytestmark = [pytest.mark.docker, pytest.mark.docker_files]
 
@@ -160,6 +162,32 @@ def test_labels_lead_from_the_container_to_the_run_and_the_model(workshop: Any, 
     assert labels["nbops.endpoint"] == "tiny"
     assert len(labels["nbops.bundle"]) == 64
     assert labels["nbops.base.id"].startswith("sha256:")
+
+
+def test_labels_name_the_run_and_the_commit_that_made_the_model(workshop: Any) -> None:
+    run = Run(id=new_id(), name="fit", kind="session", status="finished", started_at=1.0, git_commit="c0ffee" * 6)
+    workshop.store.put(run)
+    bundle, version = workshop.bundle(1)
+    made = msgspec.structs.replace(version, run_id=run.id)
+    deploy(bundle, made, name="tiny", engine="docker", store=workshop.store, settings=workshop.settings)
+    with docker_client.connected() as client:
+        found = client.containers.get(workshop.deployment(1).handle["container"])
+    # On the image as well, which may be brought elsewhere.
+    for labels in (found.labels, found.image.labels):
+        assert (labels["nbops.run"], labels["nbops.commit"]) == (run.id, "c0ffee" * 6)
+
+
+def test_a_retrained_model_is_one_layer_more_on_the_same_runtime_image(workshop: Any) -> None:
+    layers = []
+    for number in (1, 2):
+        workshop.deploy(number)
+        with docker_client.connected() as client:
+            runtime = client.images.get(workshop_runtime(workshop, number)).attrs["RootFS"]["Layers"]
+            container = client.containers.get(workshop.deployment(number).handle["container"])
+            layers.append(container.image.attrs["RootFS"]["Layers"])
+        assert layers[-1][:-1] == runtime
+    assert layers[0][:-1] == layers[1][:-1]
+    assert layers[0][-1] != layers[1][-1]
 
 
 def test_the_parts_list_names_every_package_that_is_there(container: Any) -> None:

@@ -457,6 +457,15 @@ def test_an_unknown_endpoint_is_said_with_the_known_ones(workshop: Any, call: st
 
 
 @pytest.mark.haproxy
+def test_a_stopped_endpoint_is_not_said_to_be_unknown(workshop: Any) -> None:
+    workshop.deploy(1)
+    workshop.stop()
+    with pytest.raises(NotFoundError, match="endpoint tiny was stopped, and nothing of it runs") as caught:
+        workshop.rollback()
+    assert caught.value.hint == "nbops deployments tiny  # then: nbops deploy MODEL@N --name tiny"
+
+
+@pytest.mark.haproxy
 def test_rollback_without_an_older_version_says_so(workshop: Any) -> None:
     workshop.deploy(1)
     with pytest.raises(NotFoundError, match="no older version"):

@@ -98,3 +98,13 @@ def test_colour_is_for_terminals_only() -> None:
     parts = view_of([summary()])
     assert "\x1b[32mfinished" in to_text(parts, colour=True)
     assert "\x1b" not in to_text(parts)
+
+
+class Derived(Run, frozen=True, kw_only=True):
+    """As an endpoint in a person's hand is one that the store has, and more."""
+
+
+def test_a_list_of_a_derived_kind_is_shown_as_the_kind() -> None:
+    run = Run(id=new_id(), name="r", kind="session", status="finished", started_at=time.time())
+    derived = Derived(**{field: getattr(run, field) for field in run.__struct_fields__})
+    assert to_text(view_of([derived])) == to_text(view_of([run]))

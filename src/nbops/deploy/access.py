@@ -88,7 +88,7 @@ def keys_text(access: Access) -> str:
     """
     if access.keys in (None, WITHOUT):
         return ""
-    text = _read(access.keys, "API keys", "python -m nbops_serving.keys NAME >> FILE")
+    text = _read(access.keys, "API keys", f"python -m nbops_serving.keys NAME >> {access.keys}")
     try:
         api_keys.Keys(access.keys)
     except ValueError as error:

@@ -24,12 +24,18 @@ def live_here(store: Store, name: str) -> Endpoint:
     """The endpoint of this name, which is live and runs on this machine.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: there is none, or it was stopped.
         ConflictError: it runs on another machine.
     """
     endpoint = recorded(store, name)
-    if endpoint is None or endpoint.status == "stopped":
+    if endpoint is None:
         raise unknown(store, name)
+    if endpoint.status == "stopped":
+        raise NotFoundError(
+            f"endpoint {name} was stopped, and nothing of it runs",
+            code="endpoint_stopped",
+            hint=f"nbops deployments {name}  # then: nbops deploy MODEL@N --name {name}",
+        )
     refuse_foreign(endpoint)
     return endpoint
 

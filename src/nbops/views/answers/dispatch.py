@@ -26,7 +26,7 @@ _lists: dict[type, Callable[[Any], list[Part]]] = {}
 
 
 def list_of(kind: type) -> Callable[[Draw], Draw]:
-    """Register how a list is shown whose first item is of this type."""
+    """Register how a list is shown whose first item is of this type, or of one derived from it."""
 
     def register(draw: Draw) -> Draw:
         _lists[kind] = draw
@@ -39,5 +39,5 @@ def list_of(kind: type) -> Callable[[Draw], Draw]:
 def _(answer: list) -> list[Part]:  # type: ignore[type-arg]
     if not answer:
         return [Note("nothing here yet")]
-    draw = _lists.get(type(answer[0]))
+    draw = next((_lists[kind] for kind in type(answer[0]).__mro__ if kind in _lists), None)
     return draw(answer) if draw else [Code("\n".join(str(item) for item in answer))]
