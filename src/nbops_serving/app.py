@@ -282,6 +282,15 @@ class App:
             self._note(serving, door.route, request_id, at, seconds, status, read, answer, code)
         return status, headers, payload
 
+    def refuse(self, refusal: Refusal) -> tuple[int, Headers, bytes]:
+        """Return the answer to what is no request at all, after which the connection is closed."""
+        request_id = self._new_id()
+        payload = refusal.document(request_id, has_error=False)
+        if self.serving is not None:
+            self.serving.metrics.answered("other", refusal.status, 0.0)
+        length = (b"content-length", b"%d" % len(payload))
+        return refusal.status, [_PROBLEM, _CLOSE, (b"x-request-id", request_id.encode()), length], payload
+
     def _unpacked(self, asked: Asked, body: bytes) -> bytes:
         return unpack(body, self.limits.body_bytes) if asked.encoding else body
 

@@ -195,7 +195,7 @@ _PLAIN: dict[str, Callable[[Any, Column], Any]] = {
 
 
 def json_values(column: Any) -> list[Any]:
-    """Return values as JSON would carry them: no NaN, times as text.
+    """Return values as JSON would carry them: no NaN, times as text, decimals as numbers.
 
     Args:
         column: an Arrow array or chunked array.
@@ -209,5 +209,7 @@ def json_values(column: Any) -> list[Any]:
         return [None if value is None or math.isnan(value) else value for value in column.to_pylist()]
     if pa.types.is_temporal(column.type):
         return [None if value is None else value.isoformat() for value in column.to_pylist()]
+    if pa.types.is_decimal(column.type):
+        return [None if value is None else float(value) for value in column.to_pylist()]
     values: list[Any] = column.to_pylist()
     return values

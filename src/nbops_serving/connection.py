@@ -10,18 +10,20 @@ byte, is not parsed again: the parser is between two messages and hears nothing 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from nbops_serving.app import App, Door, Known
 from nbops_serving.headers import Asked, Headers, asked_by
+from nbops_serving.problems import Refusal
 
 MOST_HEAD_BYTES = 65_536
 MOST_KNOWN, MOST_KNOWN_BYTES = 512, 1024
 """How many heads are kept in mind, and how long one may be."""
 _END = b"\r\n\r\n"
-_HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
 
 
 class Connection(HttpToolsProtocol):
@@ -50,6 +52,10 @@ class Connection(HttpToolsProtocol):
                 self._is_in_head, self._head_bytes, self._waits_since = False, 0, 0.0
                 self._answer(known.door, known.headers, data[end:], known.asked)
                 return
+            if _UPGRADE.search(data, 0, end):
+                # Nothing is spoken here but HTTP/1.1, and a server may overlook the wish for more. The parser would
+                # take it for the end of HTTP and lose the body; Java's client wishes so with its first request.
+                data = _UPGRADE.sub(b"", data[:end]) + data[end:]
             self._arrived = data
         self._waits_since = self._waits_since if self._is_in_head else 0.0
         super().data_received(data)
@@ -58,8 +64,15 @@ class Connection(HttpToolsProtocol):
         if self._is_in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
-                self.transport.write(_HEAD_TOO_LARGE)
-                self.transport.close()
+                self._refuse(Refusal(431, "head_too_large", f"the headers are longer than {MOST_HEAD_BYTES} bytes"))
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer bytes that are no HTTP, which uvicorn does in a text of its own."""
+        self._refuse(Refusal(400, "http_invalid", "what came is no request of HTTP/1.1"))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._write(*self._served.refuse(refusal))
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         # What uvicorn prepares here is made when it is needed, by ``_hand_over``.
@@ -127,15 +140,18 @@ class Connection(HttpToolsProtocol):
     def _answer(self, door: Door, given: Headers, body: bytes, asked: Asked | None = None) -> bool:
         """Write the answer; return whether it was one, and no refusal."""
         status, headers, payload = self._served.answer_at_once(door, given, body, asked)
+        self._write(status, headers, payload)
+        self.server_state.total_requests += 1
+        if (b"connection", b"close") in headers:
+            self.transport.close()
+        return status == 200
+
+    def _write(self, status: int, headers: Headers, payload: bytes) -> None:
         lines = [STATUS_LINE[status]]
         for name, value in headers:
             lines += (name, b": ", value, b"\r\n")
         lines += (b"\r\n", payload)
         self.transport.write(b"".join(lines))
-        self.server_state.total_requests += 1
-        if (b"connection", b"close") in headers:
-            self.transport.close()
-        return status == 200
 
     def _remember(self, door: Door) -> None:
         """Keep the head in mind, if what arrived was nothing but it and the body."""

@@ -80,6 +80,9 @@ def csv_rows(body: bytes, columns: Sequence[Column]) -> list[dict[str, Any]]:
         header = next(lines, [])
         if not header or len(set(header)) != len(header):
             raise Refusal(400, "csv_invalid", "the first line must name each column once")
+        if not {column.name for column in columns}.intersection(header):
+            said = "the first line names none of the model's columns; they are separated by commas"
+            raise Refusal(400, "csv_invalid", said)
         readers = {column.name: FROM_TEXT[column.kind] for column in columns}
         found = []
         for number, line in enumerate(lines):
@@ -101,6 +104,8 @@ def _text(text: str) -> Any:
 
 
 def _number(text: str) -> Any:
+    if "_" in text:
+        return text  # Python would read 1_000 as a thousand
     try:
         number = float(text) if text else None
     except ValueError:
@@ -110,7 +115,7 @@ def _number(text: str) -> Any:
 
 def _integer(text: str) -> Any:
     try:
-        return int(text) if text else None
+        return int(text) if text and "_" not in text else _number(text)
     except ValueError:
         return _number(text)
 
@@ -155,6 +160,8 @@ def _split(content: Any, names: list[str]) -> list[Any]:
     columns = content.get("columns", names)
     if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
         raise _no_invocation("the columns of dataframe_split must be names")
+    if len(set(columns)) != len(columns):
+        raise _no_invocation("the columns of dataframe_split must be named once each")
     return [_named(row, columns, place) for place, row in enumerate(content["data"])]
 
 
@@ -250,6 +257,10 @@ def read_inference(reader: Reader, asked: Asked, body: bytes) -> Read:
     rest = body[head:]
     columns: dict[str, list[Any]] = {}
     for tensor in request.inputs:
+        if tensor.datatype not in _DATATYPES and tensor.datatype != "BYTES":
+            raise _no_tensor(
+                tensor, f"has the datatype {tensor.datatype[:20]!r}; known are BYTES, {', '.join(_DATATYPES)}"
+            )
         size = tensor.parameters.get("binary_data_size")
         if isinstance(size, int) and 0 <= size <= len(rest):
             values, rest = _binary(tensor, rest[:size]), rest[size:]
@@ -257,7 +268,10 @@ def read_inference(reader: Reader, asked: Asked, body: bytes) -> Read:
             values = _flat(tensor.data)
         else:
             raise _no_tensor(tensor, "has no data")
-        columns.update(_by_column(tensor, values, reader.names))
+        found = _by_column(tensor, values, reader.names)
+        if not columns.keys().isdisjoint(found):
+            raise _no_tensor(tensor, "has values for a column that another input has given already")
+        columns.update(found)
     if len({len(values) for values in columns.values()}) > 1:
         raise Refusal(422, "inference_invalid", "the inputs have different numbers of rows")
     objects = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -10,6 +10,7 @@ import asyncio
 import ctypes
 import gc
 import json
+import logging
 import math
 import os
 import signal
@@ -82,12 +83,20 @@ def run(options: Options) -> int:
     Returns:
         0 after a graceful stop, 1 when the bundle could not be served.
     """
+    logging.basicConfig(handlers=[_Lines()], level=logging.WARNING)
     bound = bind(options.host, options.port)
     bundle = open_bundle(options.bundle, digest=options.digest, trusted_keys=options.trusted_keys)
     metrics = counters(bundle, options.workers)
     if options.workers == 1:
         return _work(options, bundle, bound, metrics, announce=None)
     return _Supervisor(options, bundle, bound, metrics).run()
+
+
+class _Lines(logging.Handler):
+    """Puts what the libraries below have to say into the server's own log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        report("warned", by=record.name, said=record.getMessage())
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -184,6 +184,24 @@ def test_a_message_whose_end_only_looks_like_one_is_not_taken_for_a_known_one(cl
         assert received(client, 1).count(b"200 OK") == 1
 
 
+def test_what_is_no_request_is_told_so_as_everything_else(client, linear_server):
+    status, problem = said(client, b"\x16\x03\x01\x02\x00 hello\r\n\r\n")
+    assert (status, problem["code"], len(problem["request_id"])) == (400, "http_invalid", 20)
+    assert client.recv(1) == b""
+    assert 'nbops_requests_total{route="other",status="400"}' in linear_server.get("/metrics").text
+
+
+def test_headers_that_are_too_long_are_told_so(client):
+    status, problem = said(client, HEAD + b"a: %b\r\n" % (b"b" * 2 * MOST_HEAD_BYTES))
+    assert (status, problem["code"]) == (431, "head_too_large")
+
+
+@pytest.mark.parametrize("wish", [b"Upgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n", b"UPGRADE: websocket\r\n"])
+def test_a_client_that_would_rather_speak_something_else_is_answered_in_http(client, quiet, wish):
+    for _ in range(2):
+        assert said(client, quiet(0, more=b"Connection: Upgrade, HTTP2-Settings\r\n" + wish))[0] == 200
+
+
 async def test_no_more_heads_are_kept_in_mind_than_there_is_room_for_and_none_that_was_refused(listening, quiet):
     app, _, address = listening
     reader, writer = await asyncio.open_connection(*address)

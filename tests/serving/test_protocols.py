@@ -81,6 +81,7 @@ def test_one_instance_by_name_is_one_row(linear_server):
         {"instances": [[1, 2]]},
         {"dataframe_split": {"columns": [1, 2, 3], "data": [[1, 2, 3]]}},
         {"dataframe_split": {"columns": ["age"], "data": [[1, 2]]}},
+        {"dataframe_split": {"columns": ["age", "spent", "city", "age"], "data": [[30, 1.0, "Oslo", 31]]}},
         {"inputs": {"age": [1, 2], "spent": [1.0], "city": ["Oslo"]}},
         {"dataframe_records": {"age": 1}},
     ],
@@ -108,6 +109,9 @@ def test_csv_is_answered(linear_server, customers, expected, path):
         (b"age,spent,city\n30,inf,Oslo\n", 422, "too large"),
         (b'age,spent,city\n30,1,"Os\n', 400, "not CSV"),
         (b"\xff\xfe", 400, "not UTF-8"),
+        (b"age;spent;city\n30;1;Oslo\n", 400, "separated by commas"),
+        (b"age,spent,city\n30,1_000,Oslo\n", 422, "field 'spent': a text is no number"),
+        (b"age,spent,city\n3_0,1,Oslo\n", 422, "field 'age': a text is no number"),
     ],
     ids=[
         "nothing",
@@ -119,6 +123,9 @@ def test_csv_is_answered(linear_server, customers, expected, path):
         "infinity",
         "open quote",
         "not UTF-8",
+        "semicolons",
+        "a number as Python writes it",
+        "an integer as Python writes it",
     ],
 )
 def test_csv_that_does_not_fit_is_refused(linear_server, text, status, said):
@@ -145,6 +152,15 @@ def test_an_arrow_stream_is_answered(linear_server, customers, expected):
 def test_arrow_with_a_missing_number_is_refused_precisely(linear_server):
     table = pa.table({"age": [1, None], "spent": [1.0, 2.0], "city": ["Oslo", "Oslo"]})
     assert ask(linear_server, "/predict", stream(table), ARROW).json()["title"] == "row 1, field 'age': is null"
+
+
+def test_arrow_decimals_are_numbers(linear_server, customers, expected):
+    table = pa.Table.from_pandas(customers.frame.head(5), preserve_index=False)
+    ages = table["age"].cast(pa.decimal128(21, 2))
+    assert (
+        ask(linear_server, "/predict", stream(table.set_column(0, "age", ages)), ARROW).json()["predictions"]
+        == expected
+    )
 
 
 @pytest.mark.parametrize("body", [b"", b"ARROW1", b"\xff" * 500], ids=["nothing", "a word", "noise"])
@@ -346,6 +362,8 @@ def test_an_inference_without_a_client_library_is_answered(linear_server):
         tensors(age={"parameters": {"binary_data_size": 8}}),
         tensors(age={"shape": [2], "data": [1, 2]}),
         tensors(age={"name": "all", "shape": [1, 7], "data": [1] * 7}),
+        tensors(age={"datatype": "INT65"}),
+        {"inputs": [*tensors()["inputs"], *tensors(age={"data": [31]})["inputs"][:1]]},
     ],
     ids=str,
 )
