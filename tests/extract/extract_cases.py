@@ -109,6 +109,15 @@ CASES = [
     carried("classes_that_change", "raised_total", "Tally raise_by other raised_total", "raised_total()"),
     carried("classes_that_change", "toned", "Tally Loud2 loud toned", "toned()"),
     carried("classes_that_change", "robot", "add_to_class Robot greet_all GREETING TIMES robot", "robot()"),
+    # What libraries are told, and functions that functions made.
+    carried("libraries", "powers", "power square cube powers", "powers(3)"),
+    carried("libraries", "looked_up", "power square cube SQUARES looked_up", "looked_up('raised')"),
+    carried(
+        "libraries", "corners", "pd Geo CORNERS corners", "corners(__import__('pandas').DataFrame({'a': [1, 2, 3]}))"
+    ),
+    carried("libraries", "width", "width", "width(__import__('pandas').DataFrame({'a': [1]}))"),
+    carried("libraries", "encoded", "import_module codec encoded", "encoded([1])"),
+    carried("libraries", "room", "os room", "room()"),
     # Registries that fill themselves.
     carried("registries", "ending_of", "Plugin Csv Json ending_of", "ending_of('Csv')", "ending_of('Json')"),
     carried("registries", "Csv", "Plugin Csv", "Csv.ending"),
@@ -161,6 +170,7 @@ CASES = [
     blocked("data", "everything", model="data", MEAN="data", undefined_name="undefined"),
     blocked("data", "remaining", pairs="data"),
     carried("data", "above", "LOW above", "above(__import__('pandas').DataFrame({'a': [1, 2, 3]}))"),
+    carried("libraries", "priced", "PRICE TAXES priced", "priced(2)"),
     carried("data", "evaluated", "evaluated", "evaluated('1 + 1')"),
     carried("data", "place", "FEATURES ORDER INDEX place", "place('z')"),
     # Magics.

@@ -104,6 +104,6 @@ def test_every_function_of_the_corpus_is_either_expected_or_listed() -> None:
         "executor_setup", "traced", "Shape", "Colour", "make_scaler", "_", "is_odd", "register", "double", "negate",
         "start", "Config", "memo", "percent", "fine", "noisy", "dumps", "json", "sum", "Node", "Options", "set_size",
         "Tally", "raise_by", "Loud2", "add_to_class", "Robot", "greet_all", "Plugin", "Json", "enter", "twice", "step",
-        "times_two", "Menu", "soup", "prepare", "Level", "Place", "Movie", "HasArea",
+        "times_two", "Menu", "soup", "prepare", "Level", "Place", "Movie", "HasArea", "power", "Geo",
     }  # fmt: skip
     assert {name for _, name in seen - known} <= helpers

@@ -13,6 +13,7 @@ from nbops.extract.references import NOTHING, Reference, References, seen_throug
 from nbops.extract.shapes import Kind, Path, Shape, shape_of
 from nbops.extract.summaries import has_changing_closure, summaries_of
 from nbops.source import Touch
+from nbops.source.trees import is_generator, own_returns
 
 _IT = "*"
 """The origin of references to the object that is followed."""
@@ -75,7 +76,7 @@ class Changes:
             return Shape(shape.levels[1:] or inner)
         if isinstance(value, ast.Call) and self._keeps_state(value, step):
             return Shape(("object",))
-        return shape
+        return Shape(("definition",)) if self._is_returned_function(value, step) else shape
 
     def _path_of(self, node: ast.expr, step: Step) -> str | None:
         """Dotted path of something imported or built in, by another name that it was given too: ``Point = complex``."""
@@ -98,6 +99,13 @@ class Changes:
         """Whether an object is a function that another one returned, which changes what it has captured."""
         made_by = self.summaries.definitions(call.func.id, step.position) if isinstance(call.func, ast.Name) else []
         return any(s.unit.kind == "function" and has_changing_closure(s.unit.node) for s in made_by)
+
+    def _is_returned_function(self, value: ast.expr, step: Step) -> bool:
+        """Whether an object is what the notebook's own function defines and returns: ``square = power(2)``."""
+        if not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name)):
+            return False
+        made_by = self.log.bindings(value.func.id, step.position)
+        return bool(made_by) and all(_returns_functions(maker.unit.node) for maker in made_by)
 
     # What became of it.
 
@@ -219,6 +227,17 @@ def _given_to(name: str, node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> tu
     return node.value, False
 
 
+def _returns_functions(node: ast.stmt) -> bool:
+    """Whether a function returns nothing but functions that it defines itself."""
+    if not isinstance(node, ast.FunctionDef) or node.decorator_list or is_generator(node):
+        return False
+    inner = {part.name for part in node.body if isinstance(part, ast.FunctionDef) and not part.decorator_list}
+    returned = [part.value for part in own_returns(node)]
+    return bool(returned) and all(
+        isinstance(value, ast.Lambda) or (isinstance(value, ast.Name) and value.id in inner) for value in returned
+    )
+
+
 def _shared(node: ast.stmt) -> frozenset[str]:
     """Attributes of a class that can be changed in place and that its instances do not replace by their own."""
     if not isinstance(node, ast.ClassDef):
@@ -249,8 +268,12 @@ def is_setting(touch: Touch) -> bool:
     how, detail = touch.how, touch.detail
     return how == "store" or (
         how == "method"
-        and (
-            detail.startswith(("set", "filterwarnings", "simplefilter", "register", "init"))
-            or detail in {"seed", "use", "pandas", "insert", "append", "manual_seed", "basicConfig", "download"}
-        )
+        and (detail.startswith(("set", "filterwarnings", "simplefilter", "register", "init")) or detail in _SETTERS)
     )
+
+
+_SETTERS = frozenset(
+    {"append", "basicConfig", "chdir", "disable", "download", "enable", "extend", "insert", "manual_seed", "pandas"}
+    | {"putenv", "rc", "seed", "setdefault", "update", "use", "xkcd"}
+)
+"""Calls of libraries that set something, apart from those whose names begin so: ``plt.rcParams.update(…)``."""

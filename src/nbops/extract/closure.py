@@ -20,10 +20,11 @@ from nbops.extract.needs import Choices, Closure, Imported
 from nbops.extract.refusals import SESSION_NAMES, Need, StarNames, title
 from nbops.extract.state import ModuleState
 from nbops.source import Alias, Unit
-from nbops.source.reads import taken_from_globals
+from nbops.source.reads import looked_up_by_text, taken_from_globals
 
 _LOOK_UP_BY_TEXT = frozenset({"eval", "exec", "__import__"})
 _SETTER = re.compile(r"\b(?:set|seed|getcontext)")
+_ENVIRONMENT = re.compile(r"%(?:set_)?env\s+\w+[\s=]")
 _MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__spec__", "__debug__"})
 
 
@@ -210,6 +211,8 @@ class _Walk(ModuleState):
         self.closure.steps[step] = None
         reads = unit.reads
         for name in sorted((reads.later | reads.now) & _LOOK_UP_BY_TEXT):
+            if name != "__import__" and not looked_up_by_text(unit.node)[1]:
+                continue  # what literal texts look up is among the reads
             self.closure.note(f"{title(unit)} calls {name}(): names that it looks up by text cannot be followed")
         if "globals" in reads.later | reads.now:
             self._follow_globals(step)
@@ -330,9 +333,13 @@ class _Walk(ModuleState):
         names = {imported.alias.bound for imported in self.closure.imports.values()}
         modules = {imported.alias.module.partition(".")[0] for imported in self.closure.imports.values()}
         for step in self.log.steps:
-            if step.unit.kind != "effect" or step in self.closure.steps or step.unit.magics:
+            if step.unit.kind != "effect" or step in self.closure.steps:
                 continue
             line = step.unit.line
+            if step.unit.magics:
+                if "os" in modules and _ENVIRONMENT.match(line) is not None:
+                    self.closure.note(f"the notebook also runs `{line[:80]}` ({step.cell.label}); the module does not")
+                continue
             is_known = any(t.name in names and is_setting(t) for t in step.unit.touches)
             if is_known or self._sets_by_call(step, modules):
                 self.closure.note(f"the notebook also runs `{line[:80]}` ({step.cell.label}); the module does not")

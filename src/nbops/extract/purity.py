@@ -118,7 +118,8 @@ class Judge:
         if isinstance(node, ast.Assign):
             if isinstance(node.value, ast.Lambda):
                 return Work(self, step, {}).function(node.value)
-            return self._made_class(node.value, step)
+            made = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]  # square, cube = ...
+            return next((problem for value in made if (problem := self._made_class(value, step))), None)
         return f"calls what {step.cell.label} makes"
 
     def _made_class(self, value: ast.expr, step: Step) -> str | None:

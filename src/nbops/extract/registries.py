@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from nbops.extract.log import Log, Step
 from nbops.source.touches import MUTATORS
+from nbops.source.trees import dotted_name
 
 _HOOKS = {"__init_subclass__", "__new__", "__init__"}
 
@@ -50,6 +51,38 @@ class Registries:
                 found += new
                 waiting += new
         return found
+
+
+_ACCESSORS = frozenset(
+    {"register_dataframe_accessor", "register_series_accessor", "register_index_accessor"}
+    | {"register_dataarray_accessor", "register_dataset_accessor", "register_datatree_accessor"}
+    | {"register_dataframe_namespace", "register_lazyframe_namespace", "register_series_namespace"}
+    | {"register_expr_namespace"}
+)
+"""How pandas, xarray and polars let a class answer under an attribute of their own objects."""
+
+
+def entered_as(step: Step) -> str | None:
+    """The attribute of a library's objects under which a definition enters itself.
+
+    Example:
+        >>> from nbops.source import SourceCell
+        >>> text = "@pd.api.extensions.register_dataframe_accessor('geo')\\nclass Geo: ..."
+        >>> entered_as(Log([SourceCell(index=1, source=text)]).steps[0])
+        'geo'
+    """
+    for decorator in getattr(step.unit.node, "decorator_list", []):
+        match decorator:
+            case ast.Call(func=function, args=[ast.Constant(value=str(name))]):
+                if (dotted_name(function) or "").rpartition(".")[2] in _ACCESSORS:
+                    return name
+    return None
+
+
+def looks_up(step: Step, attribute: str) -> bool:
+    """Whether a statement, or a function in it, asks anything for an attribute of that name."""
+    parts = ast.walk(step.unit.node) if attribute in step.unit.bare else ()
+    return any(isinstance(part, ast.Attribute) and part.attr == attribute for part in parts)
 
 
 def entered_by_hooks(step: Step) -> set[str]:

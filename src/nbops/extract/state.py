@@ -12,7 +12,7 @@ from nbops.extract.meanings import Meanings
 from nbops.extract.needs import Blocker, Choices
 from nbops.extract.references import NOTHING, Reference, References
 from nbops.extract.refusals import Need, StarNames, needed_by, title
-from nbops.extract.registries import Registries, answers, entered_by_hooks, reads_registry
+from nbops.extract.registries import Registries, answers, entered_as, entered_by_hooks, looks_up, reads_registry
 from nbops.extract.resetting import ANY_NAME
 from nbops.source.trees import functions_in
 
@@ -130,6 +130,7 @@ class ModuleState(Meanings, abc.ABC):
             for step in [*self._entered_by_decorators(name, base, changers), *self._entered_by_calls(base, changers)]
         ]
         added += self._entered_by_hooks()
+        added += self._entered_into_libraries()
         for step in added:
             self._include(step)
         return bool(added)
@@ -159,6 +160,19 @@ class ModuleState(Meanings, abc.ABC):
             if names and any(reads_registry(step, names) for step in self.closure.steps):
                 found += [s for s in self.registries.subclasses(owner) if s not in self.closure.steps]
         return found
+
+    def _entered_into_libraries(self) -> list[Step]:
+        """Accessors that what comes along asks the objects of a library for: ``rows.geo.area()``."""
+        latest: dict[str, Step] = {}
+        for step in self.log.steps:
+            if "accessor" in step.unit.bare or "namespace" in step.unit.bare:
+                name = entered_as(step) if self.log.is_counted(step) else None
+                latest |= {name: step} if name is not None else {}
+        return [
+            step
+            for name, step in latest.items()
+            if step not in self.closure.steps and any(looks_up(other, name) for other in self.closure.steps)
+        ]
 
     def _note_what_defaults_keep(self) -> None:
         """A default that can be changed is one object for all calls; what the notebook's calls put there stays."""

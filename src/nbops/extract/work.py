@@ -48,7 +48,7 @@ class Work:
             case ast.If(test=test):
                 return self.first(test) or self.block(node.body) or self.block(node.orelse)
             case ast.For(target=target, iter=iterable):
-                self._bind(target)
+                self._bind(target, iterable)
                 return self.first(iterable) or self.block(node.body) or self.block(node.orelse)
             case ast.While(test=test):
                 return self.first(test) or self.block(node.body) or self.block(node.orelse)
@@ -172,7 +172,7 @@ class Work:
         inner = Work(self.judge, self.step, dict(self.local))
         for generator in node.generators:
             problem = inner.first(generator.iter)
-            inner._bind(generator.target)
+            inner._bind(generator.target, generator.iter)
             problem = problem or inner.first(*generator.ifs)
             if problem is not None:
                 return problem
@@ -248,6 +248,11 @@ class Work:
         if isinstance(inner, ast.FunctionDef) and not inner.decorator_list:
             self.local[root] = None  # a recursive call has been judged by then
             return Work(self.judge, self.step, dict(self.local)).function(inner)
+        if isinstance(inner, (ast.Tuple, ast.List)):  # for f in (square, cube): f(2)
+            self.local[root] = None  # should one of them be called so itself
+            problems = [self.callee(item) for item in inner.elts]
+            self.local[root] = inner
+            return next((problem for problem in problems if problem is not None), None)
         return None if root == "cls" else f"calls {root}, which it was given"
 
     def function(self, node: ast.FunctionDef | ast.Lambda) -> str | None:
@@ -265,10 +270,11 @@ class Work:
         name = "the lambda" if isinstance(node, ast.Lambda) else f"{node.name}()"
         return None if body is None else f"calls {name}, which {body}"
 
-    def _bind(self, target: ast.expr) -> None:
+    def _bind(self, target: ast.expr, items: ast.expr | None = None) -> None:
+        """Give names a value; of a loop over things that are written out, what these are is kept."""
         for part in ast.walk(target):
             if isinstance(part, ast.Name):
-                self.local[part.id] = None
+                self.local[part.id] = items if part is target and isinstance(items, (ast.Tuple, ast.List)) else None
 
 
 def _is_super(node: ast.expr) -> bool:

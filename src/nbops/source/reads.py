@@ -55,6 +55,8 @@ def reads_of(unit: Unit) -> Reads:
     seen.now |= perhaps  # a lambda handed to a call may run at once
     # The text tells at once that most statements have none of these, and walking a tree is what costs here.
     queried = _names_in_queries(unit.node) if "@" in unit.bare else set()
+    if is_definition and ("eval(" in unit.bare or "exec(" in unit.bare):
+        queried |= looked_up_by_text(unit.node)[0]
     seen.later |= queried
     alive = _looked_up(unit)
     everything = seen.now | seen.later
@@ -264,8 +266,7 @@ def _names_in_queries(node: ast.stmt) -> set[str]:
             for text in [p.value for a in part.args for p in ast.walk(a) if isinstance(p, ast.Constant)]:
                 found.update(re.findall(r"@([^\W\d]\w*)", text) if isinstance(text, str) else ())
     if found:
-        found -= {p.id for p in ast.walk(node) if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
-        found -= {p.arg for p in ast.walk(node) if isinstance(p, ast.arg)}
+        found -= _stored(node)
     return found
 
 
@@ -279,6 +280,39 @@ def _names_in_magics(node: ast.stmt) -> set[str]:
         for part in ast.walk(statement)
         if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
     }
+
+
+def looked_up_by_text(node: ast.stmt) -> tuple[set[str], bool]:
+    """Names that a function's ``eval`` and ``exec`` of literal texts look up, and whether there are other texts too.
+
+    Example:
+        >>> names, is_computed = looked_up_by_text(ast.parse("def f(x): return eval('x + rate')").body[0])
+        >>> sorted(names), is_computed
+        (['rate'], False)
+    """
+    own = _stored(node)
+    called = [part for part in ast.walk(node) if isinstance(part, ast.Call) and isinstance(part.func, ast.Name)]
+    names: set[str] = set()
+    is_computed = False
+    for call in called:
+        if isinstance(call.func, ast.Name) and call.func.id in {"eval", "exec"}:
+            text = call.args[0] if call.args else None
+            tree = _parsed(text.value) if isinstance(text, ast.Constant) and isinstance(text.value, str) else None
+            is_computed |= tree is None
+            names |= _loaded(tree) - _stored(tree) if tree is not None else set()
+    return names - own, is_computed
+
+
+def _stored(node: ast.AST) -> set[str]:
+    stores = {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+    return stores | {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)}
+
+
+def _parsed(text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text.strip())
+    except (SyntaxError, ValueError):
+        return None  # it fails in the notebook too
 
 
 def taken_from_globals(node: ast.stmt) -> tuple[set[str], bool]:
