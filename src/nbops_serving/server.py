@@ -212,7 +212,7 @@ def configured(app: App, options: Options) -> uvicorn.Config:
 
 def _has_uvloop() -> bool:
     try:
-        import uvloop  # noqa: F401
+        import uvloop  # noqa: F401 - only looked for
     except ImportError:
         return False
     return True

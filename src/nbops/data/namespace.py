@@ -59,7 +59,7 @@ class Names:
         reach, new = fresh + 8, list[str]()
         while len(new) < fresh:
             # Listed by one C call: threads of the user may add names meanwhile.
-            last: list[str] = list(islice(reversed(namespace), reach))  # type: ignore[arg-type]
+            last: list[str] = list(islice(reversed(namespace), reach))  # type: ignore[arg-type]  # a dict, as every shell's is
             new = [name for name in last if name not in found and name not in self._hidden]
             if len(last) < reach and len(new) < fresh:
                 return False

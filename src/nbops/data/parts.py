@@ -180,7 +180,8 @@ SPECIAL_BY_ID = {id(kind): parts for kind, parts in _SPECIAL.items()}
 
 
 def ancestors_of(kind: type) -> tuple[type, ...]:
-    return type.__dict__["__mro__"].__get__(kind)  # type: ignore[no-any-return]
+    order: tuple[type, ...] = type.__dict__["__mro__"].__get__(kind)
+    return order
 
 
 def name_of(kind: type) -> str:
@@ -269,7 +270,7 @@ _CONTENT: dict[type, Callable[[Any], Any]] = {
     int: int.__index__,
     float: float.__float__,
     complex: complex.__complex__,
-    BaseException: lambda thing: BaseException.args.__get__(thing),  # type: ignore[attr-defined]
+    BaseException: lambda thing: BaseException.args.__get__(thing),  # type: ignore[attr-defined]  # a slot, not a tuple
 }
 
 

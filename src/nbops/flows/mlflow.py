@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def export_runs(
         outbound = Outbound(server, experiment or Path(settings.root).name or "nbops", store, blobs, tally)
         for run_id in ids:
             run = store.get(Run, run_id)
-            _passing_refusals(lambda run=run: outbound.run(run), run.name, tally, now)  # type: ignore[misc]
+            _passing_refusals(partial(outbound.run, run), run.name, tally, now)
         now.say("models")
         models = ModelsOut(outbound, _portable(blobs))
         versions = _versions(store, outbound.counterparts, with_runless=not references and where is None)
@@ -102,10 +103,7 @@ def import_runs(
             tally.experiments.append(experiment.name)
             for there in inbound.runs(experiment):
                 name = there.info.run_name or there.info.run_id
-                _passing_refusals(
-                    lambda there=there, experiment=experiment: inbound.run(there, experiment),  # type: ignore[misc]
-                    name, tally, now,
-                )  # fmt: skip
+                _passing_refusals(partial(inbound.run, there, experiment), name, tally, now)
         inbound.adopt()
         now.say("models")
         models = ModelsIn(inbound, _judge(trust), only_with_runs=bool(experiments))

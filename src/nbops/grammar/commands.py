@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from nbops.errors import UsageError
 from nbops.grammar.language import Door, Option, Verb
 from nbops.grammar.verbs import VERBS, verb_named
-from nbops.optional import need
 
 if TYPE_CHECKING:
     import click
@@ -52,9 +51,9 @@ def build(do: Do, *, door: Door, candidates: Candidates) -> click.Group:
     Returns:
         A click group; ``invoke`` parses one line and returns what ``do`` returned.
     """
-    click = need("click", to="read a command")
+    import click
 
-    class Group(click.Group):  # type: ignore[name-defined,misc]
+    class Group(click.Group):
         def get_command(self, ctx: Any, name: str) -> Any:
             return self.commands.get(name)
 
@@ -83,13 +82,15 @@ def build(do: Do, *, door: Door, candidates: Candidates) -> click.Group:
     for verb in VERBS:
         if door in verb.doors:
             first, _, second = verb.name.rpartition(" ")
-            owner = _group_of(click, group, first) if first else group
-            owner.add_command(_command(click, verb, do, prefix=prefix, candidates=candidates), second)
+            owner = _group_of(group, first) if first else group
+            owner.add_command(_command(verb, do, prefix=prefix, candidates=candidates), second)
     return group
 
 
-def _group_of(click: Any, group: click.Group, first: str) -> click.Group:
+def _group_of(group: click.Group, first: str) -> click.Group:
     """The group of all verbs that begin with the same word, such as ``mlflow``."""
+    import click
+
     if first not in group.commands:
         sentences = [verb.summary for verb in VERBS if verb.name.startswith(f"{first} ")]
         group.add_command(
@@ -100,7 +101,9 @@ def _group_of(click: Any, group: click.Group, first: str) -> click.Group:
                 no_args_is_help=True,
             )
         )
-    return group.commands[first]  # type: ignore[return-value]
+    found = group.commands[first]
+    assert isinstance(found, click.Group)
+    return found
 
 
 def invoke(group: click.Group, args: list[str]) -> Any:
@@ -116,7 +119,8 @@ def invoke(group: click.Group, args: list[str]) -> Any:
     Raises:
         UsageError: the line cannot be understood; the hint shows the right call.
     """
-    click = need("click", to="read a command")
+    import click
+
     try:
         done = group.main(args=args, prog_name=group.name, standalone_mode=False)
         # click returns an exit code when it has only explained something.
@@ -145,15 +149,17 @@ def complete(group: click.Group, words: list[str], incomplete: str) -> list[str]
     return [item.value for item in shell.get_completions(words, incomplete) if item.type == "plain"]
 
 
-def _command(click: Any, verb: Verb, do: Do, *, prefix: str, candidates: Candidates) -> click.Command:
+def _command(verb: Verb, do: Do, *, prefix: str, candidates: Candidates) -> click.Command:
+    import click
+
     def callback(as_json: bool, **values: Any) -> Any:
         named = {option.name: _value(option, values[option.name]) for option in verb.options}
         return _Done(do(verb, named, as_json))
 
-    params = [_param(click, option, candidates) for option in verb.options]
+    params = [_param(option, candidates) for option in verb.options]
     params.append(click.Option(["--json", "as_json"], is_flag=True, help="Print the answer as JSON."))
     examples = "\n".join(f"  {prefix} {example}" for example in verb.examples)
-    return click.Command(  # type: ignore[no-any-return]
+    return click.Command(
         verb.name,
         params=params,
         callback=callback,
@@ -164,7 +170,9 @@ def _command(click: Any, verb: Verb, do: Do, *, prefix: str, candidates: Candida
     )
 
 
-def _param(click: Any, option: Option, candidates: Candidates) -> click.Parameter:
+def _param(option: Option, candidates: Candidates) -> click.Parameter:
+    import click
+
     kind = {
         "text": click.STRING,
         "integer": click.IntRange(min=None if option.minimum is None else int(option.minimum)),
@@ -184,7 +192,7 @@ def _param(click: Any, option: Option, candidates: Candidates) -> click.Paramete
         # click takes default=None for a default, which would make a required option optional.
         offers["default"] = option.default
     if option.is_argument:
-        return click.Argument(  # type: ignore[no-any-return]
+        return click.Argument(
             [option.name],
             type=kind,
             nargs=-1 if option.is_many or option.kind == "pairs" else 1,
@@ -194,8 +202,8 @@ def _param(click: Any, option: Option, candidates: Candidates) -> click.Paramete
         )
     if option.kind == "flag":
         names = [f"{option.flag}/--no-{option.flag[2:]}" if option.default else option.flag, option.name]
-        return click.Option(names, is_flag=True, default=bool(option.default), help=option.help, show_default=True)  # type: ignore[no-any-return]
-    return click.Option(  # type: ignore[no-any-return]
+        return click.Option(names, is_flag=True, default=bool(option.default), help=option.help, show_default=True)
+    return click.Option(
         [*([option.short] if option.short else []), option.flag, option.name],
         type=kind,
         multiple=option.is_many or option.kind == "pairs",

@@ -227,7 +227,7 @@ def watch_dotenv() -> None:
                 learn_setting(name, value, is_private=True)
         return found
 
-    dotenv.main.DotEnv.dict = reading  # type: ignore[method-assign]
+    dotenv.main.DotEnv.dict = reading  # type: ignore[method-assign]  # python-dotenv has no hook
 
 
 def _wrapped(owner: Any, name: str, learn: Callable[..., None]) -> Callable[[], None]:

@@ -79,11 +79,13 @@ def drift_test(name: str) -> DriftTest:
 
     if name in DRIFT_TESTS:
         module, _, attribute = DRIFT_TESTS[name].partition(":")
-        return getattr(importlib.import_module(module), attribute)()  # type: ignore[no-any-return]
+        made: DriftTest = getattr(importlib.import_module(module), attribute)()
+        return made
     others = entry_points(group="nbops.drift_tests")
     for entry in others:
         if entry.name == name:
-            return entry.load()()  # type: ignore[no-any-return]
+            loaded: DriftTest = entry.load()()
+            return loaded
     known = sorted({*DRIFT_TESTS, *others.names})
     raise UsageError(f"there is no drift test {name!r}; there are: {', '.join(known)}", code="drift_test_unknown")
 

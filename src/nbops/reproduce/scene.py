@@ -88,7 +88,7 @@ class _Guard:
         self._root = _real(scene.root) + os.sep
         self._written = frozenset(map(_real, scene.written))
         # Caches and settings of libraries: ``~/.cache``, ``~/.config``, ``~/.ipython``; and what is temporary anyway.
-        self._others = (_real(os.path.expanduser("~")) + os.sep + ".", _real(tempfile.gettempdir()) + os.sep)  # noqa: PTH111
+        self._others = (_real(os.path.expanduser("~")) + os.sep + ".", _real(tempfile.gettempdir()) + os.sep)  # noqa: PTH111 - its own open is led here
 
     def open(self, file: Any, mode: str = "r", *args: Any, **options: Any) -> Any:
         """``open``, with paths outside led to their mirror."""
@@ -107,7 +107,8 @@ class _Guard:
         above = os.path.dirname(path)  # noqa: PTH120 - as above
         if os.path.isdir(above):  # noqa: PTH112 - as above
             os.makedirs(self._tree + above, exist_ok=True)  # noqa: PTH103 - as above
-        if any(letter in mode for letter in "a+") and os.path.isfile(path) and not os.path.exists(mirrored):  # noqa: PTH110, PTH113
+        is_kept = any(letter in mode for letter in "a+")
+        if is_kept and os.path.isfile(path) and not os.path.exists(mirrored):  # noqa: PTH110, PTH113 - as above
             with self._open(path, "rb") as before, self._open(mirrored, "wb") as copy:
                 copy.write(before.read())
         return mirrored

@@ -158,7 +158,7 @@ class NbopsHandler(APIHandler):
 class RouteHandler(NbopsHandler):
     """One address of ``ROUTES``."""
 
-    def initialize(self, service: Service, routes: dict[str, Route]) -> None:  # type: ignore[override]
+    def initialize(self, service: Service, routes: dict[str, Route]) -> None:  # type: ignore[override]  # tornado hands over what the route has
         super().initialize(service)
         self.routes = routes
         self.SUPPORTED_METHODS = tuple(routes)

@@ -234,7 +234,7 @@ def read_ahead(folder: str) -> None:
     import nbops.lineage
     import nbops.store.references
     import nbops.store.sqlite
-    import nbops.store.where  # noqa: F401
+    import nbops.store.where  # noqa: F401 - imported before it is needed
 
     # Where nothing is recorded yet there is nothing to read; what is wrong with a store is told to whoever asks for it.
     with contextlib.suppress(NbopsError), contextlib.closing(Project(load_settings(folder))) as project:

@@ -114,7 +114,7 @@ def _record_route(kind: type[Record]) -> Route:
         action="read",
         summary=f"List {kind.__name__} records, newest first, narrowed by their fields.",
         options=_record_options(kind),
-        gives=list[kind],  # type: ignore[valid-type]
+        gives=list[kind],  # type: ignore[valid-type]  # known when it runs
         do=do,
         empty=[],
     )

@@ -43,5 +43,5 @@ def load_ipython_extension(shell: Any) -> None:
     for stream in (sys.stdout, sys.stderr):
         bounded = _Bounded(stream)
         # On the object, as IPython itself and the recorder do: code may look at the stream's type.
-        stream.write = bounded.write  # type: ignore[method-assign]
+        stream.write = bounded.write  # type: ignore[method-assign]  # one object's own
         shell.events.register("pre_run_cell", bounded.begin)

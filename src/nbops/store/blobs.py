@@ -78,7 +78,7 @@ class Blobs:
                 digest = hashed.hexdigest()
                 if not self._place.refresh(_place_of(digest)):
                     copy.seek(0)
-                    self._place.write(_place_of(digest), copy, durable=durable)  # type: ignore[arg-type]
+                    self._place.write(_place_of(digest), copy, durable=durable)  # type: ignore[arg-type]  # a binary file, though no BinaryIO
                 return digest
         except FileNotFoundError as error:
             raise NotFoundError(

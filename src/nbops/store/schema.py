@@ -13,7 +13,7 @@ How to change the schema:
 from __future__ import annotations
 
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 from nbops.records import NOUNS
 from nbops.store.migrations import path_of
@@ -66,7 +66,7 @@ def ddl(dialect: Dialect) -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _create_table(table: Table[object], dialect: Dialect) -> str:  # type: ignore[type-var]
+def _create_table(table: Table[Any], dialect: Dialect) -> str:
     lines = [f"    {_column(column, dialect)}" for column in table.columns]
     # Without a rowid a cell costs one page less to write; its id is the key that all reads use anyway.
     end = ") WITHOUT ROWID;" if dialect == "sqlite" and table.name == "cells" else ");"
@@ -90,7 +90,7 @@ def _create_indexes(table: str) -> list[str]:
     ]
 
 
-def _triggers(table: Table[object], dialect: Dialect) -> str:  # type: ignore[type-var]
+def _triggers(table: Table[Any], dialect: Dialect) -> str:
     if dialect == "postgres":
         return (
             f"CREATE TRIGGER {table.name}_changed AFTER INSERT OR UPDATE OR DELETE ON {table.name}\n"

@@ -53,6 +53,7 @@ KINDS: dict[str, type[Record]] = {name: kind for kind, name in NAMES.items()}
 """Table → noun."""
 
 SqlType = Literal["TEXT", "INTEGER", "REAL"]
+_SQL_TYPES: dict[type | None, SqlType] = {int: "INTEGER", bool: "INTEGER", float: "REAL"}
 
 
 class Column:
@@ -67,7 +68,7 @@ class Column:
         self._decoder: msgspec.json.Decoder[Any] | None = None
         kind = _scalar(inner)
         self.is_json = kind is None
-        self.sql_type: SqlType = {int: "INTEGER", bool: "INTEGER", float: "REAL"}.get(kind, "TEXT")  # type: ignore[arg-type,assignment]
+        self.sql_type = _SQL_TYPES.get(kind, "TEXT")
         # None stands for "as it is"; most columns are.
         self.encode: Callable[[Any], Any] | None = to_json if self.is_json else (_flag if kind is bool else None)
         self.decode: Callable[[Any], Any] | None = self._from_json if self.is_json else (bool if kind is bool else None)

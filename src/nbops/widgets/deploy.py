@@ -218,7 +218,7 @@ class _Form:
         except NbopsError as error:
             self.layer.tell(problem(asked.request, error.message, error.hint))
         # The fence around a request: whoever asked is told, and the user's notebook goes on.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - as said
             self.layer.tell(problem(asked.request, f"{type(error).__name__}: {error}", "nbops doctor"))
         else:
             self._handle.update(bundle_of([endpoint]), raw=True)

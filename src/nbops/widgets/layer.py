@@ -64,7 +64,7 @@ class Layer:
         except NbopsError as error:
             answer = problem(_request(content), error.message, error.hint)
         # The fence around a request: whoever asked is told, and the user's notebook goes on.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - as said
             answer = problem(_request(content), f"{type(error).__name__}: {error}", "nbops doctor")
         if answer is not None:
             self.tell(answer)

@@ -352,5 +352,5 @@ class _Finder:
                 run(module)
                 self._imported(module)
 
-            spec.loader.exec_module = exec_module  # type: ignore[union-attr,method-assign]
+            spec.loader.exec_module = exec_module  # type: ignore[union-attr,method-assign]  # looked at above
         return spec

@@ -15,6 +15,8 @@ from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Any
 
+import msgspec
+
 from nbops import __version__
 from nbops.clusters import Dask
 from nbops.errors import RetrainError
@@ -174,7 +176,7 @@ class _DaskLine:
             return None, math.inf  # the driver's connection has gone, and the scheduler let go of what it wanted
         at, words = _heard.get(self._driver, (self._began, {}))
         told = words.get(run_id)
-        return Word(**told) if told is not None else None, time.monotonic() - at  # type: ignore[arg-type]
+        return msgspec.convert(told, Word) if told is not None else None, time.monotonic() - at
 
 
 def _news(told: Mapping[str, Any]) -> News:

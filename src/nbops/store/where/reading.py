@@ -25,7 +25,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _RESERVED = {"and", "or", "not", "in"}
-_OPERATORS = {"=", "==", "!=", "<", "<=", ">", ">=", "~"}
+_OPERATORS: dict[str, Operator] = {
+    "=": "=", "==": "=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "~": "~",
+}  # fmt: skip
 
 
 class _Token(NamedTuple):
@@ -128,7 +130,7 @@ class _Parser:
         if sign.kind != "operator" or sign.text not in _OPERATORS:
             raise wrong(self.text, f"expected one of = != < <= > >= ~ in, not {sign.text!r}", sign.start, sign.end)
         value, last = self.value()
-        operator: Operator = "=" if sign.text == "==" else sign.text  # type: ignore[assignment]
+        operator = _OPERATORS[sign.text]
         return Compare(field, operator, (value,), (_plain(last),), token.start, last.end)
 
     def among(self, field: Field, operator: Operator, start: int) -> Compare:

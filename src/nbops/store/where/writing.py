@@ -172,7 +172,7 @@ class _Writer:
             raise self.wrong(node, f"compare {node.field.name} with = != ~ or in")
         names = _LINK_NAMES[node.field.name]
         negative = node.operator in ("!=", "not in")
-        positive: Operator = {"!=": "=", "not in": "in"}.get(node.operator, node.operator)  # type: ignore[assignment]
+        positive = _POSITIVE.get(node.operator, node.operator)
         parts = [
             self.tested(
                 Compare(node.field, positive, node.values, node.texts, node.start, node.end), name, list(node.texts)
@@ -247,6 +247,7 @@ _LINKED = {
     "model": "SELECT v.run_id FROM model_versions v WHERE v.run_id IS NOT NULL",
     "data": "SELECT v.run_id FROM datasets v WHERE v.run_id IS NOT NULL",
 }
+_POSITIVE: dict[Operator, Operator] = {"!=": "=", "not in": "in"}
 _LINK_NAMES = {
     "module": ("v.module", "(v.module || '@' || v.version)"),
     "model": ("v.model", "(v.model || '@' || CAST(v.number AS TEXT))"),

@@ -36,7 +36,7 @@ def list_of(kind: type) -> Callable[[Draw], Draw]:
 
 
 @view_of.register
-def _(answer: list) -> list[Part]:  # type: ignore[type-arg]
+def _(answer: list) -> list[Part]:  # type: ignore[type-arg]  # dispatch takes classes, not list[Any]
     if not answer:
         return [Note("nothing here yet")]
     draw = next((_lists[kind] for kind in type(answer[0]).__mro__ if kind in _lists), None)
