@@ -226,6 +226,24 @@ def test_a_cancelled_sweep_goes_on_without_those_that_failed_for_good(
     assert counts["3", "finished"] == 1
 
 
+def test_what_ran_when_the_time_of_the_whole_was_over_is_run_again(
+    search: Any, store: Store, settings: Settings, write_notebook: Any, project: Path
+) -> None:
+    notebook = write_notebook(
+        "import pathlib, time\nwhile n and not pathlib.Path('gate').exists(): time.sleep(0.05)", parameters="n = 0"
+    )
+
+    cut = search(notebook, grid={"n": [0, 1]}, total_timeout_s=6, jobs=2)
+    [stopped] = [run for run in store.find(Run, sweep_id=cut.id) if run.tags["trial"] == "2"]
+    (project / "gate").touch()
+    done = resume(cut.id, store=store, settings=settings)
+
+    assert stopped.error is not None
+    assert (cut.status, stopped.status, stopped.error.name) == ("cancelled", "cancelled", "OutOfTime")
+    finished = Counter(run.tags["trial"] for run in store.find(Run, sweep_id=done.id, status="finished"))
+    assert (done.status, finished) == ("finished", {"1": 1, "2": 1})
+
+
 def test_a_sweep_goes_on_right_after_it_was_cancelled(
     search: Any, store: Store, settings: Settings, write_notebook: Any, project: Path
 ) -> None:

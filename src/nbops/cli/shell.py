@@ -88,8 +88,8 @@ def _print(verb: Verb, answer: Any, text: str) -> int:
 
 
 def _exit_code(answer: object) -> int:
-    """Let scripts see a red result: failed checks, runs and findings, and what came out otherwise, are no success."""
+    """Let scripts see a red result: checks, runs and findings that failed, were cut short or came out otherwise."""
     items = answer if isinstance(answer, list) else [answer]
     if any(getattr(item, "verdict", None) in ("failed", "different", "missing") for item in items):
         return 1
-    return 1 if getattr(answer, "status", None) == "failed" or getattr(answer, "failed", None) else 0
+    return 1 if getattr(answer, "status", None) in ("failed", "cancelled") or getattr(answer, "failed", None) else 0

@@ -247,7 +247,7 @@ class Driver:
         self._is_over = self._is_cancelled = True
         for live in self._live.values():
             if live.kill_at is None:
-                self._interrupt(live, "timeout", moment)
+                self._interrupt(live, "out_of_time", moment)
 
     def _ask_store(self) -> None:
         """Look whether another process has cancelled the sweep or one of its runs, and what the runs have logged."""

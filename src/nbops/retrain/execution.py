@@ -28,7 +28,8 @@ from nbops.store.process import this_host, this_process
 if TYPE_CHECKING:
     from nbops.store.interface import Store
 
-StopReason = Literal["cancelled", "timeout", "pruned"]
+StopReason = Literal["cancelled", "timeout", "out_of_time", "pruned"]
+"""``timeout`` is the run's own limit, ``out_of_time`` that of the whole sweep."""
 
 _PARAM_TEXT = 2000
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -234,7 +235,7 @@ def _save(execution: Execution) -> None:
 def _ended(execution: Execution, error: CellError | None) -> Run:
     status: RunStatus = "failed" if error is not None else "finished"
     note, tags = execution.run.note, execution.run.tags
-    if error is not None and execution.stopped in {"cancelled", "pruned"}:
+    if error is not None and execution.stopped in {"cancelled", "out_of_time", "pruned"}:
         status = "cancelled"
     if error is not None and execution.stopped == "pruned":
         # Nothing failed: others were better at the same step.
@@ -266,6 +267,8 @@ def _understood(raised: Exception, execution: Execution) -> CellError:
         message = raised.message
     if execution.stopped == "timeout":
         name, message = "RunTimeout", "the run took longer than its time limit"
+    elif execution.stopped == "out_of_time":
+        name, message = "OutOfTime", "the time limit of the whole sweep passed before this run had ended"
     elif execution.stopped == "cancelled":
         name, message = "Cancelled", "the run was cancelled"
     mask = execution.masker

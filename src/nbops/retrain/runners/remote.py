@@ -176,7 +176,7 @@ class RemoteRunner:
                     self._take_in(visit, news)
             now = time.monotonic()
             if execution.stopped is not None and not visit.token:
-                name = "RunTimeout" if execution.stopped == "timeout" else "Cancelled"
+                name = {"timeout": "RunTimeout", "out_of_time": "OutOfTime"}.get(execution.stopped, "Cancelled")
                 return CellError(name=name, message="the run was stopped before a worker had begun it")
             if visit.token and now - visit.heard_at > _SILENCE_S:
                 return _lost(f"its worker has said nothing for {_SILENCE_S:.0f} seconds")
