@@ -1,6 +1,6 @@
 """What it takes to bring a retrained model before its clients, and whether any of them notices.
 
-    python benchmarks/deploy_bench.py [--json FILE] [--quick] [--engine docker]
+    python benchmarks/deploy_bench.py [--json FILE] [--quick] [--engine docker] [--only redeploy|swap]
 
 Redeploys of the same pipeline, retrained, are timed from the call in this (live) process to the first 200 through
 HAProxy, on every rung; a bare container of the same image, started by Docker's own client and asked until it answers,
@@ -278,17 +278,20 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--quick", action="store_true", help="fewer rounds and requests")
     parser.add_argument("--engine", default="docker", choices=("docker", "process"))
+    parser.add_argument("--only", choices=("redeploy", "swap"), help="leave the other half out")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / ".nbops").mkdir()
         bench = Bench(Path(folder), options.engine)
-        for kind in MODELS:
-            bench.redeploy(kind, rounds=3 if options.quick else 9)
-        if options.engine == "docker":
-            bench.cold_build()
+        if options.only != "swap":
+            for kind in MODELS:
+                bench.redeploy(kind, rounds=3 if options.quick else 9)
+            if options.engine == "docker":
+                bench.cold_build()
         requests = 5_000 if options.quick else 50_000
-        bench.swap(requests)
-        bench.swap(requests, others=4)
+        if options.only != "redeploy":
+            bench.swap(requests)
+            bench.swap(requests, others=4)
         bench.store.close()
     for name, value in bench.figures.items():
         bar = next((bar for start, bar in BARS.items() if name.startswith(start)), "")

@@ -1171,7 +1171,7 @@ export interface Routes {
   /** Write a model as a folder that answers without nbops, in Python and in the browser. */
   export: { takes: { model: string; format?: 'onnx'; out?: string; precision?: 'float32' | 'float16' | 'int8'; tolerance?: number; page?: boolean; overwrite?: boolean }; gives: Exported };
   /** Put a model behind a stable address, checked before it takes any traffic. */
-  deploy: { takes: { model?: string; name?: string; engine?: string; sample?: string; base_image?: string; platform?: string; save?: string; push?: string; isolated?: boolean; keys?: string; tls_cert?: string; tls_key?: string }; gives: Endpoint };
+  deploy: { takes: { model?: string; name?: string; engine?: string; sample?: string; base_image?: string; platform?: string; save?: string; push?: string; isolated?: boolean; port?: number; keys?: string; tls_cert?: string; tls_key?: string }; gives: Endpoint };
   /** List endpoints with what runs behind them. */
   endpoints: { takes: {}; gives: Endpoint[] };
   /** List what runs or ran behind an endpoint, newest first. */

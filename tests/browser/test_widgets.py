@@ -79,7 +79,7 @@ def test_a_model_is_deployed_from_a_form_by_keyboard_cancelled_once_and_refused_
     assert found["violations"] == []
     assert "cannot be an endpoint's name" in found["refused"]
     assert found["more"] == [
-        "Base image", "Platform", "Save as", "Push to", "API keys", "TLS certificate", "TLS private key",
+        "Base image", "Platform", "Save as", "Push to", "Port", "API keys", "TLS certificate", "TLS private key",
     ]  # fmt: skip
     assert "API keys cannot be read from" in found["keyless"]
     assert "churn" in found["deployed"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from nbops.deploy import docker_client, docker_engine, image
 from nbops.deploy.engine import choose, engine_named
 from nbops.errors import ConflictError, DeployError, MissingError, NbopsError
+from nbops.progress import stage
 from nbops.settings import Settings
 
 
@@ -115,6 +117,14 @@ def test_what_docker_refuses_is_said_with_the_cure(said: str, code: str, hint: s
     assert (error.code, error.hint) == (code, hint)
 
 
+def test_a_build_that_fills_the_disk_is_said_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "failed to export image: write /var/lib/docker/overlay2/x: no space left on device"
+    monkeypatch.setattr(image, "_events", lambda *_: iter([{"stream": "Step 1/2 : FROM x"}, {"error": said}]))
+    with stage("Build") as now, pytest.raises(DeployError, match="no space left") as caught:
+        image.build(None, io.BytesIO(), "x", now)  # type: ignore[arg-type] # no engine is asked
+    assert (caught.value.code, caught.value.hint) == ("disk_full", "docker system prune")
+
+
 @pytest.mark.docker
 def test_a_missing_base_image_is_named_with_the_command_that_makes_it(settings: Settings) -> None:
     found = problem(msgspec.structs.replace(settings, base_image="nbops-base:never-made"))
@@ -126,7 +136,6 @@ def test_a_missing_base_image_is_named_with_the_command_that_makes_it(settings: 
 def test_a_base_image_without_python_is_refused(settings: Settings) -> None:
     name = "nbops-test-empty:latest"
     with docker_client.connected() as client:
-        import io
         import tarfile
 
         empty = io.BytesIO()

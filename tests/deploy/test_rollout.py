@@ -377,6 +377,28 @@ def test_a_store_that_cannot_be_written_leaves_the_live_version_with_its_traffic
     assert workshop.statuses() == ["1 ready", "2 failed"]
 
 
+class Full(Unwritable):
+    """A store whose disk fills up as the new version is ready, and stays full until the rollout has failed."""
+
+    def put(self, *records: Any) -> None:
+        if any(isinstance(record, Endpoint) or getattr(record, "status", "") == "failed" for record in records):
+            raise StoreError("the disk is full")
+        self._store.put(*records)
+
+
+@pytest.mark.haproxy
+def test_a_failure_that_could_not_be_recorded_is_put_right_by_the_next_deploy(workshop: Any) -> None:
+    live = workshop.deploy(1)
+    store, workshop.store = workshop.store, Full(workshop.store)
+    with pytest.raises(StoreError, match="the disk is full"):
+        workshop.deploy(2)
+    workshop.store = store
+    assert ask(live) == [5.0]
+    assert workshop.statuses() == ["1 ready", "2 ready"]
+    workshop.deploy(3)
+    assert workshop.statuses() == ["1 ready", "2 failed", "3 ready"]
+
+
 @pytest.mark.haproxy
 def test_a_first_endpoint_that_cannot_be_recorded_leaves_nothing(workshop: Any) -> None:
     store, workshop.store = workshop.store, Unwritable(workshop.store)

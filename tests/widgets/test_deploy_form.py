@@ -58,11 +58,22 @@ class Recording:
 def test_what_is_typed_in_the_form_reaches_the_command() -> None:
     workspace = Recording()
     made = form._Form(lambda: workspace, None)  # type: ignore[arg-type, return-value] # as much of one as is asked
-    more = {option.name: f"typed {option.name}" for option in form.typed_options()} | {"save": "", "model": "another"}
+    more = {option.name: f"typed {option.name}" for option in form.typed_options()} | {
+        "save": "",
+        "model": "another",
+        "port": "8080",
+    }
     asked = form.AskDeploy(request=1, model="churn@3", name="churn", engine="isolated", more=more)
     with pytest.raises(UsageError, match="written down"):
         made._deployed(asked)
     wanted = {name: text for name, text in more.items() if name not in ("save", "model")}
     assert workspace.asked == {
         "model": "churn@3", "name": "churn", "sample": None, "engine": "process", "isolated": True, **wanted,
+        "port": 8080,
     }  # fmt: skip
+
+
+def test_a_port_that_is_no_number_is_refused() -> None:
+    asked = form.AskDeploy(request=1, model="churn@3", more={"port": "eighty"})
+    with pytest.raises(UsageError, match="port is a whole number, not 'eighty'"):
+        form._Form(Recording, None)._deployed(asked)  # type: ignore[arg-type] # as much of one as is asked

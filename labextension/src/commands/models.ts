@@ -113,6 +113,13 @@ function deployFields(model: string, trans: Trans): IField[] {
       help: trans.__('A file on the server that gets the proven image, for docker load; empty for none')
     },
     {
+      name: 'port',
+      isAdvanced: true,
+      label: trans.__('Port'),
+      placeholder: trans.__('Any'),
+      help: trans.__('Of the address on 127.0.0.1; an endpoint keeps the one it has')
+    },
+    {
       name: 'keys',
       isAdvanced: true,
       label: trans.__('API keys'),
@@ -157,6 +164,7 @@ function deployed(
     platform: answers.platform || undefined,
     push: answers.push || undefined,
     save: answers.save || undefined,
+    port: answers.port ? Number(answers.port) : undefined,
     keys: answers.keys || undefined,
     tls_cert: answers.tls_cert || undefined,
     tls_key: answers.tls_key || undefined

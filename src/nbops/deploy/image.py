@@ -369,11 +369,20 @@ def build(client: DockerClient, context: IO[bytes], name: str, now: Stage) -> No
     """
     for event in _events(client, context, name):
         if "error" in event:
-            raise DeployError(f"image {name} cannot be built: {event['error']}", code="build_failed")
+            raise _not_built(name, str(event["error"]))
         # "Step 2/3 : COPY server /opt/nbops/server": what is done, without its numbers and not at full length.
         step, _, said = event.get("stream", "").strip().partition(" : ")
         if step.startswith("Step "):
             now.say(said[:60])
+
+
+def _not_built(name: str, said: str) -> DeployError:
+    is_full = "no space left on device" in said
+    return DeployError(
+        f"image {name} cannot be built: {said}",
+        code="disk_full" if is_full else "build_failed",
+        hint="docker system prune" if is_full else None,
+    )
 
 
 def _events(client: DockerClient, context: IO[bytes], name: str) -> Iterator[dict[str, Any]]:

@@ -74,8 +74,8 @@ def deploy(
     folder = settings.folder / "endpoints" / name
     with naming.changing(folder, name):
         settle(name, settings)
-        _clear_abandoned(name, store, settings)
         known = recorded(store, name)
+        _clear_abandoned(name, known, store, settings)
         admission = Admission(folder, (access or Access()).placed().over(_access_of(known)))
         rollout = _Rollout(name, folder, known, admission, proofs=proofs, store=store, settings=settings)
         return rollout.run(bundle, version, engine=engine, port=port, examine=examine)
@@ -155,10 +155,15 @@ def edge_of(endpoint: Endpoint, folder: Path, settings: Settings) -> Edge | None
     return None
 
 
-def _clear_abandoned(name: str, store: Store, settings: Settings) -> None:
-    """Remove what a rollout left half-way when its process was killed: nobody else is at it while we hold the lock."""
-    for deployment in store.find(Deployment, endpoint=name, status="starting"):
-        retire(deployment, store=store, settings=settings, error="the process that deployed it was killed")
+def _clear_abandoned(name: str, known: Endpoint | None, store: Store, settings: Settings) -> None:
+    """Remove what a rollout left half-way when its process was killed, or could not record that it had failed.
+
+    Nobody else is at it while we hold the lock.
+    """
+    split = known.split if known is not None else {}
+    for deployment in store.find(Deployment, endpoint=name):
+        if deployment.status == "starting" or (deployment.status == "ready" and deployment.id not in split):
+            retire(deployment, store=store, settings=settings, error="its rollout came to no end")
 
 
 def _access_of(endpoint: Endpoint | None) -> Access:

@@ -101,6 +101,7 @@ def deploy(
     save: str | None = None,
     push: str | None = None,
     isolated: bool = False,
+    port: int | None = None,
     keys: str | None = None,
     tls_cert: str | None = None,
     tls_key: str | None = None,
@@ -118,6 +119,7 @@ def deploy(
         save: the file that the proven image is written to, for ``docker load``.
         push: the registry that the proven image is pushed to, ``host[:port]`` and perhaps a path.
         isolated: whether the process engine serves with a venv of the lock's packages instead of this interpreter.
+        port: the address's port on 127.0.0.1; the one it had, else a free one, when not given.
         keys: file of API keys, one of which clients then have to send; ``"none"`` takes them away.
         tls_cert: the certificate that makes the address an ``https`` one, in PEM.
         tls_key: its private key, in PEM, unless the other file has it.
@@ -150,6 +152,7 @@ def deploy(
                 name=name,
                 sample=sample,
                 engine=engine,
+                port=port,
                 making=Making(base_image=base_image, platform=platform, save=save, push=push, isolated=isolated),
                 access=Access(keys=keys, tls_cert=tls_cert, tls_key=tls_key),
                 store=store,

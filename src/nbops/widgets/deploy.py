@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from nbops.errors import ConflictError, NbopsError
-from nbops.grammar import VERBS
+from nbops.errors import ConflictError, NbopsError, UsageError
+from nbops.grammar import VERBS, Option
 from nbops.grammar.completion import names_of
 from nbops.progress import Stage, Stoppable, Stopped, watching
 from nbops.records import Endpoint
@@ -35,6 +35,7 @@ _LABELS = {
 _PLACEHOLDERS = {
     "base_image": "as configured",
     "platform": "that of the base image",
+    "port": "any",
     "save": "churn.tar",
     "push": "registry.example.com/team",
     "keys": "keys.txt",
@@ -180,9 +181,22 @@ def typed_options() -> list[Typed]:
             help=option.help.rstrip("."),
             placeholder=_PLACEHOLDERS.get(option.name, ""),
         )
-        for option in next(verb for verb in VERBS if verb.name == "deploy").options
+        for option in _options()
         if option.name not in _CONTROLS
     ]
+
+
+def _options() -> tuple[Option, ...]:
+    return next(verb for verb in VERBS if verb.name == "deploy").options
+
+
+def _value(option: Option, text: str) -> Any:
+    """What was typed, as the command takes it."""
+    if option.kind != "integer":
+        return text
+    if not text.isdecimal():
+        raise UsageError(f"{option.name} is a whole number, not {text!r}", hint=f"{option.flag} 8080")
+    return int(text)
 
 
 class _Form:
@@ -228,8 +242,8 @@ class _Form:
 
     def _deployed(self, asked: AskDeploy) -> Endpoint:
         is_isolated = asked.engine == "isolated"
-        known = {option.name for option in typed_options()}
-        more: dict[str, Any] = {name: value for name, value in asked.more.items() if value and name in known}
+        typed = [option for option in _options() if option.name not in _CONTROLS]
+        more = {option.name: _value(option, asked.more[option.name]) for option in typed if asked.more.get(option.name)}
         with self._open() as workspace:
             return workspace.deploy(
                 asked.model,

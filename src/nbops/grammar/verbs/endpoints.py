@@ -47,12 +47,18 @@ ENDPOINTS: tuple[Verb, ...] = (
                 name="push", metavar="REGISTRY", help="Push the proven image to a registry before it takes traffic."
             ),
             Option(name="isolated", kind="flag", default=False, help="Without Docker: serve with a venv of its own."),
+            Option(
+                name="port",
+                kind="integer",
+                minimum=1,
+                help="The address's port on 127.0.0.1; the one it had, else a free one, when not given.",
+            ),
             KEYS,
             TLS_CERT,
             TLS_KEY,
         ),
         examples=(
-            "deploy churn@3 --name churn",
+            "deploy churn@3 --name churn --port 8080",
             "deploy model --name churn --sample X_train",
             "deploy churn@3 --push registry.example.com/team",
             "deploy churn@3 --engine process --isolated",
