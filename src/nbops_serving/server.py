@@ -7,7 +7,6 @@ match, its model is loaded, and it has answered the bundle's example rows as the
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import json
 import logging
@@ -30,6 +29,7 @@ from nbops_serving.connection import Connection
 from nbops_serving.imports import import_lightly
 from nbops_serving.keys import Keys
 from nbops_serving.manifest import Policy
+from nbops_serving.memory import give_back
 from nbops_serving.metrics import Metrics
 from nbops_serving.rows import Reader
 from nbops_serving.rungs import Rung, open_rung
@@ -228,20 +228,13 @@ async def _load(
     gc.freeze()  # for the same reason, from now on; requests leave few cycles behind
     gc.set_threshold(20_000, 20, 50)
     gc.enable()
-    _give_back()
+    give_back()
     app.take(serving)
     metrics.set("ready", 1)
     if announce is not None:
         os.write(announce, b"r")
     else:
         say_ready(bundle, bound)
-
-
-def _give_back() -> None:
-    """Return the memory that only loading needed to the system; where the C library cannot, nothing happens."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 def load(options: Options, bundle: OpenBundle, metrics: Metrics) -> Serving:
