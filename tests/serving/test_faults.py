@@ -269,8 +269,11 @@ async def test_good_requests_are_not_hurt_by_a_bad_one_beside_them(strict_server
             assert [answer.json()["predictions"] for answer in answers] == [[said] for said in expected]
 
 
-def test_a_stop_under_load_drops_nothing(strict, start_server, customers):
-    server = start_server(strict.path)
+@pytest.mark.parametrize(
+    ("model", "workers"), [("strict", 1), ("linear", 2)], ids=["one that batches", "two that answer at once"]
+)
+def test_a_stop_under_load_drops_nothing(request, model, workers, start_server, customers):
+    server = start_server(request.getfixturevalue(model).path, "--workers", str(workers))
     with Load(server.address, customers.rows(1)[0]) as load:
         wait_until(lambda: load.answered > 50)
         server.process.send_signal(signal.SIGTERM)

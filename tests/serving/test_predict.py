@@ -130,9 +130,13 @@ def test_what_training_never_saw_is_counted(linear_server):
         lines = linear_server.get("/metrics").text.splitlines()
         return float(next(one for one in lines if one.startswith(line)).rpartition(" ")[2])
 
-    names = ['nbops_unseen_values_total{column="city"}', 'nbops_out_of_range_values_total{column="age"}']
+    names = [
+        'nbops_unseen_values_total{column="city"}',
+        'nbops_out_of_range_values_total{column="age"}',
+        "nbops_extra_fields_total",
+    ]
     before = [counted(name) for name in names]
-    linear_server.post(one(city="Mars", age=-1))
+    linear_server.post(one(city="Mars", age=-1, shoe=44))
     assert [counted(name) for name in names] == [number + 1 for number in before]
 
 

@@ -16,7 +16,7 @@ import pytest
 
 import nbops_serving
 from nbops_serving import server
-from nbops_serving.app import App, Limits
+from nbops_serving.app import App, Limits, Serving
 from nbops_serving.bundle import open_bundle
 
 
@@ -91,6 +91,53 @@ def test_a_client_that_asks_before_it_sends_is_told_to_go_on_or_not(linear_serve
     off = raw(linear_server, HEAD + expect + b"content-length: 1000000000\r\n\r\n", until=b"}")
     assert on == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert off.startswith(b"HTTP/1.1 413")
+
+
+async def test_a_server_lives_before_its_model_is_loaded_and_is_ready_only_afterwards(linear):
+    app = App()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a") as client:
+        loading = [
+            await client.get("/health/live"),
+            await client.get("/health/ready"),
+            await client.get("/v2/health/ready"),
+        ]
+        early = await client.post("/predict", json={"rows": []})
+        opened = open_bundle(linear.path)
+        app.take(server.load(server.Options(bundle=str(linear.path)), opened, server.counters(opened, 1)))
+        ready = await client.get("/health/ready")
+    assert [answer.status_code for answer in loading] == [200, 503, 503]
+    assert (early.status_code, early.json()["code"], early.headers["retry-after"]) == (503, "loading", "1")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready", "model": "churn@1"})
+
+
+@pytest.mark.parametrize("is_light", [True, False], ids=["at once", "batched"])
+async def test_a_model_that_breaks_says_so_without_its_own_words_which_go_into_the_log(linear, capsys, is_light):
+    class Broken:
+        def answer(self, rows):
+            raise RuntimeError("the file /secret/place is gone")
+
+    opened = open_bundle(linear.path)
+    serving = server.load(server.Options(bundle=str(linear.path)), opened, server.counters(opened, 1))
+    Broken.is_light = is_light
+    app = App()
+    app.take(Serving(opened, Broken(), serving.metrics))
+    rows = {"rows": [{"age": 30, "spent": 1.0, "city": "Oslo"}]}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a") as client:
+        answer = await client.post("/predict", json=rows, headers={"x-request-id": "mine"})
+    assert (answer.status_code, answer.json()["code"], answer.json()["request_id"]) == (500, "failed", "mine")
+    assert "secret" not in answer.text
+    logged = json.loads(capsys.readouterr().err)
+    assert (logged["event"], logged["request_id"]) == ("request_failed", "mine")
+    assert "/secret/place" in logged["error"]
+
+
+def test_every_line_of_the_servers_own_log_is_json(linear, start_server):
+    started = start_server(linear.path)
+    assert raw(started, b"no request\r\n\r\n", until=b"}").startswith(b"HTTP/1.1 400")
+    started.stop()
+    assert started.process.stderr is not None
+    lines = [json.loads(line) for line in started.process.stderr.read().splitlines()]
+    assert [(line["event"], line["by"]) for line in lines] == [("warned", "uvicorn.error")]
 
 
 async def test_more_requests_than_are_answered_at_once_are_sent_away_for_a_while(linear):
