@@ -45,7 +45,8 @@ export function duration(seconds: number): string {
   if (seconds < 3600 && minutes < 60) {
     return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
   }
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
 /** Write how long ago something was, as short as a list needs it. */

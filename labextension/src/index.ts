@@ -1,5 +1,5 @@
 import { ILayoutRestorer, IRouter, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette } from '@jupyterlab/apputils';
+import { ICommandPalette, IMovableSectionRegistry } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
@@ -28,6 +28,7 @@ const panel: JupyterFrontEndPlugin<INbopsPanel> = {
   optional: [
     ILayoutRestorer,
     ICommandPalette,
+    IMovableSectionRegistry,
     INotebookTracker,
     IRenderMimeRegistry,
     IRouter,
@@ -38,6 +39,7 @@ const panel: JupyterFrontEndPlugin<INbopsPanel> = {
     app: JupyterFrontEnd,
     restorer: ILayoutRestorer | null,
     palette: ICommandPalette | null,
+    movable: IMovableSectionRegistry | null,
     notebooks: INotebookTracker | null,
     rendermime: IRenderMimeRegistry | null,
     router: IRouter | null,
@@ -64,6 +66,7 @@ const panel: JupyterFrontEndPlugin<INbopsPanel> = {
     };
     const widget = new NbopsPanel(context);
     builtInSections(trans).forEach(section => widget.addSection(section));
+    movable?.registerSource(panel.id, trans.__('nbops'), widget);
     addCommands(context, widget, palette);
     followNotebook(context);
     markCells(context, widget);

@@ -4,7 +4,7 @@ import { ILiveProgress, LIVE } from './live-message';
 
 /** What became of a `%nbops` line. */
 export interface ILineResult {
-  /** Its answer, or why there is none. */
+  /** Its answer, or why there is none; empty where there was no kernel to ask. */
   text: string;
   isError: boolean;
   /** Whether it was ended before it was done. */
@@ -40,7 +40,7 @@ export class KernelLine {
 
   private async _run(code: string): Promise<ILineResult> {
     if (!this._kernel) {
-      return { text: 'no kernel', isError: true, isCancelled: false };
+      return { text: '', isError: true, isCancelled: false };
     }
     const future = this._kernel.requestExecute({
       code,

@@ -1,3 +1,4 @@
+import type { IMovableSectionSource, ISectionEntry } from '@jupyterlab/apputils';
 import { PanelWithToolbar, SidePanel, CommandToolbarButton } from '@jupyterlab/ui-components';
 import { Message } from '@lumino/messaging';
 import { IDisposable } from '@lumino/disposable';
@@ -11,8 +12,12 @@ const TITLE_PX = 32;
 /** A section with less is not worth its place. */
 const LEAST_PX = 160;
 
-/** The side panel: sections that load their content when they are first seen. */
-export class NbopsPanel extends SidePanel implements INbopsPanel {
+/**
+ * The side panel: sections that load their content when they are first seen.
+ *
+ * JupyterLab moves sections to other panels and back; it asks for them as `IMovableSectionSource`.
+ */
+export class NbopsPanel extends SidePanel implements INbopsPanel, IMovableSectionSource {
   constructor(readonly context: IContext) {
     super({ translator: context.translator });
     const { trans } = context;
@@ -42,47 +47,122 @@ export class NbopsPanel extends SidePanel implements INbopsPanel {
 
   addSection(section: ISection): void {
     const host = new SectionHost(section, this.context);
-    const at = this._hosts.findIndex(other => other.section.rank > section.rank);
-    const index = at < 0 ? this._hosts.length : at;
-    this._hosts.splice(index, 0, host);
-    this.insertWidget(index, host);
-    const accordion = this.content as AccordionPanel;
+    this._hosts.push(host);
+    this._put(host);
     if (!section.isOpen) {
-      accordion.collapse(index);
+      this.accordionPanel.collapse(this._here.indexOf(host));
     }
     this._share();
+  }
+
+  /** The sections that are in the panel and not moved to another. */
+  getSections(): ReadonlyArray<ISectionEntry> {
+    return this._here.map(host => this._entry(host));
+  }
+
+  /** Give a section away to another panel. */
+  removeSectionById(id: string): Widget | null {
+    const host = this._here.find(host => host.id === id) ?? null;
+    if (host !== null) {
+      host.parent = null;
+      this._share();
+    }
+    return host;
+  }
+
+  /** Take a section back into its place. */
+  reinsertSection(section: Widget): void {
+    const host = this._hosts.find(host => host === section);
+    if (host !== undefined) {
+      this._put(host);
+      // Lumino appends what it inserts; the Tab key and screen readers go by the order in the page.
+      this._here.forEach((each, index) => {
+        this.content.node.append(this.accordionPanel.titles[index], each.node);
+      });
+      this._share();
+    }
+  }
+
+  get accordionPanel(): AccordionPanel {
+    return this.content as AccordionPanel;
+  }
+
+  /** A section came into the panel. */
+  get sectionAdded(): ISignal<this, ISectionEntry> {
+    return this._sectionAdded;
   }
 
   /** Unfold a section, and fold others where there is not room for all; its content is there when this resolves. */
   async reveal(id: string): Promise<void> {
-    const accordion = this.content as AccordionPanel;
-    const wanted = this._hosts.findIndex(host => host.section.id === id);
-    if (wanted < 0) {
+    const wanted = this._hosts.find(host => host.section.id === id);
+    if (wanted === undefined) {
       return;
     }
-    accordion.expand(wanted);
-    const titles = this._hosts.length * TITLE_PX;
+    if (wanted.parent === this.content) {
+      this._makeRoomFor(wanted);
+    } else {
+      this._showElsewhere(wanted);
+    }
+    await wanted.loaded;
+  }
+
+  private _makeRoomFor(wanted: SectionHost): void {
+    const here = this._here;
+    this.accordionPanel.expand(here.indexOf(wanted));
+    const titles = here.length * TITLE_PX;
     let room = Math.floor((this.node.clientHeight - titles) / LEAST_PX);
     // From the bottom up: the list of runs is the last to go.
-    const unfolded = this._hosts.map((host, index) => ({ host, index })).filter(({ host }) => !host.isHidden);
+    const unfolded = here.filter(host => !host.isHidden);
     room = Math.max(2, room) - unfolded.length;
-    for (const { index } of unfolded.reverse()) {
-      if (room < 0 && index !== wanted) {
-        accordion.collapse(index);
+    for (const host of unfolded.reverse()) {
+      if (room < 0 && host !== wanted) {
+        this.accordionPanel.collapse(here.indexOf(host));
         room++;
       }
     }
     this._share();
-    await this._hosts[wanted].loaded;
+  }
+
+  /** Unfold a section in the panel that it was moved to. */
+  private _showElsewhere(wanted: SectionHost): void {
+    const { shell } = this.context.app;
+    for (let widget = wanted.parent; widget !== null; widget = widget.parent) {
+      if (widget instanceof AccordionPanel) {
+        widget.expand(widget.widgets.indexOf(wanted));
+      }
+      if ([...shell.widgets('left'), ...shell.widgets('right')].includes(widget)) {
+        shell.activateById(widget.id);
+      }
+    }
+  }
+
+  /** The sections that are in the panel, from the top. */
+  private get _here(): SectionHost[] {
+    return this.accordionPanel.widgets.filter(
+      (widget): widget is SectionHost => widget instanceof SectionHost
+    );
+  }
+
+  /** Insert a section where it belongs among those that are here. */
+  private _put(host: SectionHost): void {
+    const at = this._here.findIndex(other => other.section.rank > host.section.rank);
+    this.insertWidget(at < 0 ? this._here.length : at, host);
+    this._sectionAdded.emit(this._entry(host));
+  }
+
+  private _entry(host: SectionHost): ISectionEntry {
+    const titleNode = this.accordionPanel.titles[this._here.indexOf(host)];
+    return { id: host.id, titleNode, widget: host };
   }
 
   /** Divide the height among the unfolded sections; the list that is searched and scrolled most has the most. */
   private _share(): void {
-    const shares = this._hosts.map(host => (host.isHidden ? 0 : host.section.rank <= 100 ? 2 : 1));
-    (this.content as AccordionPanel).setRelativeSizes(shares);
+    const shares = this._here.map(host => (host.isHidden ? 0 : host.section.rank <= 100 ? 2 : 1));
+    this.accordionPanel.setRelativeSizes(shares);
   }
 
   private readonly _seen = new Signal<this, boolean>(this);
+  private readonly _sectionAdded = new Signal<this, ISectionEntry>(this);
   private readonly _hosts: SectionHost[] = [];
 }
 

@@ -16,7 +16,7 @@ export function asProblem(error: unknown): Problem {
   return {
     ...UNREACHABLE,
     code: 'unknown',
-    title: 'Error',
+    title: '',
     detail: String((error as Error)?.message ?? error)
   };
 }
@@ -24,7 +24,7 @@ export function asProblem(error: unknown): Problem {
 /** What is known when nothing answered. */
 export const UNREACHABLE: Problem = {
   type: 'about:blank',
-  title: 'Server unreachable',
+  title: '',
   detail: '',
   code: 'unreachable',
   hint: null,

@@ -30,7 +30,9 @@ describe('durations', () => {
     [59.9, '60 s'],
     [61, '1 min 1 s'],
     [3600, '1 h 0 min'],
-    [7260, '2 h 1 min']
+    [7260, '2 h 1 min'],
+    [2 * 86400 + 3 * 3600 + 60, '2 d 3 h'],
+    [47.9 * 3600, '47 h 54 min']
   ])('%s s is written %s', (seconds, written) => expect(duration(seconds)).toBe(written));
 });
 

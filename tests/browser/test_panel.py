@@ -75,6 +75,27 @@ def test_nothing_sticks_out_of_the_panel_whatever_its_width(lab: Lab) -> None:
     assert found["width_250"] < 300 < found["width_400"]
 
 
+def test_a_section_is_moved_to_another_panel_and_back(lab: Lab) -> None:
+    write_sample(lab.folder)
+
+    found = lab.journey("moved")
+
+    assert found["violations"] == {}
+    assert "Models" in found["before"]
+    assert found["without"] == [name for name in found["before"] if name != "Models"]
+    assert found["after"] == found["before"], "it is back in its place"
+
+
+def test_every_command_describes_itself_and_its_arguments(lab: Lab) -> None:
+    found = lab.journey("commands")["commands"]
+
+    # These two JupyterLab calls by itself, for links and for what was open; nobody chooses them.
+    commands = [command for command in found if command["id"] not in ("nbops:follow-link", "nbops:reopen")]
+    assert len(commands) >= 40
+    assert [command["id"] for command in commands if not command["label"] or command["type"] != "object"] == []
+    assert {command["id"]: command["undescribed"] for command in commands if command["undescribed"]} == {}
+
+
 def test_of_many_runs_the_page_says_which_curves_it_draws_and_lets_choose(lab: Lab) -> None:
     (lab.folder / ".nbops").mkdir()
     with Workspace.opened(lab.folder) as workspace:

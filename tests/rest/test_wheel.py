@@ -48,7 +48,7 @@ def test_the_wheel_has_what_exported_models_need_in_a_browser(wheel: Path) -> No
     assert [name for name in names if name.endswith("nbops/bundle/portable/files/browser/predict.js")]
 
 
-CLOSED_BYTES = 35_000
+CLOSED_BYTES = 37_000
 """What a page loads of a panel that nobody opens; promised are 40,000, and the next feature needs room."""
 
 

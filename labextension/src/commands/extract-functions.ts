@@ -139,7 +139,10 @@ async function extractLive(context: IContext, wanted: IWanted, panel: NotebookPa
     const words = trans.__('Extracting %1 was cancelled; nothing was written', names.join(', '));
     notice.end(words, 'warning', { autoClose: false });
   } else if (isError) {
-    notice.end(text, 'error', { autoClose: false, actions: [askAgain(context, wanted)] });
+    notice.end(text || trans.__('The notebook has no kernel any more'), 'error', {
+      autoClose: false,
+      actions: [askAgain(context, wanted)]
+    });
   } else {
     const version = JSON.parse(text) as ModuleVersion;
     notice.end(extracted(trans, names, version), 'success', {

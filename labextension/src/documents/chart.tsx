@@ -25,7 +25,9 @@ export function LineChart(props: {
   const surroundings = useSurroundings(host);
   const { rendermime } = props.context;
   const { xTitle, series } = props;
-  const told = JSON.stringify({ xTitle, series });
+  const { trans } = props.context;
+  const words = { run: trans.__('run'), value: trans.__('value') };
+  const told = JSON.stringify({ xTitle, series, words });
   React.useEffect(() => {
     const node = host.current;
     if (!rendermime || !node || node.clientWidth === 0 || !rendermime.mimeTypes.includes(VEGA_LITE)) {
@@ -74,7 +76,7 @@ function useSurroundings(host: React.RefObject<HTMLElement>): string {
 const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3]];
 
 function lines(
-  props: { xTitle: string; series: ReadonlyArray<ISeries> },
+  props: { xTitle: string; series: ReadonlyArray<ISeries>; words: { run: string; value: string } },
   palette: ReadonlyArray<string>
 ): object {
   const domain = props.series.map(({ name }) => name);
@@ -110,9 +112,9 @@ function lines(
         legend: named > 0 ? legend : null
       },
       tooltip: [
-        { field: 'name', title: 'run' },
+        { field: 'name', title: props.words.run },
         { field: 'x', title: props.xTitle },
-        { field: 'y', title: 'value' }
+        { field: 'y', title: props.words.value }
       ]
     }
   };

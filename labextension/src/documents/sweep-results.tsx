@@ -96,7 +96,9 @@ function PointRow(props: {
           {text(number(point.params[name]), 40)}
         </td>
       ))}
-      <td className="nbops-mod-number">{point.seconds === null ? '' : duration(point.seconds)}</td>
+      <td className="nbops-mod-number nbops-mod-whole">
+        {point.seconds === null ? '' : duration(point.seconds)}
+      </td>
       <td className="nbops-Table-aside">{text(point.note, 80)}</td>
       <td>
         {/* What goes on stands above, with its output. */}

@@ -23,7 +23,11 @@ export function Advice(props: {
 }
 
 /** Why something cannot be shown, and the cure. */
-export function ProblemAdvice(props: { problem: Problem; trans: TranslationBundle }): React.ReactElement {
+export function ProblemAdvice(props: {
+  problem: Problem;
+  trans: TranslationBundle;
+  children?: React.ReactNode;
+}): React.ReactElement {
   const { problem, trans } = props;
   switch (problem.code) {
     case 'no_store':
@@ -56,9 +60,27 @@ export function ProblemAdvice(props: { problem: Problem; trans: TranslationBundl
     default:
       return (
         <div role="alert">
-          <Advice title={problem.title} text={problem.detail} code={problem.hint} />
+          <Advice title={titleOf(problem, trans)} text={problem.detail} code={problem.hint}>
+            {props.children}
+          </Advice>
         </div>
       );
+  }
+}
+
+/** The server names refusals in the words of HTTP, which are no one's language. */
+function titleOf({ status }: Problem, trans: TranslationBundle): string {
+  switch (status) {
+    case 400:
+      return trans.__('That was not understood');
+    case 403:
+      return trans.__('You may not do that here');
+    case 404:
+      return trans.__('It is not there');
+    case 409:
+      return trans.__('That cannot be done now');
+    default:
+      return trans.__('Something went wrong');
   }
 }
 

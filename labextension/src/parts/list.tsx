@@ -26,6 +26,8 @@ export interface IRowListProps<T> {
   onToggle?(row: T): void;
   /** Shown instead of no rows. */
   empty: { title: string; text?: string; code?: string };
+  /** The way back from a list that is empty, or was refused, because of what was asked for. */
+  wayBack?: React.ReactNode;
 }
 
 /** Where somebody stands in the list: known by the row's id, because rows move while one looks at them. */
@@ -47,14 +49,18 @@ export function RowList<T>(props: IRowListProps<T>): React.ReactElement {
   const inView = React.useRef<[number, number]>([0, 0]);
 
   if (rows.problem) {
-    return <ProblemAdvice problem={rows.problem} trans={trans} />;
+    return (
+      <ProblemAdvice problem={rows.problem} trans={trans}>
+        {props.wayBack}
+      </ProblemAdvice>
+    );
   }
   if (rows.isLoading) {
     return <Waiting trans={trans} />;
   }
   const total = rows.total ?? 0;
   if (total === 0) {
-    return <Advice {...props.empty} />;
+    return <Advice {...props.empty}>{props.wayBack}</Advice>;
   }
   const active = Math.min(whereIs(place, props, inView.current), total - 1);
 

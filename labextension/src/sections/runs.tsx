@@ -114,6 +114,13 @@ export class RunsSection extends LiveSection {
           onLook={row => selection.look(row.run.id)}
           onOpen={row => void app.commands.execute('nbops:open-run', { run: row.run.id })}
           onToggle={row => selection.toggle(row.run.id)}
+          wayBack={
+            isSearch && (
+              <button className="nbops-Button" onClick={() => this.search('')}>
+                {trans.__('Clear Search')}
+              </button>
+            )
+          }
           empty={
             isSearch || selection.shelf !== 'listed'
               ? {

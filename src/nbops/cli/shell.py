@@ -69,7 +69,7 @@ def candidates(nouns: str) -> list[str]:
 
 
 def _do(verb: Verb, values: dict[str, Any], as_json: bool) -> tuple[Verb, Any, str]:
-    with Workspace.opened() as workspace, terminal(), answering(f"nbops {verb.name}"):
+    with Workspace.opened() as workspace, terminal(), answering(verb.doing):
         answer = getattr(workspace, verb.method)(**values)
         return verb, answer, _text(answer, workspace, as_json)
 

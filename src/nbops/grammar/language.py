@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 import msgspec
@@ -43,6 +44,16 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def doing_of(summary: str) -> str:
+    """The beginning of a summary that can stand alone.
+
+    Example:
+        >>> doing_of("Say what differs between runs: parameters, metrics, cells.")
+        'Say what differs between runs'
+    """
+    return re.split(r"[;:,.](?:\s|$)", summary, maxsplit=1)[0]
+
+
 class Verb(msgspec.Struct, frozen=True, kw_only=True):
     """One thing a person can ask of nbops."""
 
@@ -59,6 +70,11 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
     doors: tuple[Door, ...] = ("shell", "notebook", "rest")
     examples: tuple[str, ...] = ()
     """Full command lines as typed after ``nbops`` or ``%nbops``."""
+
+    @property
+    def doing(self) -> str:
+        """What it does, as progress says it: ``Run every check on a model version and record the verdicts``."""
+        return doing_of(self.summary)
 
     @property
     def method(self) -> str:

@@ -85,7 +85,7 @@ def line_magic(shell: InteractiveShell, line: str) -> Answer | None:
         if verb.name == "deploy" and values["model"] is None and is_live:
             widgets.show_deploy_form(shell.user_ns, lambda: closing(Workspace.open(capture.root(), live=_live(shell))))
             return None
-        with notebook(), answering(f"%nbops {verb.name}"):
+        with notebook(), answering(verb.doing):
             value = getattr(workspace, verb.method)(**values)
         if as_json:
             return Answer(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

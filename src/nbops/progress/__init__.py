@@ -227,13 +227,13 @@ def answering(title: str) -> Iterator[None]:
     """Say of a whole command that it goes on, where its rooms have not said more themselves by then.
 
     Args:
-        title: the command, as people type it.
+        title: what the command does, as an imperative.
 
     Returns:
         A context manager for the time of the command.
 
     Example:
-        >>> with answering("nbops models"):
+        >>> with answering("List the models"):
         ...     pass
     """
     sink = _sink.get()

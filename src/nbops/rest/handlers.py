@@ -20,6 +20,7 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from nbops.errors import ConflictError, NotFoundError, UsageError
+from nbops.grammar.language import doing_of
 from nbops.progress import Stage, Stoppable, Stopped, answering, watching
 from nbops.rest.answers import Bytes, CallStopped
 from nbops.rest.arguments import from_query, understand
@@ -274,7 +275,7 @@ class OpenApiHandler(NbopsHandler):
 
 def _read(open_reader: Callable[[], Workspace], route: Route, values: dict[str, Any]) -> bytes | Bytes:
     try:
-        with answering(f"nbops {route.name}"):
+        with answering(doing_of(route.summary)):
             return _encoded(route.do(open_reader(), values))
     except Stopped as error:
         raise _cancelled(route) from error
@@ -289,7 +290,7 @@ def _change(settings: Any, route: Route, values: dict[str, Any]) -> bytes | Byte
     # Opened for the one request: whoever only looks never holds a store open for writing.
     workspace = Workspace(settings)
     try:
-        with answering(f"nbops {route.name}"):
+        with answering(doing_of(route.summary)):
             return _encoded(route.do(workspace, values))
     except Stopped as error:
         raise _cancelled(route) from error
