@@ -193,6 +193,33 @@ def test_a_second_process_cannot_drive_a_sweep_that_another_drives(
     assert runs == {("1", "finished"): 1, ("2", "finished"): 1}
 
 
+RUNS = """
+from nbops.retrain import run_notebook
+from nbops.settings import load_settings
+from nbops.store import open_store
+settings = load_settings()
+run_notebook("train.ipynb", store=open_store(settings), settings=settings)
+"""
+
+
+def test_what_had_run_is_in_the_notebook_when_the_driver_is_killed(
+    store: Store, settings: Settings, write_notebook: Any, project: Path
+) -> None:
+    write_notebook("print('before')", "import time\nprint('in the middle', flush=True)\ntime.sleep(600)")
+    driver = subprocess.Popen([sys.executable, "-c", RUNS], cwd=project)
+    while not (found := store.find(Run)) or not Path(found[0].output or "").exists():
+        assert driver.poll() is None
+        time.sleep(0.05)
+    while "in the middle" not in printed(found[0]):
+        assert driver.poll() is None
+        time.sleep(0.05)
+
+    driver.kill()
+    driver.wait()
+
+    assert printed(found[0]) == "before\nin the middle\n"
+
+
 @pytest.fixture
 def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A virtual environment beside ours, with a kernel spec; what is installed here is there too. Its packages."""

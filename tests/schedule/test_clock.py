@@ -86,8 +86,8 @@ def test_the_latest_time_and_the_next_enclose_every_moment(cron: str, zone: str,
         ("0 0 L * *", "UTC", "some crons only"),
         ("0 0 * * 5#2", "UTC", "some crons only"),
         ("0 3 * * *; reboot", "UTC", "fields"),
-        ("@reboot", "UTC", "1 fields"),
-        ("0 3 * * *", "Europe/Berlni", "Berlni"),
+        ("@reboot", "UTC", "'@reboot' is none of @hourly, @daily"),
+        ("0 3 * * *", "Europe/Berlni", "'Europe/Berlni'; did you mean 'Europe/Berlin'"),
         ("0 3 * * *", "../../etc/passwd", "passwd"),
     ],
 )
@@ -98,3 +98,10 @@ def test_what_cannot_be_understood_is_told(cron: str, zone: str, said: str) -> N
 
 def test_times_are_utc_seconds() -> None:
     assert datetime.fromtimestamp(Clock("0 3 * * *", "Asia/Tokyo").after(at("2026-11-29")), UTC).hour == 18
+
+
+def test_a_word_that_is_nearly_one_of_crons_has_it_as_cure() -> None:
+    with pytest.raises(UsageError) as caught:
+        Clock("@dayly", "UTC")
+
+    assert caught.value.hint == "--cron @daily"

@@ -7,11 +7,12 @@ the gap, one that comes twice is due once.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from nbops.errors import UsageError
 
@@ -87,6 +88,13 @@ class Clock:
     def _check(self) -> None:
         from cronsim import CronSimError
 
+        if self.cron.startswith("@"):
+            near = _near(self.cron, ALIASES)
+            raise UsageError(
+                f"--cron {self.cron!r} is none of {', '.join(ALIASES)}",
+                code="cron_wrong",
+                hint=f"--cron {near or '@daily'}",
+            )
         parts = self.cron.split()
         hint = 'nbops schedule NOTEBOOK --cron "0 3 * * *"'
         if len(parts) != 5:
@@ -122,9 +130,16 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        near = _near(name, available_timezones())
         raise UsageError(
-            f"there is no time zone {name!r}", code="timezone_unknown", hint="--timezone Europe/Berlin"
+            f"there is no time zone {name!r}" + (f"; did you mean {near!r}?" if near else ""),
+            code="timezone_unknown",
+            hint=f"--timezone {near or 'Europe/Berlin'}",
         ) from error
+
+
+def _near(word: str, known: Iterable[str]) -> str | None:
+    return next(iter(get_close_matches(word, known, 1)), None)
 
 
 def local_zone() -> str:
