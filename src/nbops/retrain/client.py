@@ -135,7 +135,8 @@ class _BoundedSaves(NotebookExecutionManager):  # type: ignore[misc] # papermill
         super().cell_start(cell, cell_index, **kwargs)
 
     def notebook_complete(self, **kwargs: Any) -> None:
-        self._next_save = 0.0
+        # Our own driver saves once more, when papermill has marked what failed.
+        self._next_save = 0.0 if self._execution.is_papermills else float("inf")
         if self._later is not None:
             self._later.cancel()
         super().notebook_complete(**kwargs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import hashlib
 import os
@@ -136,8 +137,19 @@ def _installed(python: str) -> Iterable[str]:
         except OSError:
             yield f"{folder}: none"
     yield from packages(python)
-    ours = Path(__file__).parents[2]
-    yield str(max(path.stat().st_mtime_ns for path in ours.rglob("*.py")))
+    yield str(_newest(os.fspath(Path(__file__).parents[2])))
+
+
+def _newest(folder: str) -> int:
+    """When the youngest source below a folder was written; asked before every run, and so without Path objects."""
+    newest = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                newest = max(newest, _newest(entry.path))
+            elif entry.name.endswith(".py"):
+                newest = max(newest, entry.stat().st_mtime_ns)
+    return newest
 
 
 def packages(python: str) -> list[str]:
@@ -147,9 +159,10 @@ def packages(python: str) -> list[str]:
         python: path of the interpreter.
     """
     found: set[str] = set()
-    for folder in map(Path, _site_packages(python)):
-        if folder.is_dir():
-            found.update(path.name.removesuffix(".dist-info") for path in folder.glob("*.dist-info"))
+    for folder in _site_packages(python):
+        with contextlib.suppress(OSError):
+            names = os.listdir(folder)  # noqa: PTH208 - asked before every run; Path objects cost more than the listing
+            found.update(name.removesuffix(".dist-info") for name in names if name.endswith(".dist-info"))
     return sorted(found)
 
 
