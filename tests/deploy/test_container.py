@@ -216,15 +216,25 @@ def test_a_new_server_takes_the_place_of_a_former_runtime_image(workshop: Any, m
     source = image._server_source()
     workshop.deploy(1)
     former = workshop_runtime(workshop, 1)
-    workshop.stop()
     monkeypatch.setattr(image, "_server_source", lambda: source | {"nbops_serving/upgraded.py": b""})
-    workshop.deploy(2)
+    workshop.deploy(2, name="other")
+    newer = workshop_runtime(workshop, 2)
+    # Somebody's model stands on it, and is deployed again in a while.
+    assert tags(former) == [former]
+    workshop.stop()
+    workshop.stop("other")
     with docker_client.connected() as client:
-        assert not client.images.list(name=former)
-        newer = workshop_runtime(workshop, 2)
+        image.discard(client, newer)
+    workshop.deploy(3)
+    assert tags(former) == []
     workshop.stop()
     with docker_client.connected() as client:
         image.discard(client, newer)
+
+
+def tags(name: str) -> list[str]:
+    with docker_client.connected() as client:
+        return docker_client.image_tags(client, name=name)
 
 
 def workshop_runtime(workshop: Any, number: int) -> str:

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 _LOCK_LABEL = "nbops.lock"
 """Says which base and packages a runtime image has, whatever the server in it."""
 
+_RUNTIME_LABEL = "nbops.runtime"
+"""Names, on a model's image, the runtime image that it stands on."""
+
 _FACTS = (
     "import json,platform,sys;"
     "print(json.dumps(['%d.%d' % sys.version_info[:2],platform.machine(),platform.libc_ver(),sys.executable]))"
@@ -262,7 +265,8 @@ ENTRYPOINT {json.dumps(command)}
 def _discard_former(client: DockerClient, lock: str, name: str) -> None:
     """Remove images with the same packages and a former server, unless a model's image still stands on them."""
     for tag in image_tags(client, name=name.partition(":")[0], label=f"{_LOCK_LABEL}={lock}"):
-        if tag != name:
+        # Docker itself does not know what stands on it: a model's image is loaded with the layers alone.
+        if tag != name and not image_tags(client, label=f"{_RUNTIME_LABEL}={tag}"):
             discard(client, tag)
 
 
@@ -312,7 +316,7 @@ def _labels(base: BaseImage, runtime: str, launch: Launch) -> dict[str, str]:
     return {
         PROJECT_LABEL: launch.project,
         ENDPOINT_LABEL: launch.endpoint,
-        "nbops.runtime": runtime,
+        _RUNTIME_LABEL: runtime,
         "nbops.base.id": base.id,
         **launch.labels,
     }
