@@ -18,12 +18,13 @@ import pytest
 
 from nbops import testing
 from nbops.deploy import client, detached, docker_client
+from nbops.deploy.access import KEYS, lay
 from nbops.deploy.engine import ENGINES, Engine, Handle, Launch, Started, engine_named
-from nbops.errors import DeployError
+from nbops.errors import DeployError, UsageError
 from nbops.progress import stage
 from nbops.settings import Settings
 from nbops.testing.engine import kill as kill_fake
-from nbops_serving import log
+from nbops_serving import keys, log
 from nbops_serving.manifest import Column, Manifest, Signature, write_manifest
 
 MODULE = b"""\
@@ -123,6 +124,29 @@ def test_an_engine_that_can_be_used_has_no_problem(engine: Engine) -> None:
 def test_a_started_bundle_answers_on_its_address(started: Started) -> None:
     wait_ready(started)
     assert client.predict(started.address, [{"x": 7.0}])["predictions"] == [14.0]
+
+
+def test_one_that_asks_for_keys_answers_nobody_else_and_takes_others_while_it_runs(
+    engine: Engine, settings: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "access"
+    owner = docker_client.container_user() if engine.name == "docker" else None
+    key, line = keys.make("shop")
+    lay(folder, KEYS, f"{line}\n", owner=owner)
+    made = start(engine, make_launch(settings, access=str(folder), has_keys=True))
+    try:
+        wait_ready(made)
+        admitted = client.Server(made.address, key)
+        assert client.predict(admitted, [{"x": 7.0}])["predictions"] == [14.0]
+        with pytest.raises(UsageError, match="answers those who have an API key"):
+            client.predict(made.address, [{"x": 7.0}])
+        lay(folder, KEYS, f"{keys.make('shop')[1]}\n", owner=owner)
+        deadline = time.monotonic() + 30
+        while client.is_admitted(admitted):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        engine.stop(made.handle)
 
 
 def test_it_listens_on_the_loopback_address_alone(started: Started) -> None:

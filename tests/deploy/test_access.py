@@ -17,8 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from nbops.deploy import Access, access, client, docker_client, predict, renew, rollout
-from nbops.errors import ConflictError, DeployError, UsageError
+from nbops.errors import ConflictError, DeployError, NotFoundError, UsageError
 from nbops.records import Endpoint
+from nbops.views import to_text, view_of
+from nbops.workspace import Workspace
 from nbops_serving import keys as api_keys
 
 both_engines = pytest.mark.parametrize(
@@ -291,3 +293,20 @@ def test_files_of_an_endpoint_are_for_its_servers_alone(tmp_path: Path) -> None:
     assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
     access.lay(tmp_path, "keys", "", owner=None)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.haproxy
+def test_a_key_is_named_by_its_variable_and_never_written_in_a_command(
+    workshop: Any, key_file: KeyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = key_file.add("shop")
+    workshop.deploy(1, access=Access(keys=str(key_file.path)))
+    with Workspace.opened(Path(workshop.settings.root)) as workspace:
+        with pytest.raises(NotFoundError, match="there is none of the name that was given") as caught:
+            workspace.predict("tiny", json.dumps(ROW), key=key)
+        assert key not in caught.value.message
+        monkeypatch.setenv("SHOP_KEY", key)
+        assert workspace.predict("tiny", json.dumps(ROW), key="SHOP_KEY").predictions == [5.0]
+        monkeypatch.setenv("NBOPS_API_KEY", key)
+        assert workspace.predict("tiny", json.dumps(ROW)).predictions == [5.0]
+        assert "shop" in to_text(view_of(workspace.access("tiny")))

@@ -22,7 +22,7 @@ from nbops.deploy.access import Access
 from nbops.deploy.edge import Edge
 from nbops.deploy.engine import Condition, Running, engine_named
 from nbops.deploy.proof import Proof
-from nbops.deploy.recorded import live_engine, unknown
+from nbops.deploy.recorded import again, live_engine, unknown
 from nbops.deploy.renewing import renew
 from nbops.deploy.rollout import deploy, edge_of, rollback, stop
 from nbops.errors import DeployError, MissingError
@@ -82,7 +82,7 @@ def predict(
         DeployError: nobody answers, or the server failed.
     """
     if endpoint.status == "stopped":
-        raise DeployError(f"endpoint {endpoint.name} was stopped", code="endpoint_stopped", hint="nbops endpoints")
+        raise DeployError(f"endpoint {endpoint.name} was stopped", code="endpoint_stopped", hint=again(endpoint.name))
     certificate = str(endpoint.handle.get("certificate", ""))
     server = client.Server(
         endpoint.address,

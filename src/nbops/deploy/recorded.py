@@ -32,12 +32,15 @@ def live_here(store: Store, name: str) -> Endpoint:
         raise unknown(store, name)
     if endpoint.status == "stopped":
         raise NotFoundError(
-            f"endpoint {name} was stopped, and nothing of it runs",
-            code="endpoint_stopped",
-            hint=f"nbops deployments {name}  # then: nbops deploy MODEL@N --name {name}",
+            f"endpoint {name} was stopped, and nothing of it runs", code="endpoint_stopped", hint=again(name)
         )
     refuse_foreign(endpoint)
     return endpoint
+
+
+def again(name: str) -> str:
+    """How an endpoint that was stopped is started again."""
+    return f"nbops deployments {name}  # then: nbops deploy MODEL@N --name {name}"
 
 
 def refuse_foreign(endpoint: Endpoint) -> None:
