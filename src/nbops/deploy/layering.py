@@ -7,17 +7,20 @@ and commit a container for each line of a Dockerfile besides, which takes three 
 from __future__ import annotations
 
 import datetime
+import hashlib
 import io
 import json
 import tarfile
+import tempfile
 from collections.abc import Callable, Mapping
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from nbops.errors import DeployError
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+_LAYER = "model/layer.tar"
 
 
 def add_layer(
@@ -42,14 +45,21 @@ def add_layer(
     """
     engine: Any = client.api  # the SDK's types leave these two out
     below = engine.inspect_image(parent)
-    layer = io.BytesIO()
-    with tarfile.open(fileobj=layer, mode="w") as tar:
-        fill(tar)
-    content = layer.getvalue()
-    config = _config(below, f"sha256:{sha256(content).hexdigest()}", labels)
-    for event in engine.load_image(_archive(config, content, name)):
-        if "error" in event:
-            raise DeployError(f"image {name} cannot be made: {event['error']}", code="build_failed")
+    # On disk: a large forest's bundle would be in memory several times.
+    with tempfile.TemporaryFile() as layer, tempfile.TemporaryFile() as archive:
+        with tarfile.open(fileobj=layer, mode="w") as tar:
+            fill(tar)
+        size_bytes = layer.tell()
+        layer.seek(0)
+        digest = hashlib.file_digest(layer, "sha256").hexdigest()
+        layer.seek(0)
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            _describe(tar, _config(below, f"sha256:{digest}", labels), name)
+            _add(tar, _LAYER, layer, size_bytes)
+        archive.seek(0)
+        for event in engine.load_image(archive):
+            if "error" in event:
+                raise DeployError(f"image {name} cannot be made: {event['error']}", code="build_failed")
 
 
 def _config(below: Mapping[str, Any], layer: str, labels: Mapping[str, str]) -> bytes:
@@ -66,18 +76,17 @@ def _config(below: Mapping[str, Any], layer: str, labels: Mapping[str, str]) -> 
     return json.dumps(described).encode()
 
 
-def _archive(config: bytes, layer: bytes, name: str) -> io.BytesIO:
-    """What ``docker load`` takes; layers that the engine has are named and not in it."""
+def _describe(tar: tarfile.TarFile, config: bytes, name: str) -> None:
+    """Say what the image is: its description, its name, and its layers, of which the engine has all but the last."""
+    file = f"{hashlib.sha256(config).hexdigest()}.json"
     count = len(json.loads(config)["rootfs"]["diff_ids"])
-    files = {f"{sha256(config).hexdigest()}.json": config, f"{count}/layer.tar": layer}
-    manifest = [
-        {"Config": next(iter(files)), "RepoTags": [name], "Layers": [f"{n}/layer.tar" for n in range(1, count + 1)]}
-    ]
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        for path, data in {**files, "manifest.json": json.dumps(manifest).encode()}.items():
-            member = tarfile.TarInfo(path)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    archive.seek(0)
-    return archive
+    layers = [*(f"{number}/layer.tar" for number in range(1, count)), _LAYER]
+    manifest = json.dumps([{"Config": file, "RepoTags": [name], "Layers": layers}]).encode()
+    for path, data in ((file, config), ("manifest.json", manifest)):
+        _add(tar, path, io.BytesIO(data), len(data))
+
+
+def _add(tar: tarfile.TarFile, path: str, content: IO[bytes], size_bytes: int) -> None:
+    member = tarfile.TarInfo(path)
+    member.size = size_bytes
+    tar.addfile(member, content)
