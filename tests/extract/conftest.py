@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for what several test modules 
 
 from extract_sessions import cells_of
 
-from nbops.extract import extract
+from nbops.extract import Request, extract
 from nbops.records import ModuleVersion
 from nbops.settings import load_settings
 from nbops.store import open_store
@@ -39,7 +39,8 @@ def take(root: Path, store: Store) -> Callable[..., ModuleVersion]:
     """Extract names, statically, to ``churn.features`` from the texts of cells."""
 
     def taken(names: str, *sources: str, **options: Any) -> ModuleVersion:
-        given = {"cells": cells_of(*sources), "to": "churn.features", "root": root, "store": store, **options}
-        return extract(names.split(), **given)
+        how = {name: options.pop(name) for name in ("overwrite", "accept", "with_tests") if name in options}
+        given = {"names": names.split(), "cells": cells_of(*sources), "to": "churn.features", **options}
+        return extract(Request(**given), root=root, store=store, **how)
 
     return taken

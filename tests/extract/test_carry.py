@@ -97,6 +97,18 @@ def test_a_pin_is_loaded_by_hash_when_first_needed(take: Take, root: Path) -> No
     assert extract.import_version(version, root=root).f(1) == 8
 
 
+def test_a_pin_that_holds_the_notebooks_own_code_is_refused(take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = (
+        "import numpy as np\ndef error(a, b): return a - b\nheld = [np.random.rand(3), error]",
+        "def f(): return held",
+    )
+    namespace = namespace_of(*sources)
+    monkeypatch.setattr(sys.modules["__main__"], "error", namespace["error"], raising=False)  # as in a notebook
+
+    with pytest.raises(ExtractError, match=r"held cannot be pinned: it holds error of the notebook"):
+        take("f", cells=ran(*sources), namespace=namespace, pins=["held"])
+
+
 def test_an_altered_pin_is_not_loaded(take: Take, root: Path) -> None:
     version = take("f", **_live("def f(): return len(df)"), pins=["df"])
     module = extract.import_version(version, root=root)

@@ -11,7 +11,7 @@ from extract_cases import CASES, CORPUS, WORK, Case
 from extract_sessions import live_report
 
 from nbops.errors import ExtractError
-from nbops.extract import extract
+from nbops.extract import Request, extract
 from nbops.extract.planning import make_plan
 from nbops.extract.proving import prove
 from nbops.source import analyse, read_notebook
@@ -42,7 +42,9 @@ def test_without_a_kernel_the_module_has_exactly_what_the_function_needs(case: C
 def test_what_can_leave_together_is_proven_in_one_clean_process(notebook: str, root: Path, store: Store) -> None:
     names = [case.name for case in CASES if case.notebook == notebook and not case.blocked and case.mode != "live"]
 
-    version = extract(names, cells=read_notebook(CORPUS / f"{notebook}.ipynb"), to="corpus.all", root=root, store=store)
+    version = extract(
+        Request(names=names, cells=read_notebook(CORPUS / f"{notebook}.ipynb"), to="corpus.all"), root=root, store=store
+    )
 
     assert {d.name for d in version.definitions if d.requested} == set(names)
     assert (root / "src/corpus/all.py").read_text("utf-8") == version.source
@@ -75,8 +77,10 @@ def test_work_at_import_is_prevented_and_refused(name: str, effect: str, root: P
 
 
 def test_refused_functions_leave_no_trace_in_the_project(root: Path, store: Store) -> None:
+    request = Request(names=["Loud"], cells=read_notebook(CORPUS / "work_at_import.ipynb"), to="a.b")
+
     with pytest.raises(ExtractError, match="nothing was written"):
-        extract(["Loud"], cells=read_notebook(CORPUS / "work_at_import.ipynb"), to="a.b", root=root, store=store)
+        extract(request, root=root, store=store)
 
     assert list((root / "src").iterdir()) == []
 
@@ -85,7 +89,7 @@ def test_the_notebook_is_not_touched(root: Path, store: Store) -> None:
     path = CORPUS / "redefinitions.ipynb"
     before = path.read_bytes()
 
-    extract(["tax"], cells=read_notebook(path), to="a.b", root=root, store=store)
+    extract(Request(names=["tax"], cells=read_notebook(path), to="a.b"), root=root, store=store)
 
     assert path.read_bytes() == before
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nbops.errors import SourceError
-from nbops.extract import extract
+from nbops.extract import Request, extract
 from nbops.source import read_notebook
 from nbops.store.interface import Store
 
@@ -63,7 +63,7 @@ def test_every_format_gives_the_same_module(name: str, root: Path, store: Store)
     path = root / "n.ipynb"
     path.write_bytes(FILES[name])
 
-    version = extract(["area"], cells=read_notebook(path), to="a.b", root=root, store=store)
+    version = extract(Request(names=["area"], cells=read_notebook(path), to="a.b"), root=root, store=store)
 
     assert version.source.endswith(
         "import math\n\nRATES = {'a': [1]}\nalias = RATES['a']\nalias.append(2)\n\n\n" + CELLS[2] + "\n"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from extract_sessions import namespace_of, ran
 
-from nbops.extract import preview
+from nbops.extract import Request, preview
 from nbops.extract.identity import told_apart
 from nbops.records import ModuleVersion
 from nbops.store.interface import Store
@@ -89,9 +89,8 @@ def test_what_a_copy_is_as_good_for_is_not_told(source: str) -> None:
 
 
 def test_the_answer_says_what_to_pass_and_the_offered_import_brings_it(root: Path, store: Store) -> None:
-    shown = preview(
-        ["free"], cells=ran(GRID), namespace=namespace_of(GRID), to="board.cells", root=root, store=store
-    )  # fmt: skip
+    request = Request(names=["free"], cells=ran(GRID), namespace=namespace_of(GRID), to="board.cells")
+    shown = preview(request, root=root, store=store)
 
     (note,) = shown.notes
     assert note.startswith("free asks whether something is EMPTY itself: pass board.cells.EMPTY, not the notebook's")

@@ -106,6 +106,34 @@ def test_an_edit_that_was_saved_but_not_run_is_shown(take: Take, root: Path) -> 
     assert "return 1" in take("f", **options).source
 
 
+@pytest.mark.parametrize(
+    ("definition", "change"),
+    [
+        ("class Options:\n    rates = {}", "Options.rates['a'] = os.environ.get('HOME')"),
+        ("class Options:\n    pass", "Options.rates = os.environ.get('HOME')"),
+        ("def Options(): return 1", "Options.rates = os.environ.get('HOME')"),
+    ],
+)
+def test_what_a_statement_that_cannot_come_along_put_into_a_definition_is_not_lost(
+    definition: str, change: str, take: Take
+) -> None:
+    sources = ("import os", definition, change, "def rates(): return Options.rates")
+
+    with pytest.raises(ExtractError, match=r"Options \(In \[3\]\) is changed by `Options\.rates"):
+        take("rates", cells=ran(*sources), namespace=namespace_of(*sources))
+
+
+def test_what_a_class_is_given_may_look_at_what_was_defined_after_it(take: Take) -> None:
+    sources = (
+        "class Point:\n    def __init__(self, x):\n        assert x >= LOWEST\n        self.x = x\nLOWEST = -5",
+        "Point.ORIGIN = Point(0)",
+        "def origin(): return Point.ORIGIN.x",
+    )
+
+    assert "Point.ORIGIN = Point(0)" in take("origin", cells=ran(*sources), namespace=namespace_of(*sources)).source
+    assert "Point.ORIGIN = Point(0)" in take("origin", *sources).source
+
+
 def test_a_constant_that_changed_out_of_sight_is_refused(take: Take) -> None:
     cells = ran("LIMITS = [1]", "def f(): return LIMITS")
     namespace = namespace_of("LIMITS = [1]", "def f(): return LIMITS")
@@ -172,13 +200,14 @@ def test_run_brings_in_another_notebook(take: Take, root: Path) -> None:
 def test_preview_writes_nothing_and_tells_everything(root: Path, store: Any) -> None:
     cells = ran("df = load()", "def f(x): return df + x + nothing")
 
-    shown = extract.preview(["f"], cells=cells, to="a.b", root=root, store=store)
+    shown = extract.preview(extract.Request(names=["f"], cells=cells, to="a.b"), root=root, store=store)
 
     assert {b.name: b.kind for b in shown.blockers} == {"df": "data", "nothing": "undefined"}
     assert (shown.version, shown.change, shown.is_proven) == ("1.0.0", "first", False)
     assert shown.replacement == "from a.b import f"
     assert not (root / "src/a").exists()
-    assert extract.preview(["g"], cells=ran("def g(): ..."), to="a.b", root=root, store=store, proof=True).is_proven
+    proven = extract.Request(names=["g"], cells=ran("def g(): ..."), to="a.b")
+    assert extract.preview(proven, root=root, store=store, proof=True).is_proven
 
 
 def test_a_method_is_extracted_with_its_class(take: Take) -> None:

@@ -205,7 +205,8 @@ def test_a_process_knows_which_versions_it_imported(take: Take, root: Path, stor
 def test_without_a_src_folder_the_module_goes_to_the_project(root: Path, store: Store) -> None:
     (root / "src").rmdir()
 
-    version = extract.extract(["f"], cells=cells_of("def f(): return 1"), to="a.b", root=root, store=store)
+    request = extract.Request(names=["f"], cells=cells_of("def f(): return 1"), to="a.b")
+    version = extract.extract(request, root=root, store=store)
 
     assert version.path == "a/b.py"
     assert (root / "a/__init__.py").read_text() == ""
@@ -216,8 +217,10 @@ def test_without_a_src_folder_the_module_goes_to_the_project(root: Path, store: 
     [("a-b", "cannot be imported"), ("a.class", "class"), ("json.x", "would hide"), ("", "not a module")],
 )
 def test_impossible_module_names_are_refused(to: str, message: str, root: Path, store: Store) -> None:
+    request = extract.Request(names=["f"], cells=cells_of("def f(): return 1"), to=to)
+
     with pytest.raises(UsageError, match=message):
-        extract.extract(["f"], cells=cells_of("def f(): return 1"), to=to, root=root, store=store)
+        extract.extract(request, root=root, store=store)
 
 
 def test_a_package_is_not_replaced_by_a_module(take: Take) -> None:

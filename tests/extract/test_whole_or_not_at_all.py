@@ -38,7 +38,8 @@ store = open_store(load_settings(root, env={}))
 for number in range(int(sys.argv[2]), 10_000):
     body = "\\n".join(f"    x += {number}  # {'pad' * 200}" for _ in range(200))
     cells = [SourceCell(index=1, source=f"def f(x):\\n{body}\\n    return x\\n")]
-    extract.extract(["f"], cells=cells, to="churn.features", root=root, store=store)
+    request = extract.Request(names=["f"], cells=cells, to="churn.features")
+    extract.extract(request, root=root, store=store)
     print(number, flush=True)
 """
 BYTES = """
@@ -177,13 +178,14 @@ def test_processes_that_export_at_once_take_different_numbers(root: Path) -> Non
 def test_a_folder_that_cannot_be_written_is_said_so(root: Path, store: Store) -> None:
     (root / "src/churn").write_text("a file where the package should be")
 
+    request = extract.Request(names=["f"], cells=cells_of("def f(): return 1"), to="churn.features")
     with pytest.raises(ExtractError, match="cannot be written"):
-        extract.extract(["f"], cells=cells_of("def f(): return 1"), to="churn.features", root=root, store=store)
+        extract.extract(request, root=root, store=store)
 
 
 def test_one_cell_that_cannot_be_parsed_stops_no_other(root: Path, store: Store) -> None:
     cells = read_notebook(CORPUS / "python2_and_broken.ipynb")
 
-    version = extract.extract(["good", "tabbed"], cells=cells, to="a.b", root=root, store=store)
+    version = extract.extract(extract.Request(names=["good", "tabbed"], cells=cells, to="a.b"), root=root, store=store)
 
     assert "\tif x:\n\t\treturn 'yes'  # a tab" in version.source

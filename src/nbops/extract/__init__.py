@@ -5,8 +5,9 @@ The story is in ``making``: ``planning`` slices the ``log`` of what ran by the `
 process; ``versions`` gives the number.
 """
 
-from nbops.extract.graduation import Graduated, graduate, main_objects
-from nbops.extract.making import Preview, extract, preview, replacement
+from nbops.extract.graduation import Graduated, graduate
+from nbops.extract.main_objects import main_objects
+from nbops.extract.making import Preview, Request, extract, preview, replacement
 from nbops.extract.needs import Blocker
 from nbops.extract.pulling import Pulled, Threeway, compare, diff, pull
 from nbops.extract.recording import Recording, record
@@ -33,6 +34,7 @@ __all__ = [
     "Pulled",
     "RecordedCall",
     "Recording",
+    "Request",
     "TestReport",
     "Threeway",
     "build_wheel",

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from nbops.errors import ExtractError
 from nbops.extract.files import write
 from nbops.extract.log import Step
+from nbops.extract.main_objects import main_objects
 from nbops.extract.needs import Blocker, Closure
 from nbops.optional import need
 from nbops.source import analyse
@@ -255,13 +256,10 @@ def _pin(names: Sequence[str], closure: Closure, carried: Carried, namespace: Ma
                 Blocker(name=name, kind="data", reason=f"cannot be pinned: {error}", cures=[f"--parameter {name}"])
             )
             continue
-        if len(data) > PIN_LIMIT_BYTES:
-            closure.block(
-                Blocker(
-                    name=name, kind="data", cures=[f"--parameter {name}"],
-                    reason=f"cannot be pinned: {len(data):,} bytes are more than the limit of {PIN_LIMIT_BYTES:,}",
-                )
-            )  # fmt: skip
+        problem = _why_not_kept(namespace[name], data)
+        if problem is not None:
+            reason = f"cannot be pinned: {problem}"
+            closure.block(Blocker(name=name, kind="data", reason=reason, cures=[f"--parameter {name}"]))
             continue
         digest = hashlib.sha256(data).hexdigest()
         carried.pins[name] = digest
@@ -272,6 +270,18 @@ def _pin(names: Sequence[str], closure: Closure, carried: Carried, namespace: Ma
         lines.append(_LOADER)
         _read_from_pins(closure, carried)
     carried.preamble = "\n\n".join(line.strip("\n") for line in lines)
+
+
+def _why_not_kept(value: object, data: bytes) -> str | None:
+    """Why the bytes of a value are of no use to a module; None where they are."""
+    if len(data) > PIN_LIMIT_BYTES:
+        return f"{len(data):,} bytes are more than the limit of {PIN_LIMIT_BYTES:,}"
+    # Looking for them pickles it again, which is dear for a table.
+    found = main_objects(value) if b"__main__" in data else []
+    if not found:
+        return None
+    names = ", ".join(sorted(str(getattr(owner, "__qualname__", owner)) for owner in found))
+    return f"it holds {names} of the notebook, which a pickle finds by name, and in this session alone"
 
 
 def _as_literal(value: object) -> str | None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import hashlib
-import io
-import pickle
 import sys
 import types
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nbops.errors import ExtractError
 from nbops.extract.files import module_path
 from nbops.extract.live import same_code
+from nbops.extract.main_objects import main_objects
 from nbops.extract.needs import Blocker
 from nbops.extract.planning import Plan, make_plan
 from nbops.extract.proving import prove, refuse_blocked
@@ -202,39 +200,6 @@ def _pins_of(version: ModuleVersion, root: Path) -> dict[str, bytes]:
         f"{packages}_pins/{digest}.joblib": (folder / f"{digest}.joblib").read_bytes()
         for digest in sorted(version.pins.values())
     }
-
-
-def main_objects(value: object) -> list[Any]:
-    """List the functions and classes of ``__main__`` that pickling an object would look up by name.
-
-    Raises:
-        ExtractError: the object cannot be pickled whatever module its functions come from.
-
-    Example:
-        >>> main_objects({"a": len})
-        []
-    """
-    finder = _Finder(io.BytesIO(), protocol=5)
-    try:
-        finder.dump(value)
-    except Exception as error:  # a user's object may raise anything while it is pickled
-        raise ExtractError(f"{type(value).__name__} cannot be pickled: {error}", code="unpicklable") from error
-    return list(finder.found.values())
-
-
-class _Finder(pickle.Pickler):
-    """Pickles into nowhere; what belongs to ``__main__`` is noted and replaced."""
-
-    def __init__(self, file: io.BytesIO, *, protocol: int) -> None:
-        super().__init__(file, protocol)
-        self.found: dict[int, Any] = {}
-
-    def reducer_override(self, obj: Any) -> Any:
-        is_named = isinstance(obj, type) or hasattr(obj, "__qualname__")
-        if is_named and getattr(obj, "__module__", None) == "__main__" and not isinstance(obj, types.MethodType):
-            self.found[id(obj)] = obj
-            return (object, ())
-        return NotImplemented
 
 
 @dataclass

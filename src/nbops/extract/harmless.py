@@ -28,8 +28,9 @@ PURE_MODULES = (
     "os.path.dirname", "os.path.join", "os.path.normpath", "os.path.split", "pandas.CategoricalDtype",
     "pandas.DateOffset", "pandas.Interval", "pandas.Timedelta", "pandas.Timestamp", "pandas.api.types.",
     "pandas.date_range", "pandas.offsets.", "pandas.to_datetime", "pandas.to_timedelta", "pathlib.", "pytz.timezone",
-    "queue.", "re.", "scipy.constants.", "scipy.special.", "scipy.stats.", "seaborn.color_palette", "statistics.",
-    "string.", "struct.", "sympy.", "textwrap.", "threading.Event", "threading.Lock", "threading.RLock",
+    "queue.", "re.", "scipy.constants.", "scipy.special.", "scipy.stats.", "seaborn.color_palette",
+    "sklearn.metrics.make_scorer", "statistics.", "string.", "struct.", "sympy.",
+    "textwrap.", "threading.Event", "threading.Lock", "threading.RLock",
     "threading.local", "torch.device", "types.", "typing.", "typing_extensions.", "unicodedata.", "urllib.parse.",
     "uuid.UUID", "uuid.uuid3", "uuid.uuid5", "weakref.", "zlib.", "zoneinfo.ZoneInfo",
 )  # fmt: skip

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from types import CodeType
 
 from nbops.source import Alias, Unit, analyse
+from nbops.source.bindings import bound_in
 
 
 def agrees(unit: Unit, name: str, value: object) -> bool | None:
@@ -162,6 +163,39 @@ def _literals_agree(node: ast.ClassDef, value: type) -> bool | None:
             if wanted is not _MISSING and vars(value).get(statement.targets[0].id, wanted) != wanted:
                 return None if len(statement.targets) > 1 or node.decorator_list or node.bases else False
     return True
+
+
+def has_nothing_added(unit: Unit, value: object) -> bool:
+    """Whether a function or class that agrees with its text has no attribute, and nothing in one, beyond that text.
+
+    Example:
+        >>> class Options:
+        ...     rates = {}
+        >>> unit = analyse("class Options:\\n    rates = {}").units[0]
+        >>> before = has_nothing_added(unit, Options)
+        >>> Options.rates["a"] = 1
+        >>> before, has_nothing_added(unit, Options)
+        (True, False)
+    """
+    node = unit.node
+    if not (isinstance(node, ast.ClassDef) and isinstance(value, type)):
+        return not getattr(value, "__dict__", {}).keys() - {"__wrapped__"}
+    own = {
+        name: member
+        for name, member in vars(value).items()
+        if not (name.startswith("__") or name == "_abc_impl" or isinstance(member, types.MemberDescriptorType))
+    }
+    given = {
+        target.id: _literal(statement.value)
+        for statement in node.body
+        if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None
+        for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
+        if isinstance(target, ast.Name)
+    }
+    if own.keys() - bound_in(node.body)[0]:
+        return False
+    # Compared as text: what stands there now may be an array, which is equal to nothing as a whole.
+    return all(text is not _MISSING and repr(own.get(name, text)) == repr(text) for name, text in given.items())
 
 
 def _literal_agrees(unit: Unit, name: str, value: object) -> bool | None:

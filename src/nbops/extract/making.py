@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,20 +50,59 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """The import line that can take the place of the cell's code."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What shall leave a notebook, for which module, and what it is read from."""
+
+    names: Sequence[str]
+    """Functions, classes or constants."""
+    to: str
+    """Dotted name of the module; it keeps what it has of earlier exports."""
+    cells: Sequence[SourceCell]
+    """Recorded executions in the order they ran, or a notebook's cells."""
+    namespace: Mapping[str, object] | None = None
+    """The live objects, to hold the text against; None without a kernel."""
+    run_id: str | None = None
+    """The run that the executions belong to."""
+    notebook: str | None = None
+    """Path of the notebook, relative to the project."""
+    parameters: Sequence[str] = ()
+    """Global data that functions shall be given as keyword arguments."""
+    pins: Sequence[str] = ()
+    """Global data that shall be kept by hash and loaded when it is first needed."""
+    definition: Mapping[str, str] | None = None
+    """Name → ``last``, ``live`` or ``saved``, where these differ."""
+    only: bool = False
+    """Whether the module shall lose what is not named now."""
+
+    @property
+    def module(self) -> str:
+        """The module's name, which can be imported and hides nothing.
+
+        Raises:
+            UsageError: it is not a dotted name, or its package is one of Python's own.
+        """
+        return checked_name(self.to)
+
+    def plan(self, held: ModuleVersion | None, *, root: Path, store: Store) -> Plan:
+        """Find what the names need and write the module's text; ``held`` is the version that the file holds."""
+        return make_plan(
+            self.names, cells=self.cells, module=self.module, root=root, namespace=self.namespace,
+            notebook=self.notebook, parameters=self.parameters, pins=self.pins, definition=self.definition,
+            held=None if self.only else held, others=other_modules(store, root, self.module),
+        )  # fmt: skip
+
+    def prove(self, plan: Plan, *, root: Path) -> None:
+        """Import the planned module alone in a clean process, unless something is in its way already."""
+        if not plan.blockers:
+            prove(plan, root=root, notebook=self.notebook, namespace=self.namespace)
+
+
 def extract(
-    names: Sequence[str],
+    request: Request,
     *,
-    cells: Sequence[SourceCell],
-    to: str,
     root: Path,
     store: Store,
-    namespace: Mapping[str, object] | None = None,
-    run_id: str | None = None,
-    notebook: str | None = None,
-    parameters: Sequence[str] = (),
-    pins: Sequence[str] = (),
-    definition: Mapping[str, str] | None = None,
-    only: bool = False,
     overwrite: bool = False,
     accept: bool = False,
     with_tests: bool = False,
@@ -70,18 +110,9 @@ def extract(
     """Write functions and classes of a notebook, with everything they need, to a module that is proven to work.
 
     Args:
-        names: functions, classes or constants.
-        cells: recorded executions in the order they ran, or a notebook's cells.
-        to: dotted name of the module; it keeps what it has of earlier exports.
+        request: what, where to, and read from what.
         root: the project's folder.
         store: where the version is kept.
-        namespace: the live objects, to hold the text against; None without a kernel.
-        run_id: the run that the executions belong to.
-        notebook: path of the notebook, relative to the project.
-        parameters: global data that functions shall be given as keyword arguments.
-        pins: global data that shall be kept by hash and loaded when it is first needed.
-        definition: name → ``last``, ``live`` or ``saved``, where these differ.
-        only: whether the module shall lose what is not named now.
         overwrite: whether edits made in the module's file may be lost.
         accept: whether recorded calls may give other results than before; those that do are dropped.
         with_tests: whether to write the pytest file that replays recorded calls; ``record`` records them.
@@ -95,22 +126,18 @@ def extract(
         ConflictError: the file holds edits, or something else than what nbops wrote.
         UsageError: the call makes no sense; the message shows one that does.
     """
-    module = checked_name(to)
-    with stage(f"Extract {', '.join(names)}", total=3) as now, only_one(root, module):
+    module = request.module
+    with stage(f"Extract {', '.join(request.names)}", total=3) as now, only_one(root, module):
         held, state = _kept(store, root, module)
         if state == "edited" and not overwrite:
             raise edited_error(root, module, held)
         now.say("find what they need")
-        plan = make_plan(
-            names, cells=cells, module=module, root=root, namespace=namespace, notebook=notebook, parameters=parameters,
-            pins=pins, definition=definition, held=None if only else held, others=other_modules(store, root, module),
-        )  # fmt: skip
+        plan = request.plan(held, root=root, store=store)
         now.advance(note="import it alone in a clean process")
-        if not plan.blockers:
-            prove(plan, root=root, notebook=notebook, namespace=namespace)
-        refuse_blocked(plan.blockers, names)
+        request.prove(plan, root=root)
+        refuse_blocked(plan.blockers, request.names)
         _note_for_readers(plan, store)
-        version = version_of(plan, store, held, root, namespace, run_id, notebook)
+        version = version_of(plan, store, held, root, request.namespace, request.run_id, request.notebook)
         now.advance(note="replay what was recorded")
         with written_artifacts(module_path(root, module).parent, plan.carried.artifacts):
             if held is None or held.digest != version.digest:
@@ -125,26 +152,14 @@ def extract(
     return version
 
 
-def preview(
-    names: Sequence[str],
-    *,
-    cells: Sequence[SourceCell],
-    to: str,
-    root: Path,
-    store: Store,
-    namespace: Mapping[str, object] | None = None,
-    notebook: str | None = None,
-    parameters: Sequence[str] = (),
-    pins: Sequence[str] = (),
-    definition: Mapping[str, str] | None = None,
-    only: bool = False,
-    proof: bool = False,
-) -> Preview:
+def preview(request: Request, *, root: Path, store: Store, proof: bool = False) -> Preview:
     """Tell what ``extract`` would write, without writing anything.
 
     Args:
+        request: what, where to, and read from what.
+        root: the project's folder.
+        store: where versions are kept.
         proof: whether to import it in a clean process too, which takes as long as its libraries take to import.
-        names, cells, to, root, store, namespace, notebook, parameters, pins, definition, only: as for ``extract``.
 
     Returns:
         The module's text with every blocker and note.
@@ -152,15 +167,12 @@ def preview(
     Raises:
         UsageError: the call makes no sense.
     """
-    module = checked_name(to)
+    module = request.module
     held, state = _kept(store, root, module)
-    plan = make_plan(
-        names, cells=cells, module=module, root=root, namespace=namespace, notebook=notebook, parameters=parameters,
-        pins=pins, definition=definition, held=None if only else held, others=other_modules(store, root, module),
-    )  # fmt: skip
-    if proof and not plan.blockers:
+    plan = request.plan(held, root=root, store=store)
+    if proof:
         with stage(f"Import {module} alone in a clean process"):
-            prove(plan, root=root, notebook=notebook, namespace=namespace)
+            request.prove(plan, root=root)
     _note_for_readers(plan, store)
     if state == "edited":
         plan.notes.append(str(edited_error(root, module, held)))
@@ -178,9 +190,9 @@ def preview(
         change=change,
         reasons=reasons,
         diff="".join(difflib.unified_diff(_lines(old), _lines(plan.source), f"{path} (now)", f"{path} (new)")),
-        provenance="static" if namespace is None else "live",
+        provenance="static" if request.namespace is None else "live",
         is_proven=plan.report is not None and not plan.blockers,
-        replacement=replacement(module, names, plan.definitions),
+        replacement=replacement(module, request.names, plan.definitions),
     )
 
 

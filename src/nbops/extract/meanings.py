@@ -173,7 +173,8 @@ class Meanings(Refusals):
         if name in self.choices.carried:
             return Meaning("unknown")
         # A function's body is judged at the place that calls it; there, later definitions do not exist yet.
-        steps = self.log.bindings(name, step.position) or (self._final(name) if step.unit.kind == "function" else [])
+        is_later = step.unit.kind in {"function", "class"}
+        steps = self.log.bindings(name, step.position) or (self._final(name) if is_later else [])
         if not steps:
             return Meaning("builtin", name) if name in PYTHON_NAMES else Meaning("unknown")
         aliases = [s.unit.import_of(name) for s in steps]

@@ -6,7 +6,7 @@ import abc
 import ast
 from collections.abc import Mapping
 
-from nbops.extract.live import agrees
+from nbops.extract.live import agrees, has_nothing_added
 from nbops.extract.log import Log, Step
 from nbops.extract.meanings import Meanings
 from nbops.extract.needs import Blocker, Choices
@@ -85,9 +85,11 @@ class ModuleState(Meanings, abc.ABC):
         )
 
     def _is_as_written(self, name: str, base: Step) -> bool:
-        """Whether the live value is what its literal says, whatever statements seemed to do to it."""
+        """Whether the live value is what its text says, whatever statements seemed to do to it."""
         namespace = self.log.namespace
-        return namespace is not None and name in namespace and agrees(base.unit, name, namespace[name]) is True
+        if namespace is None or name not in namespace or agrees(base.unit, name, namespace[name]) is not True:
+            return False
+        return base.unit.kind == "value" or has_nothing_added(base.unit, namespace[name])
 
     # What sets a name out of sight.
 

@@ -127,20 +127,18 @@ class _Demo:
         return run
 
     def extract(self, run: Run) -> ModuleVersion:
-        from nbops.extract import extract
+        from nbops.extract import Request, extract
         from nbops.source import read_notebook
 
         with self.timed("Extract functions to a module"):
-            version = extract(
-                ["build_model", "evaluate"],
-                cells=read_notebook(self.notebook),
+            request = Request(
+                names=["build_model", "evaluate"],
                 to="tumours.training",
-                root=self.folder,
-                namespace=None,
-                store=self.store,
+                cells=read_notebook(self.notebook),
                 run_id=run.id,
                 notebook=NOTEBOOK,
             )
+            version = extract(request, root=self.folder, store=self.store)
             self.result = f"{version.module} {version.version} in {version.path}"
         return version
 

@@ -14,7 +14,7 @@ from nbops.records import (
 from nbops.workspace.opened import Opened
 
 if TYPE_CHECKING:
-    from nbops.extract import Built, ModuleState, Preview, Pulled, TestReport
+    from nbops.extract import Built, ModuleState, Preview, Pulled, Request, TestReport
     from nbops.source import SourceCell
 
 
@@ -26,6 +26,24 @@ class _Material:
     namespace: dict[str, Any] | None = None
     run_id: str | None = None
     notebook: str | None = None
+
+    def request(
+        self,
+        names: Sequence[str],
+        to: str,
+        parameters: Sequence[str],
+        pins: Sequence[str],
+        definition: Mapping[str, str] | None,
+        *,
+        only: bool,
+    ) -> Request:
+        """Ask for names of it."""
+        from nbops.extract import Request
+
+        return Request(
+            names=list(names), to=to, cells=self.cells, namespace=self.namespace, run_id=self.run_id,
+            notebook=self.notebook, parameters=list(parameters), pins=list(pins), definition=definition, only=only,
+        )  # fmt: skip
 
 
 class Functions(Opened):
@@ -49,22 +67,9 @@ class Functions(Opened):
         from nbops import extract as room
 
         material = self._material(notebook, wanted=f"extract {' '.join(names)} --to {to}")
+        request = material.request(names, to, parameter, pin, definition, only=only)
         version = room.extract(
-            list(names),
-            to=to,
-            root=self.root,
-            store=self.store,
-            cells=material.cells,
-            namespace=material.namespace,
-            run_id=material.run_id,
-            notebook=material.notebook,
-            parameters=list(parameter),
-            pins=list(pin),
-            definition=definition,
-            only=only,
-            overwrite=overwrite,
-            accept=accept,
-            with_tests=with_tests,
+            request, root=self.root, store=self.store, overwrite=overwrite, accept=accept, with_tests=with_tests
         )
         if with_tests and self.live is not None and notebook is None:
             room.record(
@@ -94,20 +99,8 @@ class Functions(Opened):
         from nbops import extract as room
 
         material = self._material(notebook, wanted=f"preview {' '.join(names)} --to {to}")
-        return room.preview(
-            list(names),
-            to=to,
-            root=self.root,
-            store=self.store,
-            cells=material.cells,
-            namespace=material.namespace,
-            notebook=material.notebook,
-            parameters=list(parameter),
-            pins=list(pin),
-            definition=definition,
-            only=only,
-            proof=proof,
-        )
+        request = material.request(names, to, parameter, pin, definition, only=only)
+        return room.preview(request, root=self.root, store=self.store, proof=proof)
 
     def modules(self) -> list[ModuleState]:
         """List the modules taken from notebooks, and whether their files were edited since."""
