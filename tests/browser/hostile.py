@@ -104,7 +104,7 @@ def _cell(run: Run, now: float, position: int, source: str, lineage: Lineage) ->
     return CellExecution(
         id=new_id(), run_id=run.id, position=position, source=source, status="error", started_at=now,
         ended_at=now + 1, cell_id=f"cell-{position}", error=CellError(name=EVIL, message=EVIL, traceback=EVIL),
-        outputs=OutputSummary(text=EVIL, total_bytes=1, media_types=[EVIL]), lineage=lineage,
+        outputs=OutputSummary(text=HUGE, total_bytes=1, media_types=[EVIL]), lineage=lineage,
     )  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def _work(run: Run, tried: Run, now: float) -> list[Record]:
     """A module, a sweep and a schedule."""
     module = ModuleVersion(
         id=new_id(), module=EVIL, version=EVIL, digest="ab" * 32, path=EVIL, source=HUGE, provenance="live",
-        definitions=[Definition(name=EVIL, kind="function", digest="x", requested=True)], notes=[EVIL],
+        definitions=[Definition(name=EVIL, kind="function", digest="x", requested=True)], notes=[HUGE],
         created_at=now,
     )  # fmt: skip
     sweep = Sweep(
@@ -120,12 +120,12 @@ def _work(run: Run, tried: Run, now: float) -> list[Record]:
         objective=f"max:{EVIL}", total=1, best_run_id=run.id, started_at=now, ended_at=now,
     )  # fmt: skip
     schedule = Schedule(
-        id=new_id(), name=EVIL, notebook=EVIL, cron="0 3 * * *", timezone="Europe/Berlin", conditions=[EVIL],
+        id=new_id(), name=EVIL, notebook=EVIL, cron="0 3 * * *", timezone="Europe/Berlin", conditions=[HUGE],
         active_since=now, created_at=now,
     )  # fmt: skip
     firing = Firing(
-        id=new_id(), schedule_id=schedule.id, schedule=EVIL, due_at=now, cause="schedule", reason=EVIL,
-        status="failed", error=EVIL, alive_at=now, started_at=now, ended_at=now,
+        id=new_id(), schedule_id=schedule.id, schedule=EVIL, due_at=now, cause="schedule", reason=HUGE,
+        status="failed", error=HUGE, alive_at=now, started_at=now, ended_at=now,
     )  # fmt: skip
     return [module, sweep, msgspec.structs.replace(tried, sweep_id=sweep.id), schedule, firing]
 
@@ -143,13 +143,13 @@ def _served(version: ModelVersion, now: float) -> list[Record]:
     check = CheckResult(id=new_id(), model_version_id=version.id, check=EVIL, verdict="failed", message=HUGE, at=now)
     deployment = Deployment(
         id=new_id(), endpoint=EVIL, bundle_id=new_id(), model_version_id=version.id, number=1, engine=EVIL,
-        status="failed", error=EVIL, address=EVIL, started_at=now,
+        status="failed", error=HUGE, address=EVIL, started_at=now,
     )  # fmt: skip
     endpoint = Endpoint(
         id=new_id(), name=EVIL, engine=EVIL, address=EVIL, split={deployment.id: 100}, status="down",
         created_at=now, updated_at=now,
     )  # fmt: skip
-    drift = ColumnDrift(column=EVIL, test=EVIL, statistic=1.0, p_value=0.0, effect=1.0, drifted=True, message=EVIL)
+    drift = ColumnDrift(column=EVIL, test=EVIL, statistic=1.0, p_value=0.0, effect=1.0, drifted=True, message=HUGE)
     window = Window(
         id=new_id(), endpoint=EVIL, model_version_id=version.id, from_at=now - 1, to_at=now, rows=9, columns=[drift],
         verdict="drifted", requests=9, latency_ms={"p95": 1.0}, at=now,
