@@ -75,12 +75,14 @@ def write_notebook(folder: Path) -> Path:
 
 
 def cpu_of_zygotes() -> float:
-    """CPU seconds of the zygotes and of kernels they have reaped; they are nobody's children."""
+    """CPU seconds of our zygotes and of kernels they have reaped; they are nobody's children."""
     ticks = os.sysconf("SC_CLK_TCK")
+    ours = f"XDG_RUNTIME_DIR={os.environ['XDG_RUNTIME_DIR']}".encode()
     total = 0
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if b"nbops.retrain.warm.zygote" in (process / "cmdline").read_bytes().split(b"\0"):
+            is_zygote = b"nbops.retrain.warm.zygote" in (process / "cmdline").read_bytes().split(b"\0")
+            if is_zygote and ours in (process / "environ").read_bytes().split(b"\0"):
                 fields = (process / "stat").read_text().rpartition(")")[2].split()
                 if fields[1] == "1":
                     total += sum(map(int, fields[11:15]))
@@ -124,6 +126,8 @@ def main() -> None:
     (folder / ".nbops").mkdir()
     os.chdir(folder)
     os.environ["PYTHONHASHSEED"] = "0"
+    # Zygotes of its own: what others run on this machine is not counted.
+    os.environ["XDG_RUNTIME_DIR"] = str(folder)
     settings = load_settings()
     store = open_store(settings)
     notebook = write_notebook(folder)
