@@ -268,7 +268,7 @@ def _understood(raised: Exception, execution: Execution) -> CellError:
     if execution.stopped == "timeout":
         name, message = "RunTimeout", "the run took longer than its time limit"
     elif execution.stopped == "out_of_time":
-        name, message = "OutOfTime", "the time limit of the whole sweep passed before this run had ended"
+        name, message = "OutOfTime", "the sweep's time limit passed while it went on"
     elif execution.stopped == "cancelled":
         name, message = "Cancelled", "the run was cancelled"
     mask = execution.masker
