@@ -170,6 +170,8 @@ CASES = [
     blocked("data", "everything", model="data", MEAN="data", undefined_name="undefined"),
     blocked("data", "remaining", pairs="data"),
     carried("data", "above", "LOW above", "above(__import__('pandas').DataFrame({'a': [1, 2, 3]}))"),
+    carried("libraries", "half", "tau TURN HALF half", "half()"),
+    blocked("libraries", "arguments", ARGUMENTS="data"),
     carried("libraries", "priced", "PRICE TAXES priced", "priced(2)"),
     carried("data", "evaluated", "evaluated", "evaluated('1 + 1')"),
     carried("data", "place", "FEATURES ORDER INDEX place", "place('z')"),

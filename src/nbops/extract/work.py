@@ -32,13 +32,16 @@ class Work:
         """The class of the object that a method was called on."""
         self.itself = ""
         """What the method calls that object."""
+        self._is_at_top = not local
+        self.imported: dict[str, str] = {}
+        """Names that an ``if`` or ``try`` at the top has imported so far → dotted path."""
 
     # Statements: each returns the first objection.
 
     def statement(self, node: ast.stmt) -> str | None:
         match node:
             case ast.Assign(targets=targets, value=value):
-                return self.first(value, *targets)
+                return self._setting(targets) or self.first(value, *targets)
             case ast.AnnAssign(target=target, value=value):
                 return self.first(target, *([value] if value else []))
             case ast.AugAssign(target=target, value=value):
@@ -72,11 +75,33 @@ class Work:
             case ast.Global(names=names):
                 return f"sets the global {names[0]}"
             case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Break() | ast.Continue() | ast.Nonlocal():
-                for alias in getattr(node, "names", []):
-                    if isinstance(alias, ast.alias) and self.local:
-                        self.local[alias.asname or alias.name.partition(".")[0]] = None
+                self._import(node)
                 return None
         return f"runs `{_short(node)}`"
+
+    def _import(self, node: ast.stmt) -> None:
+        for alias in getattr(node, "names", []):
+            if not isinstance(alias, ast.alias):
+                continue  # of `nonlocal`
+            bound = alias.asname or alias.name.partition(".")[0]
+            if not self._is_at_top:
+                self.local[bound] = None
+            elif isinstance(node, ast.ImportFrom):
+                self.imported[bound] = f"{node.module}.{alias.name}"
+            else:
+                self.imported[bound] = alias.name if alias.asname else bound
+
+    def _setting(self, targets: list[ast.expr]) -> str | None:
+        """Say so where what was just imported is told something."""
+        told = [t for t in targets if isinstance(t, (ast.Attribute, ast.Subscript)) and root_name(t) in self.imported]
+        return f"sets {_short(told[0])}" if told else None
+
+    def _path(self, node: ast.expr) -> str | None:
+        """Dotted path of something imported or built in, also of what this very statement imports."""
+        root, _, rest = (dotted_name(node) or "").partition(".")
+        if root in self.imported:
+            return f"{self.imported[root]}.{rest}" if rest else self.imported[root]
+        return self.judge.path(node, self.step)
 
     def block(self, statements: list[ast.stmt]) -> str | None:
         for statement in statements:
@@ -108,7 +133,7 @@ class Work:
         """Say what entering a context does; of libraries only the quiet ones are known."""
         if not isinstance(context, ast.Call):
             return f"enters `{_short(context)}`"
-        path = self.judge.path(context.func, self.step)
+        path = self._path(context.func)
         if path is not None:
             given = [*context.args, *(keyword.value for keyword in context.keywords)]
             return self.first(*given) if path in QUIET_CONTEXTS else f"enters {path}()"
@@ -170,6 +195,7 @@ class Work:
 
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> str | None:
         inner = Work(self.judge, self.step, dict(self.local))
+        inner.imported = self.imported
         for generator in node.generators:
             problem = inner.first(generator.iter)
             inner._bind(generator.target, generator.iter)
@@ -181,11 +207,12 @@ class Work:
 
     def _name(self, node: ast.Name) -> str | None:
         if isinstance(node.ctx, ast.Store):
-            if self.local:
-                self.local.setdefault(node.id, None)
+            self.local.setdefault(node.id, None)
             return None
         if node.id in self.local:
             return None
+        if node.id in self.imported:
+            return self._environment(self.imported[node.id])
         meaning = self.judge.meaning(node.id, self.step)
         if meaning.kind == "steps":
             for step in meaning.steps:
@@ -197,7 +224,7 @@ class Work:
         return self._environment(meaning.path)
 
     def _attribute(self, node: ast.Attribute) -> str | None:
-        path = self.judge.path(node, self.step) if root_name(node) not in self.local else None
+        path = self._path(node) if root_name(node) not in self.local else None
         return self._environment(path or "") or self.expression(node.value)
 
     def _environment(self, path: str) -> str | None:
@@ -219,9 +246,9 @@ class Work:
         if root is not None and root in self.local:
             return self._local_call(function, root)
         if isinstance(function, ast.Call) and len(function.args) <= 1:  # lru_cache(None)(f), partial(f)(x)
-            made_by = self.judge.path(function.func, self.step) or ""
+            made_by = self._path(function.func) or ""
             return None if made_by in {"functools.lru_cache", "functools.partial"} else f"calls {_short(function)}()"
-        path = self.judge.path(function, self.step)
+        path = self._path(function)
         if path == "vars" and given:
             return None
         if path is not None:
@@ -257,6 +284,7 @@ class Work:
 
     def function(self, node: ast.FunctionDef | ast.Lambda) -> str | None:
         """Say what running a function's body does."""
+        self._is_at_top = False
         arguments = node.args
         if self.owner is not None:
             self.itself = next((arg.arg for arg in [*arguments.posonlyargs, *arguments.args]), "")
