@@ -144,6 +144,16 @@ def test_splits_by_categories_are_looked_up(make: Callable[[], Any], categories:
     assert any("a value nobody has seen" in row for row in known.edges)
 
 
+def test_a_split_between_missing_and_all_other_numbers_is_no_leaf(categories: pd.DataFrame) -> None:
+    told = (categories.n1.isna() ^ categories.city.isin(list("acf"))).to_numpy()
+    model, known = fitted(
+        HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype"), categories, told
+    )
+    nodes = [predictor.nodes for [predictor] in model._predictors]
+    assert any(np.isinf(each["num_threshold"][each["is_leaf"] == 0]).any() for each in nodes)
+    assert prove(planned(model, categories, known), known, tolerance=0.0, single=True) == 0.0
+
+
 def test_splits_by_categories_have_no_graph(categories: pd.DataFrame) -> None:
     model, _ = fitted(xgboost.XGBClassifier(**XGB_CAT), categories, by_city(categories))
     with pytest.raises(NoExportError, match="XGBClassifier that takes categories as they are"):

@@ -89,7 +89,9 @@ def _of_categories(boosted: Boosted, dtypes: Sequence[Dtype]) -> tuple[list[Bran
     places = np.full(boosted.width + len(boosted.splits), -1, dtype=np.int32)
     places[order] = np.arange(len(order))
     feature = places[boosted.trees.feature.get()]
-    is_leaf = np.isinf(boosted.trees.threshold.get())
+    # A split between what is missing and all the rest has an infinite threshold, too: only a leaf points to itself.
+    left = boosted.trees.left.get()
+    is_leaf = left == np.arange(len(left))
     if (feature[~is_leaf] < 0).any():
         raise NoPlanError("categories compared like numbers")
     tables = [_said_to(known[place], [boosted.splits[n] for n in splits]) for place, splits in asked]

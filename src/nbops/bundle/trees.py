@@ -156,7 +156,7 @@ def lay_out(
         start += len(order)
         deepest = max(deepest, depth)
     feature, threshold, left, missing_right, values = (np.concatenate(part) for part in zip(*parts, strict=True))
-    values, value_of = _told_apart(values.astype(np.float64), is_leaf=np.isinf(threshold))
+    values, value_of = _told_apart(values.astype(np.float64), is_leaf=left == np.arange(len(left)))
     return Trees(
         single_precision=single_precision,
         roots=Array.of(np.array(roots, dtype=np.int32)),
