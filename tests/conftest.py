@@ -7,6 +7,7 @@ missing; with ``NBOPS_REQUIRE_ALL=1`` every skip, whatever its reason, is a fail
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import shutil
@@ -37,11 +38,11 @@ for _name in [name for name in os.environ if name.startswith("NBOPS_") and name 
     del os.environ[_name]
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     """Give the shells and kernels of this process a fresh IPython folder: no start-up files, no shared history."""
-    folder = tempfile.TemporaryDirectory(prefix="nbops-ipython-")
-    config.add_cleanup(folder.cleanup)
-    os.environ["IPYTHONDIR"] = folder.name
+    folder = os.environ["IPYTHONDIR"] = tempfile.mkdtemp(prefix="nbops-ipython-")
+    # Registered before any shell is there, so it goes last: shells write their history when the process ends.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 @functools.cache
