@@ -64,6 +64,7 @@ MISSING = object()
         (f"{SHAPES}def f(act):\n    try: act()\n    except Failed: return 0", {"Failed": ["f"]}),
         ((f"{SHAPES}from functools import singledispatch\n@singledispatch\ndef area(x): ...\n"
          "@area.register\ndef of_circle(x: Circle): return 3"), {"Circle": ["of_circle"]}),
+        ("import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass Move:\n    to: int", {"Move": ["Move"]}),
     ],
 )  # fmt: skip
 def test_what_an_argument_may_be_or_not_be_is_told(source: str, told: dict[str, list[str]]) -> None:
@@ -80,6 +81,11 @@ def test_what_an_argument_may_be_or_not_be_is_told(source: str, told: dict[str, 
         "EMPTY = (0, 0)\ndef f(x, EMPTY): return x is EMPTY",
         "EMPTY = (0, 0)\ndef f(x): return x == EMPTY",
         "class A: pass\ndef f(x): return [A(), x]",
+        "from dataclasses import dataclass\n@dataclass(eq=False)\nclass A:\n    to: int",
+        (
+            "from dataclasses import dataclass\n@dataclass\nclass A:\n    to: int\n"
+            "    def __eq__(self, other): return self.to == other.to"
+        ),
         "class A(Exception): pass\ndef g(): raise A\ndef f(x):\n    try: g()\n    except A: return x",
         "import enum\nclass Level(enum.IntEnum):\n    LOW = 1\ndef f(x): return x == Level.LOW",
     ],

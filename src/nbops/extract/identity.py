@@ -63,8 +63,9 @@ def told_apart(source: str) -> list[ToldApart]:
         if unit.kind not in {"function", "class", "value"}:
             continue
         title = getattr(unit.node, "name", None) or ", ".join(sorted(unit.binds))
-        for name in _asked_for(unit, own):
-            if name in unit.reads.later | unit.reads.now:
+        compares = {name for name in unit.binds if name in own.classes and _is_compared_by_class(own.classes[name])}
+        for name in (*compares, *_asked_for(unit, own)):
+            if name in compares | unit.reads.later | unit.reads.now:
                 told = found.setdefault(name, ToldApart(name, name in own.classes))
                 told.by[title] = None
     return [found[name] for name in sorted(found)]
@@ -98,13 +99,33 @@ class _Own:
         owner = self.classes.get(name)
         if owner is None:
             return name == "object"
-        has_own = any(isinstance(part, ast.FunctionDef) and part.name == "__eq__" for part in owner.body)
-        return not (has_own or owner.bases or owner.decorator_list or owner.keywords)
+        return not (_has_equality_of_its_own(owner) or owner.bases or owner.decorator_list or owner.keywords)
 
 
 def _is_plain_enum(node: ast.ClassDef) -> bool:
     """Whether members are equal to nothing else: those of ``IntEnum`` and ``(str, Enum)`` are equal to their values."""
     return [(dotted_name(base) or "").rpartition(".")[2] for base in node.bases] in (["Enum"], ["Flag"])
+
+
+def _is_compared_by_class(node: ast.ClassDef) -> bool:
+    """Whether it is a dataclass whose objects are equal to those of the very class alone."""
+    for decorator in node.decorator_list:
+        target, options = (
+            (decorator.func, decorator.keywords)
+            if isinstance(decorator, ast.Call)
+            else (decorator, list[ast.keyword]())
+        )
+        if (dotted_name(target) or "").rpartition(".")[2] == "dataclass":
+            has_eq = not any(
+                option.arg == "eq" and isinstance(option.value, ast.Constant) and option.value.value is False
+                for option in options
+            )
+            return has_eq and not _has_equality_of_its_own(node)
+    return False
+
+
+def _has_equality_of_its_own(node: ast.ClassDef) -> bool:
+    return any(isinstance(part, ast.FunctionDef) and part.name == "__eq__" for part in node.body)
 
 
 def _is_one_everywhere(value: ast.expr, imported: set[str]) -> bool:
