@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
 from nbops import progress
+from nbops.cli.progress import Bars, Lines
+from nbops.magics.progress import Panel
 from nbops.progress import Stage, Stoppable, Stopped, answering, stage, watching
 
 
@@ -72,6 +75,40 @@ def test_a_command_whose_rooms_say_nothing_is_shown_by_its_name(monkeypatch: pyt
     with watching(seen), answering("nbops models"):
         assert seen.began_one.wait(10)
     assert seen.said == ["began nbops models", "ended nbops models"]
+
+
+def test_the_name_of_a_command_gives_way_to_what_its_rooms_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "PATIENCE_S", 0.01)
+    seen = Seen()
+    given_way: list[bool] = []
+    monkeypatch.setattr(seen, "ended", lambda stage: given_way.append(stage.has_given_way))
+    with watching(seen), answering("nbops retrain"):
+        assert seen.began_one.wait(10)
+        with stage("Run it"):
+            assert given_way == [True]
+    assert seen.said == ["began nbops retrain", "began Run it"]
+    assert given_way == [True, False]
+
+
+def test_what_has_given_way_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "PATIENCE_S", 0.01)
+    lines, bars, panel = Lines(), Bars(), Panel()
+    shown = {lines: lambda: lines._open, bars: lambda: bars._tasks, panel: lambda: panel._stages}
+    for sink, has_begun in shown.items():
+        with watching(sink), answering("nbops retrain"):
+            while not has_begun():
+                time.sleep(0.01)
+            with stage("Run it"):
+                pass
+        sink.close()
+    assert [stage.title for stage in panel._stages] == ["Run it"]
+    assert bars._progress is not None
+    assert [task.description for task in bars._progress.tasks] == ["Run it"]
+    said = capsys.readouterr().err.splitlines()
+    assert "nbops retrain …" in said
+    assert not [line for line in said if line.startswith("nbops retrain took")]
 
 
 def test_a_stage_is_left_out_where_somebody_else_has_spoken_by_then() -> None:

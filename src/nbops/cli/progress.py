@@ -73,6 +73,9 @@ class Bars:
 
     def ended(self, stage: Stage) -> None:
         """A stage is over."""
+        if stage.has_given_way:
+            self._drawn().remove_task(self._tasks.pop(id(stage)))
+            return
         total = stage.total or 1
         done = stage.done if stage.failed else total
         self._drawn().update(
@@ -121,7 +124,8 @@ class Lines:
         """A stage is over."""
         self._notes.pop(id(stage), None)
         self._open.remove(stage)
-        self._write(f"{stage.title} {'failed after' if stage.failed else 'took'} {stage.seconds:.1f} s")
+        if not stage.has_given_way:
+            self._write(f"{stage.title} {'failed after' if stage.failed else 'took'} {stage.seconds:.1f} s")
 
     def close(self) -> None:
         """Fall silent."""

@@ -63,7 +63,10 @@ class Panel:
 
     def ended(self, stage: Stage) -> None:
         """A stage is over."""
-        self._draw(force=True)
+        if stage.has_given_way:
+            self._stages.remove(stage)
+        else:
+            self._draw(force=True)
 
     def _draw(self, *, force: bool) -> None:
         if not (self._pace.allows() or force):

@@ -35,6 +35,8 @@ class Stage:
     before: float = 0
     """Units of ``done`` that were done before it began."""
     is_shown: bool = False
+    has_given_way: bool = False
+    """Whether it ended because another one says more; nothing of it stays."""
     thread: int = field(default_factory=threading.get_ident)
     """The thread that began it, which cleans up after it."""
     _sink: Sink | None = None
@@ -67,8 +69,17 @@ class Stage:
                 finally:
                     self.is_shown = True  # not before: the sink has to know it when it moves
 
+    def give_way(self) -> None:
+        """Be over where it is shown, because another stage says more."""
+        with self._turn:
+            self.has_given_way = self.is_shown
+        if self.has_given_way:
+            self._end()
+
     def _end(self) -> None:
         with self._turn:
+            if self.ended_at is not None:
+                return
             self.ended_at = time.monotonic()
         if self._sink is not None and self.is_shown:
             self._sink.ended(self)
@@ -120,7 +131,7 @@ class Sink(Protocol):
         ...
 
     def ended(self, stage: Stage) -> None:
-        """A stage is over; ``failed`` tells how."""
+        """A stage is over; ``failed`` tells how, and ``has_given_way`` that another one stands in its place."""
         ...
 
 
@@ -242,19 +253,22 @@ def answering(title: str) -> Iterator[None]:
         return
     heard = _Heard(sink)
     # A little later than theirs, which begin a little later than the command.
-    with stage(title, after_s=1.5 * PATIENCE_S, unless=lambda: heard.has_any), watching(heard):
+    with stage(title, after_s=1.5 * PATIENCE_S, unless=lambda: heard.has_any) as heard.before, watching(heard):
         yield
 
 
 class _Heard:
-    """Hands stages on, and knows whether there were any."""
+    """Hands stages on, in place of the one that stood before them."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
+        self.before: Stage | None = None
         self.has_any = False
 
     def began(self, stage: Stage) -> None:
         self.has_any = True
+        if self.before is not None:
+            self.before.give_way()
         self._sink.began(stage)
 
     def moved(self, stage: Stage) -> None:

@@ -122,7 +122,8 @@ class ProgressNews:
             self._say(stage, "running")
 
     def ended(self, stage: Stage) -> None:
-        self._say(stage, "failed" if stage.failed else "ended")
+        if not stage.has_given_way:
+            self._say(stage, "failed" if stage.failed else "ended")
 
     def _say(self, stage: Stage, state: str) -> None:
         self.stage = stage
