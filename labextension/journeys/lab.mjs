@@ -25,7 +25,9 @@ const NOT_OURS = [
   // Whoever starts a container meanwhile changes the machine's network; the browser then drops requests, also local ones.
   'ERR_NETWORK_CHANGED',
   // JupyterLab's notebook gives up scrolling to one cell when it is asked for the next, and nobody catches that.
-  'Scrolling to a new item is requested'
+  'Scrolling to a new item is requested',
+  // Its debugger complains of a kernel that is restarted.
+  'restore the debugger state'
 ];
 
 /** Start a browser, do the journey, print what it found, and leave nothing behind. */
@@ -49,6 +51,8 @@ export async function run(journey) {
     ]);
   } catch (error) {
     failure = String(error.stack ?? error);
+    // What the journey still waited for fails with the browser, and would end this process before it has told.
+    process.on('unhandledRejection', () => undefined);
     await tour.shot('failure').catch(() => undefined);
   } finally {
     await browser.close();

@@ -110,7 +110,9 @@ def is_model(candidate: Any) -> bool:
         >>> is_model(abs), is_model(3)
         (True, False)
     """
-    return callable(candidate) or any(hasattr(candidate, name) for name in _ASKED)
+    if callable(candidate) or any(hasattr(candidate, name) for name in _ASKED[:-1]):
+        return True
+    return hasattr(candidate, "transform") and hasattr(candidate, "fit")  # a DataFrame has the first, too
 
 
 def predict_of(model: Any) -> Callable[[Any], Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
@@ -69,7 +70,8 @@ def candidates(nouns: str) -> list[str]:
 
 
 def _do(verb: Verb, values: dict[str, Any], as_json: bool) -> tuple[Verb, Any, str]:
-    with Workspace.opened() as workspace, terminal(), answering(verb.doing):
+    said = nullcontext() if verb.is_service else answering(verb.doing)
+    with Workspace.opened() as workspace, terminal(), said:
         answer = getattr(workspace, verb.method)(**values)
         return verb, answer, _text(answer, workspace, as_json)
 

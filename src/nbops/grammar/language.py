@@ -68,6 +68,8 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
     changes: bool = False
     """Whether it changes anything: POST rather than GET."""
     doors: tuple[Door, ...] = ("shell", "notebook", "rest")
+    is_service: bool = False
+    """Whether it goes on until somebody ends it, and says itself what it does."""
     examples: tuple[str, ...] = ()
     """Full command lines as typed after ``nbops`` or ``%nbops``."""
 

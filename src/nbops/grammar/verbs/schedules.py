@@ -163,6 +163,7 @@ SCHEDULES: tuple[Verb, ...] = (
         gives=int,
         changes=True,
         doors=("shell",),
+        is_service=True,
         options=(
             Option(
                 name="jobs", short="-j", kind="integer", minimum=1, default=2, help="How many firings go on at a time."
