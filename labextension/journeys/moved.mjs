@@ -1,4 +1,4 @@
-// A section is moved to the file browser by its title's menu, is there after a reload, and comes back to its place.
+// A section is moved to the file browser by its title's menu and the keyboard, is there after a reload, and comes back to its place.
 
 import { auditor } from './axe.mjs';
 import { run } from './lab.mjs';
@@ -17,8 +17,8 @@ await run(async tour => {
   await tour.open();
   await tour.panel();
   found.before = await names();
-  await title('Models').click({ button: 'right' });
-  await page.locator('.lm-Menu-item', { hasText: 'Move to File Browser' }).click();
+  await title('Models').focus();
+  await tour.choose('Move to File Browser');
   await tour.execute('nbops:open-panel', { section: 'models' });
   await inside('#filebrowser, .jp-FileBrowser').first().waitFor();
   found.without = await names();
