@@ -22,7 +22,8 @@ await run(async (tour, args) => {
     await page.keyboard.press(key);
   }
   await tour.execute('nbops:compare-runs');
-  await page.locator('.nbops-Table').waitFor();
+  await page.locator('.jp-MainAreaWidget:not(.lm-mod-hidden) .nbops-Chart canvas').nth(1).waitFor();
+  await page.waitForTimeout(600);
   await tour.shot('panel-compare');
 
   await tour.execute('nbops:open-panel', { section: 'endpoints' });
