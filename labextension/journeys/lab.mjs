@@ -26,8 +26,9 @@ const NOT_OURS = [
   'ERR_NETWORK_CHANGED',
   // JupyterLab's notebook gives up scrolling to one cell when it is asked for the next, and nobody catches that.
   'Scrolling to a new item is requested',
-  // Its debugger complains of a kernel that is restarted.
-  'restore the debugger state'
+  // Its debugger complains of a kernel that is restarted, and so do comms whose subshell was not there yet.
+  'restore the debugger state',
+  'subshell creation failed'
 ];
 
 /** Start a browser, do the journey, print what it found, and leave nothing behind. */
