@@ -94,6 +94,13 @@ def test_what_a_copy_is_as_good_for_is_not_told(source: str) -> None:
     assert told_apart(source) == []
 
 
+def test_of_a_dataclass_it_is_said_what_its_objects_equal() -> None:
+    (told,) = told_apart("from dataclasses import dataclass\n@dataclass\nclass Move:\n    to: int")
+    assert told.note("churn.moves").startswith(
+        "objects of Move are equal to those of the very class alone: make them with churn.moves.Move"
+    )
+
+
 def test_the_answer_says_what_to_pass_and_the_offered_import_brings_it(root: Path, store: Store) -> None:
     request = Request(names=["free"], cells=ran(GRID), namespace=namespace_of(GRID), to="board.cells")
     shown = preview(request, root=root, store=store)

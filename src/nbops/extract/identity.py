@@ -26,6 +26,12 @@ class ToldApart:
 
     def note(self, module: str) -> str:
         """Say what a caller has to hand over."""
+        if list(self.by) == [self.name]:
+            return (
+                f"objects of {self.name} are equal to those of the very class alone: make them with "
+                f"{module}.{self.name}, not with the notebook's own; "
+                f"--replace offers the import that makes it the notebook's"
+            )
         asking = ", ".join(self.by)
         asks = "asks" if len(self.by) == 1 else "ask"
         what = (

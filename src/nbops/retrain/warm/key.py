@@ -160,6 +160,7 @@ def packages(python: str) -> list[str]:
     """
     found: set[str] = set()
     for folder in _site_packages(python):
+        # An interpreter names folders that it need not have.
         with contextlib.suppress(OSError):
             names = os.listdir(folder)  # noqa: PTH208 - asked before every run; Path objects cost more than the listing
             found.update(name.removesuffix(".dist-info") for name in names if name.endswith(".dist-info"))
